@@ -1,0 +1,1 @@
+"""Sources in, captures out: the only package that looks at a target."""

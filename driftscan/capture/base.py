@@ -1,0 +1,36 @@
+"""What every way of looking offers: ask sources, get captures; ask again for follow-up questions; close."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from driftscan.model.source import Captures, Source
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """What a session knows of its target before any source is read."""
+
+    live: bool
+    """A running system: commands and /proc can be asked."""
+    privileged: bool
+    """Whether the probe runs with effective user id 0."""
+    hostname: str
+    probe_digest: str = ""
+    boot_id: str = ""
+    interpreter: str = ""
+    """`python 3.11.2`, or `sh` where there is none and what depends on it is a gap."""
+
+
+class Session(Protocol):
+    """One look at one target: one connection, one program, several rounds of questions."""
+
+    @property
+    def facts(self) -> TargetFacts:
+        """Known once the session is open."""
+
+    def ask(self, sources: Sequence[Source]) -> Captures:
+        """One round. Every source gets a capture; raises HostError only if the target is lost altogether."""
+
+    def close(self) -> None:
+        """End the program and the connection. Never raises; may be called twice."""

@@ -1,0 +1,1 @@
+"""The nouns: frozen, typed values that every other package shares. Standard library only."""

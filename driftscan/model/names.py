@@ -1,0 +1,52 @@
+"""File names are bytes; keys are text. The one home of the translation, and of making text safe to show.
+
+A name that is valid UTF-8 stands verbatim with each backslash doubled; every byte that is not part of
+valid UTF-8 is written `\\xNN`. The mapping is one to one, so two different names never share a key.
+"""
+
+import re
+from collections.abc import Iterable
+
+_ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
+# Controls (C0, DEL, C1), line and paragraph separators, bidirectional overrides, zero-width and BOM:
+# what a terminal or a reader's eye could be misled by.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def encode_name(raw: bytes) -> str:
+    """The key text of a name."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
+        return re.sub("[\udc80-\udcff]", lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
+    return text.replace("\\", "\\\\") if "\\" in text else text
+
+
+def decode_name(key: str) -> bytes:
+    """The bytes of a key made by `encode_name`."""
+    if "\\" not in key:
+        return key.encode()
+    out: list[bytes] = []
+    end = 0
+    for match in _ESCAPE.finditer(key):
+        out.append(key[end : match.start()].encode())
+        out.append(bytes([int(match[1], 16)]) if match[1] else b"\\")
+        end = match.end()
+    out.append(key[end:].encode())
+    return b"".join(out)
+
+
+def show(text: str) -> str:
+    """Text that is safe on a terminal and on one line: unsafe characters become `\\xNN` or `\\uNNNN`."""
+    return _UNSAFE.sub(_written, text)
+
+
+def show_lines(lines: Iterable[str]) -> str:
+    """Several lines made safe one by one and joined."""
+    return "\n".join(show(line) for line in lines)
+
+
+def _written(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,84 @@
+"""The result of a scan, as reports, the store and exit codes read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from driftscan.model.drift import Accounting, Difference
+from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Severity, State, Verdict
+from driftscan.model.snapshot import CollectorCoverage, FileCoverage
+
+
+class ImageMatch(StrEnum):
+    """How the manifest of a host was found."""
+
+    GIVEN = "given"
+    INVENTORY = "inventory"
+    CLOUD = "cloud"
+    OS_RELEASE = "os-release"
+    UNKNOWN = "unknown"
+    STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostImage:
+    """The image that a host was judged against."""
+
+    id: str = ""
+    version: str = ""
+    manifest_digest: str = ""
+    match: ImageMatch = ImageMatch.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostErrorRecord:
+    """Why a host, or a part of it, was not scanned."""
+
+    kind: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult:
+    """All we know of one host after one scan."""
+
+    host: str
+    target: str
+    verdict: Verdict
+    recommendation: Recommendation
+    image: HostImage = HostImage()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    accounting: Accounting = Accounting()
+    mutations: tuple[JudgedMutation, ...] = ()
+    controls: tuple[JudgedControl, ...] = ()
+    allowed: tuple[Difference, ...] = ()
+    """What zones accept: counted in `accounting`, listed on demand."""
+    coverage: tuple[CollectorCoverage, ...] = ()
+    files: FileCoverage = FileCoverage()
+    torn: tuple[str, ...] = ()
+    not_baselined: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a person should know about the scan itself (weak baseline, no root)."""
+    errors: tuple[HostErrorRecord, ...] = ()
+    timings: Mapping[str, int] = field(default_factory=dict)
+    """Phase -> milliseconds."""
+
+    def open_severities(self) -> tuple[Severity, ...]:
+        """The severities of all open findings."""
+        return tuple(
+            [judged.severity for judged in self.mutations if judged.state is State.OPEN]
+            + [judged.severity for judged in self.controls if judged.result == "fail" and judged.state is State.OPEN]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanResult:
+    """One scan of a fleet; hosts in the inventory's order."""
+
+    id: str
+    started_at: str
+    finished_at: str
+    mode: str
+    hosts: tuple[HostResult, ...]
+    interrupted: bool = False

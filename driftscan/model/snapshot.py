@@ -1,0 +1,132 @@
+"""A snapshot: all resources of one target at one time, with coverage and gaps. A manifest's body is the same."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from driftscan.model.codec import decode_resource
+from driftscan.model.records import Records
+from driftscan.model.resource import Resource, ResourceId
+from driftscan.model.source import Gap
+
+
+class CollectorStatus(StrEnum):
+    """How far a collector got."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorCoverage:
+    """What one collector saw: its parser's version, the kinds it speaks of, how many resources, which gaps."""
+
+    name: str
+    version: int
+    kinds: tuple[str, ...]
+    status: CollectorStatus
+    resources: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileCoverage:
+    """Counts of the walk: entries seen, files hashed, files of which metadata alone was read, unreadable, excluded
+    by rule, changed while read, and hidden beneath a mount (counted in baked paths, by the comparer)."""
+
+    seen: int = 0
+    hashed: int = 0
+    stat_only: int = 0
+    unreadable: int = 0
+    excluded: int = 0
+    raced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Which image: id and version as a cloud or os-release names them. Empty: not known."""
+
+    id: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything found: small kinds as values, files as records."""
+
+    small: Mapping[ResourceId, Resource] = field(default_factory=dict)
+    files: Records = field(default_factory=Records)
+
+    def of(self, kind: str) -> Iterator[Resource]:
+        """The resources of a kind, by key."""
+        if kind == "file":
+            for line, observed in zip(self.files.lines, self.files.observed or (b"",) * len(self.files), strict=True):
+                yield decode_resource(line, observed)
+        else:
+            for rid in sorted(rid for rid in self.small if rid[0] == kind):
+                yield self.small[rid]
+
+    def get(self, kind: str, key: str) -> Resource | None:
+        """One resource, or None where the target has none (whether that is known, coverage says)."""
+        if kind != "file":
+            return self.small.get((kind, key))
+        index = self.files.find(key)
+        if index is None:
+            return None
+        return decode_resource(self.files.lines[index], self.files.observed[index] if self.files.observed else b"")
+
+    def kinds(self) -> frozenset[str]:
+        """The kinds of which there is at least one."""
+        return frozenset(rid[0] for rid in self.small) | ({"file"} if len(self.files) else frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One target at one time."""
+
+    host: str
+    target: str
+    taken_at: str
+    """UTC, RFC 3339, seconds."""
+    resources: Resources
+    coverage: tuple[CollectorCoverage, ...]
+    files: FileCoverage = FileCoverage()
+    image: ImageRef = ImageRef()
+    live: bool = True
+    """False: from an unpacked root file system, which has no runtime plane."""
+    privileged: bool = True
+    settled: bool = True
+    """False: first boot has not finished."""
+    torn: tuple[str, ...] = ()
+    """Why the snapshot mixes two states (a package manager ran, files changed while read); empty: it does not."""
+    probe_digest: str = ""
+    boot_id: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Path -> text of small non-secret files under /etc, secrets redacted on the target."""
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """All gaps of all collectors."""
+        return tuple(gap for coverage in self.coverage for gap in coverage.gaps)
+
+    @property
+    def covered_kinds(self) -> frozenset[str]:
+        """Kinds that a collector which ran speaks of."""
+        return frozenset(
+            kind
+            for coverage in self.coverage
+            if coverage.status is not CollectorStatus.FAILED
+            for kind in coverage.kinds
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One boot that a manifest was baked from: the values by which that very machine can be told (machine-id,
+    host keys), as `kind:key` -> digest, so that a host that carries them is either it or an impostor."""
+
+    host: str
+    taken_at: str
+    identities: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,216 @@
+"""What a collector asks a target for (sources), and what came back (captures)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from driftscan.errors import ParseError, UnavailableError
+
+
+class Status(StrEnum):
+    """How an ask ended. `absent` is a fact; all others but `ok` are gaps."""
+
+    OK = "ok"
+    ABSENT = "absent"
+    FORBIDDEN = "forbidden"
+    FAILED = "failed"
+    TRUNCATED = "truncated"
+    TIMED_OUT = "timed_out"
+    UNSUPPORTED = "unsupported"
+
+
+class Redact(StrEnum):
+    """Reductions made on the target, before anything leaves it."""
+
+    NONE = ""
+    SHADOW = "shadow"
+    """Password fields of shadow(5) and gshadow(5) leave as `locked`, `empty`, `!` + scheme, or scheme (`$y$`)."""
+    SECRETS = "secrets"
+    """Values after password=, token:, --secret and the like, and credentials in URLs."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The content of one file; a symbolic link is followed inside the target's root."""
+
+    path: str
+    max_bytes: int = 4 << 20
+    redact: Redact = Redact.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """The content (or, with `content=False`, only names and link targets) of all files that match any
+    pattern. `*`, `?`, `[...]` match within a path component; a component `**` matches any depth.
+    Directories that match are listed as members without data; links are members with `link` set and
+    the data of what they lead to inside the root, where that is a regular file."""
+
+    patterns: tuple[str, ...]
+    max_files: int = 5000
+    max_bytes: int = 256 << 10
+    redact: Redact = Redact.NONE
+    content: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The output of a read-only command, only on a live target (or, if `rooted` has an option such as
+    `--root`, run by the scanner with that option and the directory). Exit codes in `ok` are success.
+    Status `absent`: there is no such program."""
+
+    argv: tuple[str, ...]
+    ok: tuple[int, ...] = (0,)
+    max_bytes: int = 16 << 20
+    timeout: int = 60
+    redact: Redact = Redact.NONE
+    rooted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """A row per process from /proc: see `ProcessRow`. Only on a live target."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRule:
+    """How the walk treats paths that match a glob: `prune` (not entered), `stat` (content not read),
+    `prefix` (also hash the first `size` bytes), `hash`."""
+
+    pattern: str
+    action: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A walk of the tree below `roots` on local file systems: one record per entry."""
+
+    roots: tuple[str, ...] = ("/",)
+    rules: tuple[WalkRule, ...] = ()
+    digest: str = "sha256"
+    """`sha256`, `md5` (to compare with a package database), or empty for metadata alone."""
+    only: tuple[str, ...] = ()
+    """If given, content is hashed only for these exact paths (metadata is recorded for all)."""
+
+
+Source: TypeAlias = File | Glob | Command | Processes | Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a glob: its path inside the root, and its data unless `status` says why not."""
+
+    path: bytes
+    status: Status
+    data: bytes = b""
+    link: bytes | None = None
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One process: executable's path as /proc/PID/exe gives it (without ` (deleted)`), whether that
+    file is deleted, user id, socket inodes, and its systemd unit from its cgroup, if any."""
+
+    pid: int
+    ppid: int
+    uid: int
+    name: bytes
+    exe: bytes
+    deleted: bool
+    sockets: frozenset[int]
+    unit: bytes
+    started: int
+    """Start time in clock ticks after boot (field 22 of proc_pid_stat(5))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What came back for one source: raw bytes and a status."""
+
+    source: Source
+    status: Status
+    data: bytes = b""
+    members: tuple[Member, ...] = ()
+    processes: tuple[ProcessRow, ...] = ()
+    detail: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a text capture; `number` counts from 1."""
+
+    number: int
+    text: str
+
+
+class Captures(Mapping[Source, Capture]):
+    """All captures of one target. The readers raise `UnavailableError` for a gap and treat `absent` as the
+    fact it is: `text`, `lines`, and `members` of what is absent are empty; ask `exists` where it matters."""
+
+    def __init__(self, captures: Sequence[Capture]) -> None:
+        """Index captures by source; a source that was asked twice must have one answer."""
+        self._by_source = {capture.source: capture for capture in captures}
+
+    def __getitem__(self, source: Source) -> Capture:
+        """The capture of a source; KeyError means the source was never asked (a bug, not a gap)."""
+        return self._by_source[source]
+
+    def __iter__(self) -> Iterator[Source]:
+        """The sources."""
+        return iter(self._by_source)
+
+    def __len__(self) -> int:
+        """How many sources were asked."""
+        return len(self._by_source)
+
+    def need(self, source: Source) -> Capture:
+        """The capture if its status is ok or absent; raises UnavailableError else."""
+        capture = self[source]
+        if capture.status not in (Status.OK, Status.ABSENT):
+            raise UnavailableError(source, capture.status, capture.detail)
+        return capture
+
+    def exists(self, source: Source) -> bool:
+        """Whether there is something to read; raises UnavailableError for a gap."""
+        return self.need(source).status is Status.OK
+
+    def text(self, source: Source) -> str:
+        """The data as text: UTF-8, and what is not valid UTF-8 as surrogates (round trip safe)."""
+        return self.need(source).data.decode("utf-8", "surrogateescape")
+
+    def lines(self, source: Source) -> Iterator[Line]:
+        """Lines without their newline. Only \\n ends a line (not form feeds or U+2028)."""
+        text = self.text(source)
+        if not text:
+            return
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+            yield Line(number, line)
+
+    def members(self, source: Glob) -> tuple[Member, ...]:
+        """The members of a glob, sorted by path. Members that could not be read are among them: check `status`."""
+        return self.need(source).members
+
+
+def fields(line: Line, count: int, source: Source, separator: str | None = None) -> list[str]:
+    """At least `count` fields of a line, or ParseError with the line's number."""
+    parts = line.text.split(separator)
+    if len(parts) < count:
+        raise ParseError(source, line.number, f"expected {count} fields, found {len(parts)}")
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What could not be looked at, why, and which resources that hides (`kind` or `kind:glob of keys`)."""
+
+    collector: str
+    status: Status
+    reason: str
+    hides: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Bytes to a host and back, one file per way. Knows no facts."""
