@@ -1,0 +1,113 @@
+"""An http proxy for apt inside the bed: it reaches one archive and keeps what never changes.
+
+usage: aptproxy.py DEVICE ADDRESS PORT CACHE ARCHIVE
+
+It runs as a program of its own, by path, with nothing but the standard library."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+_ASKED = ("If-Modified-Since", "If-Range", "Range", "Accept")
+_ANSWERED = ("Last-Modified", "ETag", "Content-Type", "Content-Range", "Content-Length")
+
+
+class Proxy(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, device: str, address: str, port: int, cache: Path, archive: str) -> None:
+        super().__init__((address, port), Handler, bind_and_activate=False)
+        # Every bed has the same proxy address, each on its own bridge.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        self.server_bind()
+        self.server_activate()
+        self.cache = cache
+        self.archive = urlsplit(archive)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Proxy
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        asked = urlsplit(self.path)
+        archive = self.server.archive
+        if (asked.scheme, asked.netloc) != ("http", archive.netloc):
+            self.send_error(403, "the bed reaches its archive only")
+        elif asked.path.endswith(".deb"):
+            self._package(asked.path)
+        else:
+            headers = {k: v for k in _ASKED if (v := self.headers.get(k))}
+            self._relay(asked.path, headers, None)
+
+    def _package(self, path: str) -> None:
+        """A package file never changes under its name: from the cache, else into it."""
+        kept = self.server.cache / Path(path).name
+        if not kept.exists():
+            self._relay(path, {}, kept)
+            return
+        with kept.open("rb") as source:
+            self.send_response(200)
+            self.send_header("Content-Length", str(os.fstat(source.fileno()).st_size))
+            self.end_headers()
+            if self.command == "GET":
+                shutil.copyfileobj(source, self.wfile)
+
+    def _relay(self, path: str, headers: dict[str, str], keep: Path | None) -> None:
+        kind = http.client.HTTPSConnection if self.server.archive.scheme == "https" else http.client.HTTPConnection
+        upstream = kind(self.server.archive.netloc, timeout=60)
+        try:
+            upstream.request(self.command, path, headers=headers)
+            answer = upstream.getresponse()
+            # Whole before the first byte goes on: a broken transfer becomes an honest 502.
+            with tempfile.TemporaryFile() as body:
+                shutil.copyfileobj(answer, body)
+                self._answer(answer, body)
+                if keep and answer.status == 200 and self.command == "GET":
+                    _store(body, keep)
+        except (OSError, http.client.HTTPException) as failure:
+            self.send_error(502, str(failure))
+        finally:
+            upstream.close()
+
+    def _answer(self, answer: http.client.HTTPResponse, body: BinaryIO) -> None:
+        size = body.tell()
+        self.send_response(answer.status)
+        for name in _ANSWERED:
+            if value := answer.getheader(name):
+                self.send_header(name, value)
+        if answer.getheader("Content-Length") is None:
+            self.send_header("Content-Length", str(size))
+        self.end_headers()
+        if self.command == "GET":
+            body.seek(0)
+            shutil.copyfileobj(body, self.wfile)
+
+
+def _store(body: BinaryIO, keep: Path) -> None:
+    body.seek(0)
+    with tempfile.NamedTemporaryFile(dir=keep.parent, delete=False) as part:
+        shutil.copyfileobj(body, part)
+    os.replace(part.name, keep)
+
+
+def main() -> None:
+    device, address, port, cache, archive = sys.argv[1:]
+    Path(cache).mkdir(parents=True, exist_ok=True)
+    Proxy(device, address, int(port), Path(cache), archive).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
