@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
+_BYTE = re.compile(r"\\x[0-9a-f]{2}")
 # Controls (C0, DEL, C1), line and paragraph separators, bidirectional overrides, zero-width and BOM:
 # what a terminal or a reader's eye could be misled by.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -35,6 +36,22 @@ def decode_name(key: str) -> bytes:
         end = match.end()
     out.append(key[end:].encode())
     return b"".join(out)
+
+
+def encode_text(text: str) -> str:
+    """A value, read as UTF-8 with surrogates for invalid bytes, as text that UTF-8 can hold.
+
+    It stands verbatim, backslashes too, unless it holds invalid bytes or what looks like the escape of one;
+    then it is written as `encode_name` writes a name. So two different values never become one.
+    """
+    if text.isascii() and "\\x" not in text:
+        return text
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return encode_name(raw)
+    return encode_name(raw) if _BYTE.search(text) else text
 
 
 def show(text: str) -> str:
