@@ -1,0 +1,248 @@
+"""A scan's result as the plain data of the JSON contract (docs/formats/report.md), and reading it back."""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+from driftscan import __version__
+from driftscan.errors import UsageError
+from driftscan.model.drift import Difference
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, Severity, Verdict
+from driftscan.model.names import show
+from driftscan.model.resource import Value
+from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.snapshot import CollectorCoverage, FileCoverage
+from driftscan.model.source import Gap
+
+SCHEMA = "driftscan.report/1"
+MAX_BYTES = 1 << 30
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def envelope(result: ScanResult) -> dict[str, Any]:
+    """Everything but the hosts."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "driftscan", "version": __version__},
+        "scan": {
+            "id": plain(result.id),
+            "started_at": result.started_at,
+            "finished_at": result.finished_at,
+            "mode": result.mode,
+            "interrupted": result.interrupted,
+        },
+        "summary": _summary(result.hosts),
+    }
+
+
+def host(result: HostResult) -> dict[str, Any]:
+    """One host."""
+    accounting = result.accounting
+    return {
+        "host": plain(result.host),
+        "target": plain(result.target),
+        "image": {
+            "id": plain(result.image.id),
+            "version": plain(result.image.version),
+            "manifest_digest": result.image.manifest_digest,
+            "match": result.image.match.value,
+        },
+        "labels": plain(result.labels),
+        "verdict": result.verdict.value,
+        "recommendation": _recommendation(result.recommendation),
+        "accounting": {
+            "raw": accounting.raw,
+            "folded": accounting.folded,
+            "allowed": accounting.allowed,
+            "unexplained": accounting.unexplained,
+        },
+        "mutations": [_mutation(judged) for judged in result.mutations],
+        "controls": [_control(judged) for judged in result.controls],
+        "coverage": {
+            "collectors": {coverage.name: _collector(coverage) for coverage in _by_name(result.coverage)},
+            "files": _files(result.files),
+            "torn": bool(result.torn),
+            "torn_because": plain(result.torn),
+        },
+        "not_baselined": plain(result.not_baselined),
+        "notes": plain(result.notes),
+        "errors": [
+            {"kind": error.kind, "message": plain(error.message), "hint": plain(error.hint)} for error in result.errors
+        ],
+        "timings": dict(sorted(result.timings.items())),
+    }
+
+
+def report(result: ScanResult) -> dict[str, Any]:
+    """The whole report."""
+    return {**envelope(result), "hosts": [host(one) for one in result.hosts]}
+
+
+def plain(value: Value | Iterable[Any]) -> Any:
+    """A value as JSON has it: tuples are arrays, keys are sorted, and text is valid Unicode: a byte that was not
+    UTF-8 (a lone surrogate here) is written `\\xNN`."""
+    if isinstance(value, str):
+        return value if value.isascii() else _SURROGATE.sub(_written, value)
+    if isinstance(value, Mapping):
+        return {plain(name): plain(value[name]) for name in sorted(value)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+def difference(item: Difference) -> dict[str, Any]:
+    """One difference; what explains it stands only where there is something to say."""
+    built: dict[str, Any] = {
+        "kind": item.kind,
+        "key": plain(item.key),
+        "change": item.change.value,
+        "attributes": {
+            name: {"expected": plain(delta.expected), "actual": plain(delta.actual)}
+            for name, delta in sorted(item.attributes.items())
+        },
+        "zone": item.zone.value,
+    }
+    extras: dict[str, Value] = {
+        "zone_reason": item.zone_reason,
+        "why": item.why,
+        "text": item.text,
+        "observed": item.observed,
+        "allowed": item.allowed,
+    }
+    built.update({name: plain(value) for name, value in extras.items() if value})
+    return built
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the report."""
+    text = files("driftscan.reports").joinpath("report.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def read_report(path: str) -> dict[str, Any]:
+    """A report that was written as `json`, checked against its schema. UsageError says what is wrong where."""
+    try:
+        if os.path.getsize(path) > MAX_BYTES:
+            raise UsageError(f"{path}: larger than {MAX_BYTES >> 20} MiB", "Give a report of fewer hosts.")
+        with open(path, "rb") as stream:
+            data = json.load(stream)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "Give a file written by `--report json:FILE`.") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not JSON: {error}", "Give a file written by `--report json:FILE`.") from None
+    _check(path, data)
+    checked: dict[str, Any] = data
+    return checked
+
+
+def _check(path: str, data: Any) -> None:
+    import jsonschema  # noqa: PLC0415 - 100 ms that only reading a report needs
+
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != SCHEMA:
+        raise UsageError(
+            f"{path}: schema is {show(repr(found))[:60]}, not {SCHEMA!r}",
+            "Give a file written by `--report json:FILE` of this version of driftscan.",
+        )
+    error = next(iter(jsonschema.Draft202012Validator(schema()).iter_errors(data)), None)
+    if error is not None:
+        where = "/".join(str(part) for part in error.absolute_path) or "the top"
+        raise UsageError(
+            f"{path}: at {show(where)}: {show(error.message)[:200]}", "The file was edited or damaged: write it again."
+        )
+
+
+def _summary(hosts: tuple[HostResult, ...]) -> dict[str, Any]:
+    verdicts = Counter(one.verdict for one in hosts)
+    severities = Counter(severity for one in hosts for severity in one.open_severities())
+    actions = Counter(one.recommendation.action for one in hosts)
+    return {
+        "hosts": {verdict.value: verdicts[verdict] for verdict in Verdict},
+        "findings": {severity.word: severities[severity] for severity in Severity},
+        "recommendations": {action.word: actions[action] for action in Action},
+    }
+
+
+def _recommendation(given: Recommendation) -> dict[str, Any]:
+    return {
+        "action": given.action.word,
+        "sentence": plain(given.sentence),
+        "because": list(given.because),
+        "counterfactual": plain(given.counterfactual),
+        "cure": {"replacement_cures": given.cure.replacement_cures, "cause": given.cure.cause.value},
+        "command": plain(given.command),
+    }
+
+
+def _mutation(judged: JudgedMutation) -> dict[str, Any]:
+    mutation = judged.mutation
+    attribution = mutation.attribution
+    return {
+        "id": mutation.id,
+        "title": plain(mutation.title),
+        "severity": judged.severity.word,
+        "action": judged.action.word,
+        "rule": {"id": judged.rule.id, "file": plain(judged.rule.file), "line": judged.rule.line},
+        "state": judged.state.value,
+        "cause": {
+            "type": mutation.cause.type.value,
+            "subject": plain(mutation.cause.subject),
+            "detail": plain(mutation.cause.detail),
+        },
+        "attribution": {
+            "grade": attribution.grade.value,
+            "actor": plain(attribution.actor),
+            "command": plain(attribution.command),
+            "at": attribution.at,
+            "evidence": plain(attribution.evidence),
+        },
+        "explains": mutation.explains,
+        "differences": [difference(item) for item in mutation.differences],
+    }
+
+
+def _control(judged: JudgedControl) -> dict[str, Any]:
+    return {
+        "id": judged.id,
+        "finding": judged.finding,
+        "title": plain(judged.title),
+        "severity": judged.severity.word,
+        "action": judged.action.word,
+        "result": judged.result.value,
+        "state": judged.state.value,
+        "evidence": plain(judged.evidence),
+        "rule": {"file": plain(judged.rule.file), "line": judged.rule.line},
+        "refs": plain(judged.refs),
+        "fix": plain(judged.fix),
+    }
+
+
+def _by_name(coverage: tuple[CollectorCoverage, ...]) -> list[CollectorCoverage]:
+    return sorted(coverage, key=lambda one: one.name)
+
+
+def _collector(coverage: CollectorCoverage) -> dict[str, Any]:
+    return {
+        "status": coverage.status.value,
+        "resources": coverage.resources,
+        "gaps": [_gap(gap) for gap in coverage.gaps],
+    }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {"status": gap.status.value, "reason": plain(gap.reason), "hides": plain(gap.hides)}
+
+
+def _files(counts: FileCoverage) -> dict[str, int]:
+    names = ("seen", "hashed", "stat_only", "unreadable", "excluded", "raced")
+    return {name: getattr(counts, name) for name in names}
+
+
+def _written(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

@@ -1,0 +1,76 @@
+"""Colour with meaning, tables, and wrapping, for text that people read on a terminal."""
+
+import textwrap
+
+from driftscan.model.finding import Action, Severity, Verdict
+from driftscan.reports._base import Style
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
+_SEVERITIES = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
+_VERDICTS = {
+    Verdict.CLEAN: "green",
+    Verdict.FINDINGS: "red",
+    Verdict.INCOMPLETE: "magenta",
+    Verdict.UNREACHABLE: "magenta",
+    Verdict.SETTLING: "dim",
+    Verdict.GONE: "dim",
+}
+_ACTIONS = {
+    Action.NONE: "green",
+    Action.OBSERVE: "cyan",
+    Action.INVESTIGATE: "magenta",
+    Action.ROTATE: "yellow",
+    Action.REPLACE: "red",
+    Action.REBAKE: "red",
+    Action.QUARANTINE: "bold red",
+}
+
+
+class Painter:
+    """Writes text in colours, or as it is where colours are off."""
+
+    def __init__(self, style: Style) -> None:
+        """For one style."""
+        self.style = style
+
+    def paint(self, text: str, look: str) -> str:
+        """`look` is words such as `bold red`."""
+        if not self.style.color or not text:
+            return text
+        return f"\x1b[{';'.join(_CODES[word] for word in look.split())}m{text}\x1b[0m"
+
+    def severity(self, given: Severity, text: str = "") -> str:
+        """The severity's word, or another text, in its colour."""
+        return self.paint(text or given.word, _SEVERITIES[given])
+
+    def verdict(self, given: Verdict) -> str:
+        """The verdict's word in its colour."""
+        return self.paint(given.value, _VERDICTS[given])
+
+    def action(self, given: Action, text: str = "") -> str:
+        """The action's word, or another text, in its colour."""
+        return self.paint(text or given.word, _ACTIONS[given])
+
+    def wrap(self, text: str, indent: str = "", hanging: str | None = None) -> list[str]:
+        """Lines of at most the terminal's width. Words are never broken, so that a path can be copied whole."""
+        return textwrap.wrap(
+            text,
+            max(self.style.width, 40),
+            initial_indent=indent,
+            subsequent_indent=indent if hanging is None else hanging,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [indent.rstrip()]
+
+
+def table(rows: list[list[str]], headers: list[str], widths: list[int | None]) -> str:
+    """Columns aligned by tabulate, cells wrapped at `widths`; numbers stay the text that they are."""
+    from tabulate import tabulate  # noqa: PLC0415 - 40 ms that only a report for people needs
+
+    return tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True, maxcolwidths=list(widths))

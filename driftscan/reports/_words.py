@@ -1,0 +1,135 @@
+"""Words and orders that the reports for people share. Everything that a host said goes through `show`."""
+
+from collections import Counter
+
+from driftscan.model.drift import Change, Difference, Grade, Mutation
+from driftscan.model.finding import JudgedControl, JudgedMutation, Result, State, Verdict
+from driftscan.model.names import show
+from driftscan.model.resource import Value
+from driftscan.model.result import HostResult
+from driftscan.model.snapshot import CollectorStatus
+
+SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.MODIFIED: "~", Change.UNKNOWN: "?"}
+VALUE_WIDTH = 60
+_UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
+
+
+def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:
+    """The strongest recommendation first, then the worst finding, then what was not scanned, then by name."""
+    return sorted(
+        hosts,
+        key=lambda one: (
+            -one.recommendation.action,
+            -max(one.open_severities(), default=-1),
+            one.verdict not in _UNSCANNED,
+            one.host,
+        ),
+    )
+
+
+def open_mutations(host: HostResult) -> list[JudgedMutation]:
+    """The worst first."""
+    found = [judged for judged in host.mutations if judged.state is State.OPEN]
+    return sorted(found, key=lambda judged: (-judged.severity, -judged.action, judged.mutation.id))
+
+
+def failed_controls(host: HostResult) -> list[JudgedControl]:
+    """The open ones, the worst first."""
+    found = [judged for judged in host.controls if judged.result is Result.FAIL and judged.state is State.OPEN]
+    return sorted(found, key=lambda judged: (-judged.severity, -judged.action, judged.id))
+
+
+def undecided_controls(host: HostResult) -> list[JudgedControl]:
+    """Those whose facts could not be had."""
+    return sorted((judged for judged in host.controls if judged.result is Result.UNKNOWN), key=lambda judged: judged.id)
+
+
+def finding_counts(host: HostResult) -> str:
+    """`2 critical, 1 low`; empty when nothing is open."""
+    counts = Counter(host.open_severities())
+    return ", ".join(f"{counts[severity]} {severity.word}" for severity in sorted(counts, reverse=True))
+
+
+def set_aside(host: HostResult) -> str:
+    """`2 waived, 1 allowed`; empty when there is none."""
+    states = Counter([judged.state for judged in host.mutations])
+    states.update(judged.state for judged in host.controls if judged.result is Result.FAIL)
+    return ", ".join(f"{states[state]} {state.value}" for state in (State.WAIVED, State.ALLOWED) if states[state])
+
+
+def accounting_line(host: HostResult) -> str:
+    """`raw = folded + allowed + unexplained` in figures."""
+    counts = host.accounting
+    return (
+        f"{plural(counts.raw, 'difference')} = {counts.folded:,} folded into mutations"
+        f" + {counts.allowed:,} allowed by zones + {counts.unexplained:,} unexplained"
+    )
+
+
+def attribution_line(mutation: Mutation) -> str:
+    """`by deploy at 2026-11-20T10:00:00Z (recorded): apt install nginx`; empty when nothing is known."""
+    given = mutation.attribution
+    if given.grade is Grade.NONE:
+        return ""
+    words = [f"by {show(given.actor)}" if given.actor else "", f"at {show(given.at)}" if given.at else ""]
+    said = " ".join([word for word in words if word] or ["evidence"])
+    return f"{said} ({given.grade.value})" + (f": {show(given.command)}" if given.command else "")
+
+
+def problems(host: HostResult) -> list[str]:
+    """What could not be looked at, one line each: torn, collectors with gaps, collectors that failed."""
+    lines = [f"torn: {show(reason)}" for reason in host.torn]
+    for coverage in sorted(host.coverage, key=lambda one: one.name):
+        for gap in coverage.gaps:
+            hidden = f" (hides {show(', '.join(gap.hides))})" if gap.hides else ""
+            lines.append(f"{coverage.name}: {gap.status.value}: {show(gap.reason)}{hidden}")
+        if coverage.status is CollectorStatus.FAILED and not coverage.gaps:
+            lines.append(f"{coverage.name}: failed")
+    if host.files.unreadable:
+        lines.append(f"{plural(host.files.unreadable, 'file')} could not be read")
+    if host.files.raced:
+        lines.append(f"{plural(host.files.raced, 'file')} changed while being read")
+    return lines
+
+
+def summary_of(item: Difference) -> str:
+    """What changed in one resource: `mode 0644 → 0600, size 10 → 12`; nothing for what is wholly new or gone."""
+    if item.change is not Change.MODIFIED:
+        return ""
+    return ", ".join(
+        f"{name} {value(delta.expected)} → {value(delta.actual)}" for name, delta in sorted(item.attributes.items())
+    )
+
+
+def value(given: Value, width: int = VALUE_WIDTH) -> str:
+    """A value on one line: digests by their first digits, long text cut with a mark, none as `absent`."""
+    if given is None:
+        return "absent"
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, tuple):
+        text = "[" + ", ".join(value(item, width) for item in given) + "]"
+    elif isinstance(given, str):
+        text = show(given) or "''"
+        if len(text) in {64, 71} and set(text.removeprefix("sha256:")) <= set("0123456789abcdef"):
+            return text.removeprefix("sha256:")[:12] + "…"
+    elif isinstance(given, int):
+        text = str(given)
+    else:
+        text = "{" + ", ".join(f"{show(name)}: {value(given[name], width)}" for name in sorted(given)) + "}"
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def name(key: str) -> str:
+    """A key safe to show and told apart from every other: one with white space stands in quotes, and white space
+    that is no plain space is written as its code."""
+    text = show(key)
+    if not any(char.isspace() for char in text):
+        return text
+    spelled = "".join(char if char == " " or not char.isspace() else f"\\u{ord(char):04x}" for char in text)
+    return '"' + spelled.replace('"', '\\"') + '"'
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 host`, `1,200 hosts`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,197 @@
+"""Text for a terminal: what matters most first, whole sentences, and what to do next at the end."""
+
+from typing import TextIO
+
+from driftscan.model.drift import Difference
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Verdict
+from driftscan.model.names import show
+from driftscan.model.result import HostResult, ImageMatch, ScanResult
+from driftscan.reports import _words as words
+from driftscan.reports._base import Report, Style
+from driftscan.reports._terminal import Painter, table
+
+SHOWN = 8
+"""Differences of one mutation that are listed; `-v` lists all."""
+DIFF_LINES = 8
+PROBLEMS = 6
+INDENT = "  "
+DEEP = " " * 12
+
+
+def _render(result: ScanResult, out: TextIO, style: Style) -> None:
+    painter = Painter(style)
+    hosts = words.by_urgency(result.hosts)
+    lines = _fleet(result, hosts, painter)
+    for one in hosts:
+        if _has_section(one) or style.verbose:
+            lines += ["", *_host(one, painter)]
+    following = _following(hosts, style)
+    if following:
+        lines += ["", *following]
+    out.writelines(line.rstrip() + "\n" for line in lines)
+
+
+def _has_section(host: HostResult) -> bool:
+    return host.verdict is not Verdict.CLEAN or bool(host.notes or host.not_baselined or words.set_aside(host))
+
+
+def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> list[str]:
+    state = " (interrupted)" if result.interrupted else ""
+    head = f"{words.plural(len(hosts), 'host')} scanned{state}, {result.mode} scan, finished {result.finished_at}"
+    if not hosts:
+        return [head]
+    rows = [
+        [
+            painter.paint(show(one.host), "bold"),
+            painter.verdict(one.verdict),
+            painter.action(one.recommendation.action),
+            words.finding_counts(one) or "-",
+        ]
+        for one in hosts
+    ]
+    width = painter.style.width
+    narrow = [max(12, width // 3), None, None, max(12, width // 4)]
+    return [head, "", *table(rows, ["HOST", "VERDICT", "RECOMMENDATION", "OPEN FINDINGS"], narrow).split("\n")]
+
+
+def _host(host: HostResult, painter: Painter) -> list[str]:
+    action = host.recommendation.action
+    mark = painter.action(action, action.word.upper()) if action is not Action.NONE else painter.verdict(host.verdict)
+    lines = [f"{painter.paint(show(host.host), 'bold')}  {mark}"]
+    if host.recommendation.sentence:
+        lines += painter.wrap(show(host.recommendation.sentence), INDENT)
+    if host.recommendation.counterfactual:
+        lines += painter.wrap(show(host.recommendation.counterfactual), INDENT)
+    if host.recommendation.command:
+        lines.append(f"{INDENT}To replace it: {show(host.recommendation.command)}")
+    lines += [f"{INDENT}{painter.paint(line, 'dim')}" for line in _basis(host)]
+    for error in host.errors:
+        lines += painter.wrap(f"{error.kind}: {show(error.message)}", INDENT, INDENT * 2)
+        if error.hint:
+            lines += painter.wrap(show(error.hint), INDENT * 2)
+    for judged in words.open_mutations(host):
+        lines += ["", *_mutation(judged, painter)]
+    lines += _controls(host, painter)
+    for title, items in _remarks(host, painter.style.verbose).items():
+        lines += _list(title, items, painter)
+    return lines
+
+
+def _basis(host: HostResult) -> list[str]:
+    """What was compared, and the accounting."""
+    if host.verdict in {Verdict.UNREACHABLE, Verdict.GONE}:
+        return []
+    image = host.image
+    name = " ".join(part for part in (show(image.id), show(image.version)) if part)
+    lines = []
+    if image.match is ImageMatch.STAND_IN:
+        lines.append("Compared with its own package database")
+    elif image.manifest_digest:
+        lines.append(
+            f"Image {name or 'without a name'} ({image.match.value}), manifest {words.value(image.manifest_digest)}"
+        )
+    if host.accounting.raw:
+        lines.append(words.accounting_line(host))
+    return lines
+
+
+def _mutation(judged: JudgedMutation, painter: Painter) -> list[str]:
+    mutation = judged.mutation
+    lead = f"{INDENT}{judged.severity.word.upper():<8}  "
+    wrapped = painter.wrap(f"{show(mutation.title)}  [{mutation.id}]", lead, DEEP)
+    lines = [wrapped[0].replace(lead, painter.severity(judged.severity, lead), 1), *wrapped[1:]]
+    who = words.attribution_line(mutation)
+    if who:
+        lines += painter.wrap(who, DEEP, DEEP + INDENT)
+    shown = mutation.differences if painter.style.verbose else mutation.differences[:SHOWN]
+    for item in shown:
+        lines += _difference(item, painter)
+    hidden = len(mutation.differences) - len(shown)
+    if hidden:
+        lines.append(painter.paint(f"{DEEP}… and {hidden:,} more", "dim"))
+    return lines
+
+
+def _difference(item: Difference, painter: Painter) -> list[str]:
+    lines = [f"{DEEP}{words.SIGNS[item.change]} {item.kind} {words.name(item.key)}"]
+    told = words.summary_of(item)
+    if told and not item.text:
+        lines += painter.wrap(told, DEEP + INDENT)
+    if item.why:
+        lines += painter.wrap(show(item.why), DEEP + INDENT)
+    if item.text:
+        lines += _diff_text(item.text, painter)
+    return lines
+
+
+def _diff_text(text: str, painter: Painter) -> list[str]:
+    """The changed lines alone; their surroundings are in `driftscan explain`."""
+    looks = {"+": "green", "-": "red"}
+    changed = [line for line in text.split("\n") if line[:1] in looks and not line.startswith(("+++", "---"))]
+    shown = changed if painter.style.verbose else changed[:DIFF_LINES]
+    lines = [painter.paint(f"{DEEP}{INDENT}{show(line)}", looks[line[0]]) for line in shown]
+    if len(changed) > len(shown):
+        lines.append(painter.paint(f"{DEEP}{INDENT}… and {len(changed) - len(shown):,} more lines", "dim"))
+    return lines
+
+
+def _controls(host: HostResult, painter: Painter) -> list[str]:
+    failed = words.failed_controls(host)
+    if not failed:
+        return []
+    lines = ["", f"{INDENT}{painter.paint(words.plural(len(failed), 'control') + ' failed', 'bold')}"]
+    for judged in failed:
+        lines += _control(judged, painter)
+    return lines
+
+
+def _control(judged: JudgedControl, painter: Painter) -> list[str]:
+    lead = f"{INDENT}{judged.severity.word.upper():<8}  "
+    wrapped = painter.wrap(f"{show(judged.title)}  [{judged.id}]", lead, DEEP)
+    lines = [wrapped[0].replace(lead, painter.severity(judged.severity, lead), 1), *wrapped[1:]]
+    shown = judged.evidence if painter.style.verbose else judged.evidence[:2]
+    for line in shown:
+        lines += painter.wrap(show(line), DEEP, DEEP + INDENT)
+    if len(judged.evidence) > len(shown):
+        lines.append(painter.paint(f"{DEEP}… and {len(judged.evidence) - len(shown):,} more", "dim"))
+    return lines
+
+
+def _remarks(host: HostResult, verbose: int) -> dict[str, list[str]]:
+    """Everything beside the findings that a careful reader must know, by heading."""
+    undecided = [f"{show(judged.title)}  [{judged.id}]" for judged in words.undecided_controls(host)]
+    found = {
+        "Not looked at": words.problems(host),
+        "Controls that could not be decided": undecided,
+        "Not baselined (the manifest does not cover them)": [show(item) for item in host.not_baselined],
+        "Notes": [show(note) for note in host.notes],
+        "Set aside": [words.set_aside(host)] if words.set_aside(host) else [],
+    }
+    if verbose and host.timings:
+        found["Time"] = [", ".join(f"{show(name)} {ms} ms" for name, ms in sorted(host.timings.items()))]
+    return {title: items for title, items in found.items() if items}
+
+
+def _list(title: str, items: list[str], painter: Painter) -> list[str]:
+    lines = ["", f"{INDENT}{painter.paint(title, 'bold')}"]
+    shown = items if painter.style.verbose else items[:PROBLEMS]
+    for item in shown:
+        lines += painter.wrap(item, INDENT * 2, INDENT * 3)
+    if len(items) > len(shown):
+        lines.append(painter.paint(f"{INDENT * 2}… and {len(items) - len(shown):,} more", "dim"))
+    return lines
+
+
+def _following(hosts: list[HostResult], style: Style) -> list[str]:
+    """The next command, for the worst finding."""
+    for one in hosts:
+        mutations = words.open_mutations(one)
+        if mutations:
+            return [f"Next: driftscan explain {mutations[0].mutation.id}"]
+        failed = words.failed_controls(one)
+        if failed:
+            return [f"Next: driftscan explain {failed[0].finding}"]
+    return []
+
+
+report = Report(name="text", doc="for people at a terminal", render=_render)
