@@ -127,6 +127,8 @@ class ProcessRow:
     unit: bytes
     started: int
     """Start time in clock ticks after boot (field 22 of proc_pid_stat(5))."""
+    visible: bool = True
+    """False: another user's process; its executable and sockets could not be seen."""
 
 
 @dataclass(frozen=True, slots=True)

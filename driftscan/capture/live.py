@@ -1,0 +1,122 @@
+"""A session with the probe: over any transport for a running target, and on this machine for a root file system."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+from driftscan.capture.base import TargetFacts
+from driftscan.capture.probe import render
+from driftscan.capture.probe.frames import Decoder, Frame, Splitter, unescape
+from driftscan.errors import DeadlineError, HostError, ProbeError, UsageError
+from driftscan.model.source import Captures, Source, Status
+from driftscan.transports.base import Channel, Transport
+from driftscan.transports.local import LocalTransport
+
+MAX_ROUND = 1 << 30
+"""Bytes that one host may answer in one round."""
+
+Record = Callable[[Sequence[Source], Captures], None]
+
+
+class ProbeSession:
+    """One running probe. `record` is told every round, to keep captures for replay."""
+
+    def __init__(
+        self, transport: Transport, root: str, deadline: float, record: Record | None = None, own: bool = True
+    ) -> None:
+        """Start the probe below `root` and wait for its greeting. HostError if there is none. Closes the transport
+        with itself if it is its `own`."""
+        self._transport = transport
+        self._own = own
+        self._deadline = deadline
+        self._record = record
+        nonce = secrets.token_hex(16)
+        self._splitter = Splitter(nonce)
+        self._waiting: list[Frame] = []
+        self.timings: dict[str, int] = {}
+        seconds = str(max(1, int(deadline - time.monotonic()) + 5))
+        self._channel: Channel = transport.run(render.script(), (nonce, root, seconds))
+        try:
+            self.facts = _facts(self._next(), live=root == "/")
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, sources: Sequence[Source]) -> Captures:
+        """See capture.base.Session. What the deadline or a lost connection cuts off is a gap of this round."""
+        unique = list(dict.fromkeys(sources))
+        decoder = Decoder(unique)
+        reason, status = "", Status.FAILED
+        try:
+            self._channel.write(render.requests(unique))
+            while not decoder.done:
+                decoder.take(self._next())
+        except DeadlineError as error:
+            reason, status = error.message, Status.TIMED_OUT
+        except HostError as error:
+            if not decoder.timings:
+                raise
+            reason = error.message
+        captures = Captures(decoder.captures(reason, status))
+        self.timings.update({type(unique[number]).__name__: took for number, took in decoder.timings.items()})
+        if self._record is not None:
+            self._record(unique, captures)
+        return captures
+
+    def close(self) -> None:
+        """See capture.base.Session."""
+        self._channel.close()
+        if self._own:
+            self._transport.close()
+
+    def _next(self) -> Frame:
+        size = 0
+        while not self._waiting:
+            data = self._channel.read(self._deadline)
+            if not data:
+                raise self._lost()
+            size += len(data)
+            if size > MAX_ROUND:
+                raise ProbeError(f"the host answered more than {MAX_ROUND >> 20} MiB for one question")
+            self._waiting.extend(self._splitter.feed(data))
+        return self._waiting.pop(0)
+
+    def _lost(self) -> HostError:
+        try:
+            ended = self._channel.ended(min(self._deadline, time.monotonic() + 5))
+        except HostError:
+            return ProbeError("the connection was lost while the probe ran")
+        said = ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+        if ended.status == 97:
+            return ProbeError("the host has neither Python 3.6 or later nor the tools that replace it", said)
+        return ProbeError(f"the probe ended early (status {ended.status})", f"The host said: {said}" if said else "")
+
+
+def open_live(transport: Transport, deadline: float, record: Record | None = None) -> ProbeSession:
+    """A session with a running target. `deadline` is of time.monotonic()."""
+    return ProbeSession(transport, "/", deadline, record)
+
+
+def open_rootfs(directory: str, deadline: float, record: Record | None = None) -> ProbeSession:
+    """A session with an unpacked root file system on this machine. UsageError if there is none."""
+    path = os.path.realpath(directory)
+    if not os.path.isdir(path):
+        raise UsageError(f"rootfs:{directory}: no such directory", "Name the directory that holds etc, usr, var ...")
+    if path == "/":
+        raise UsageError("rootfs:/ is this running machine", "Use the target `local`.")
+    return ProbeSession(LocalTransport(elevated=os.geteuid() == 0), path, deadline, record)
+
+
+def _facts(frame: Frame, *, live: bool) -> TargetFacts:
+    if frame.words[0] != b"hello" or len(frame.words) < 7:
+        raise ProbeError("the probe did not greet as expected")
+    _, _, euid, hostname, boot_id, interpreter, version = frame.words[:7]
+    return TargetFacts(
+        live=live,
+        privileged=euid == b"0",
+        hostname=unescape(hostname).decode("utf-8", "replace")[:255],
+        boot_id=unescape(boot_id).decode("ascii", "replace")[:64],
+        interpreter=f"{interpreter.decode('ascii', 'replace')} {version.decode('ascii', 'replace')}"[:40],
+        probe_digest=render.probe_digest(),
+    )

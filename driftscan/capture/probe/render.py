@@ -1,0 +1,86 @@
+"""Renders the probe: one script for the target, and requests as lines for its standard input.
+
+Requests, one a line, words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
+
+    file K MAX REDACT PATH                 glob K MAXFILES MAX REDACT CONTENT PATTERN...
+    command K MAX TIMEOUT REDACT ARG...    processes K
+    tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE PREFIX REGEX HEAD`
+    go                                     answer all of the above, then wait for the next round
+
+K numbers the sources of a round. `frames.py` describes the answers.
+"""
+
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+
+from driftscan.model.glob import literal_prefix, to_regex
+from driftscan.model.names import decode_name
+from driftscan.model.source import Command, File, Glob, Processes, Source, Tree, WalkRule
+
+_PLAIN = re.compile(rb"[^A-Za-z0-9._/@:+,*?\[\]{}()^$|<>!~%=-]")
+_COMMENT = re.compile(r"^\s*#.*\n", re.MULTILINE)
+
+
+@cache
+def script() -> str:
+    """The probe's program: `sh -c SCRIPT driftscan NONCE ROOT SECONDS [PYTHON]`."""
+    folder = files("driftscan.capture.probe")
+    walk = (folder / "walk.py").read_text("utf-8")
+    worker = (folder / "worker.py").read_text("utf-8")
+    fallback = (folder / "worker.sh").read_text("utf-8")
+    prologue = (folder / "prologue.sh").read_text("utf-8")
+    return f"DRIFTSCAN_WORKER={shlex.quote(walk + worker)}\n{prologue}\n{fallback}"
+
+
+def probe_digest() -> str:
+    """`sha256:` of the program, by which snapshots say what looked."""
+    return "sha256:" + hashlib.sha256(script().encode()).hexdigest()
+
+
+def requests(sources: Sequence[Source]) -> bytes:
+    """All requests of a round and the word to go."""
+    lines = [line for number, source in enumerate(sources) for line in _request(str(number), source)]
+    return b"".join(line + b"\n" for line in [*lines, b"go"])
+
+
+def _request(number: str, source: Source) -> Iterable[bytes]:
+    match source:
+        case File(path, limit, redact):
+            yield _words("file", number, str(limit), redact, path)
+        case Glob(patterns, count, limit, redact, content):
+            yield _words("glob", number, str(count), str(limit), redact, str(int(content)), *patterns)
+        case Command(argv, _, limit, timeout, redact):
+            yield _words("command", number, str(limit), str(timeout), redact, *argv)
+        case Processes():
+            yield _words("processes", number)
+        case Tree(roots, rules, digest):
+            yield _words("tree", number, digest)
+            yield from (_words("top", decode_name(root)) for root in roots)
+            yield from (_rule(rule) for rule in rules)
+
+
+def _rule(rule: WalkRule) -> bytes:
+    head = to_regex(rule.pattern.removesuffix("/**")) if rule.action == "prune" and rule.pattern.endswith("/**") else ""
+    return _words(
+        "rule",
+        rule.action,
+        str(rule.size),
+        decode_name(literal_prefix(rule.pattern)),
+        os.fsencode(to_regex(rule.pattern)),
+        os.fsencode(head),
+    )
+
+
+def _words(*parts: str | bytes) -> bytes:
+    return b" ".join(_escaped(part if isinstance(part, bytes) else part.encode()) for part in parts)
+
+
+def _escaped(word: bytes) -> bytes:
+    if word == b"-":
+        return b"\\0055"
+    return _PLAIN.sub(lambda match: b"\\0%03o" % match[0][0], word) or b"-"
