@@ -1,0 +1,121 @@
+"""A scan leaves nothing behind: on the target, on the terminal, or half-written in a report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.bed.host import Host
+from tests.fleet.bed.shell import run
+from tests.fleet.bed.testbed import Testbed
+from tests.fleet.conftest import CLEAN
+from tests.fleet.driver import Driftscan, matching, open_mutations
+
+Options = tuple[str, ...]
+# Change times show every write, also one that was undone or whose time was set back.
+_LISTING = "find / /run /tmp /dev /dev/shm -xdev -printf '%p %C@ %T@ %s %i\\n' | sort -u"
+
+
+def _listing(host: Host) -> dict[str, str]:
+    rows = (line.partition(" ") for line in host.shell(_LISTING).splitlines())
+    return {path: rest for path, _, rest in rows}
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+@pytest.mark.parametrize("login", [("root", "true"), ("deploy", "sudo true")], ids=["root", "sudo"])
+def test_nothing_is_written(
+    driftscan: Driftscan, bed: Testbed, manifest: Path, clean_hosts: list[Host], login: tuple[str, str]
+) -> None:
+    host = clean_hosts[0]
+    user, same_login = login
+    inventory = driftscan.inventory(f"footprint-{user}.yaml", [host], user=user)
+    ssh = ("ssh", "-F", str(bed.settings.ssh_config), f"{user}@{host.name}", same_login)
+    # The first login makes what later ones only touch.
+    run(*ssh)
+    time.sleep(1)
+    start = _listing(host)
+    run(*ssh)
+    time.sleep(1)
+    by_login = _changed(start, _listing(host))
+    before = _listing(host)
+    assert driftscan.scan("-i", str(inventory), "-m", str(manifest), "--full").code == 0
+    time.sleep(1)
+    by_scan = _changed(before, _listing(host))
+    assert by_scan <= by_login, sorted(by_scan - by_login)
+
+
+def test_no_process_is_left(driftscan: Driftscan, scan_options: Options, clean_hosts: list[Host]) -> None:
+    assert driftscan.scan(CLEAN[0], *scan_options).code == 0
+    time.sleep(1)
+    listed = clean_hosts[0].must("ps", "-eo", "args")
+    assert not [line for line in listed.splitlines() if "driftscan" in line or "python3 -c" in line]
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_interrupt(driftscan: Driftscan, manifest: Path, clean_hosts: list[Host], silent: int, tmp_path: Path) -> None:
+    inventory = driftscan.inventory("interrupted.yaml", clean_hosts)
+    content = json.loads(inventory.read_text())
+    content["hosts"]["silent"] = {"address": "127.0.0.1", "port": silent, "timeout": 300}
+    inventory.write_text(json.dumps(content))
+    report = tmp_path / "report.json"
+    markdown = tmp_path / "report.md"
+    scan = subprocess.Popen(
+        driftscan.command(
+            "scan", "-i", str(inventory), "-m", str(manifest), "-o", "json",
+            f"--report=json:{report}", f"--report=markdown:{markdown}",
+        ),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=driftscan.home, env=driftscan.environment(),
+    )  # fmt: skip
+    with scan:
+        # Long enough for some hosts to be done; the silent one never is.
+        time.sleep(8)
+        assert scan.poll() is None, "the scan ended before it could be interrupted"
+        scan.send_signal(signal.SIGINT)
+        interrupted = time.monotonic()
+        stdout, stderr = scan.communicate(timeout=60)
+    assert scan.returncode == 130, stderr.decode()
+    assert time.monotonic() - interrupted < 15
+    assert b"Traceback" not in stderr
+    shown = json.loads(stdout)
+    assert json.loads(report.read_text()) == shown
+    assert markdown.read_text().strip()
+    verdicts = {host["host"]: host["verdict"] for host in shown["hosts"]}
+    assert set(verdicts) == {*CLEAN, "silent"}
+    assert "clean" in verdicts.values()
+    assert verdicts["silent"] != "clean"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.json", "report.md"]
+
+
+COVERED = "/usr/share/doc"
+
+
+def test_mount_over_baked_files(driftscan: Driftscan, scan_options: Options, fleet: dict[str, Host]) -> None:
+    host = fleet["crooked"]
+    host.must("mount", "-t", "tmpfs", "cover", COVERED)
+    try:
+        outcome = driftscan.scan(host.name, *scan_options)
+    finally:
+        host.must("umount", COVERED)
+    result = outcome.host(host.name)
+    assert outcome.code == 1
+    assert matching(result, "mount", COVERED, "added"), outcome.explain()
+    assert matching(result, "file", f"{COVERED}/*", "removed") == []
+    shown = [m for m in open_mutations(result) if COVERED in str(m)]
+    assert any("unseen" in str(m) or "hidden" in str(m) or "beneath" in str(m) for m in shown), shown
