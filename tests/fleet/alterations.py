@@ -115,7 +115,12 @@ ALTERATIONS = (
         "d=/usr/local/lib/python3.11/dist-packages/evil-1.0.dist-info; mkdir -p $d;"
         " printf 'Metadata-Version: 2.1\\nName: evil\\nVersion: 1.0\\n' > $d/METADATA; echo pip > $d/INSTALLER",
     ),
-    Alteration("package removed", "package", "nftables/amd64", "removed", "dpkg --purge nftables >/dev/null"),
+    Alteration("package removed", "package", "logrotate/amd64", "removed", "dpkg --purge logrotate >/dev/null"),
+    Alteration(
+        "firewall chain", "firewall_chain", "inet/guard/input", "added",
+        "nft add table inet guard;"
+        " nft add chain inet guard input '{ type filter hook input priority 0; policy accept; }'",
+    ),
     Alteration("route added", "route", "*/192.0.2.0/24/eth0/*", "added", "ip route add 192.0.2.0/24 dev eth0"),
     Alteration("address added", "address", "lo/192.0.2.9/32", "added", "ip address add 192.0.2.9/32 dev lo"),
 )  # fmt: skip
