@@ -52,7 +52,7 @@ def test_replace_or_stronger(drifted: Json) -> None:
     advice = drifted["recommendation"]
     assert RECOMMENDATIONS.index(advice["action"]) >= RECOMMENDATIONS.index("replace"), advice
     assert advice["sentence"].strip()
-    known = {m["id"] for m in drifted["mutations"]} | {c["id"] for c in drifted["controls"]}
+    known = {m["id"] for m in drifted["mutations"]} | {c["finding"] for c in drifted["controls"]}
     assert advice["because"]
     assert set(advice["because"]) <= known
 
