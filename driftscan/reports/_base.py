@@ -1,8 +1,8 @@
 """What a report format is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TextIO, TypeAlias
+from typing import Protocol, TypeAlias
 
 from driftscan.model.result import ScanResult
 
@@ -18,7 +18,17 @@ class Style:
     """0: what matters; 1: every difference and what was waived, allowed or timed."""
 
 
-Render: TypeAlias = Callable[[ScanResult, TextIO, Style], None]
+class Out(Protocol):
+    """Where a report goes: a text file, or the screen."""
+
+    def write(self, text: str, /) -> object:
+        """One piece of text."""
+
+    def writelines(self, lines: Iterable[str], /) -> object:
+        """Several; a generator is consumed as it is written."""
+
+
+Render: TypeAlias = Callable[[ScanResult, Out, Style], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

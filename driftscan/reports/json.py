@@ -1,14 +1,13 @@
 """JSON as the contract has it (docs/formats/report.md): ASCII only, one host per line, nothing truncated."""
 
 import json
-from typing import TextIO
 
 from driftscan.model.result import ScanResult
-from driftscan.reports._base import Report, Style
+from driftscan.reports._base import Out, Report, Style
 from driftscan.reports._build import envelope, host
 
 
-def _render(result: ScanResult, out: TextIO, _style: Style) -> None:
+def _render(result: ScanResult, out: Out, _style: Style) -> None:
     """Written host by host, so that a report of ten thousand hosts needs the memory of one."""
     head = ",\n".join(f'"{name}": {_dump(value)}' for name, value in envelope(result).items())
     out.write(f'{{\n{head},\n"hosts": [')

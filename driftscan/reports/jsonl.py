@@ -1,14 +1,13 @@
 """JSON lines: the first line is the scan, each further line a host, for pipes that must not wait or hold it all."""
 
 import json
-from typing import TextIO
 
 from driftscan.model.result import ScanResult
-from driftscan.reports._base import Report, Style
+from driftscan.reports._base import Out, Report, Style
 from driftscan.reports._build import envelope, host
 
 
-def _render(result: ScanResult, out: TextIO, _style: Style) -> None:
+def _render(result: ScanResult, out: Out, _style: Style) -> None:
     out.write(json.dumps(envelope(result), ensure_ascii=True, allow_nan=False) + "\n")
     out.writelines(json.dumps(host(one), ensure_ascii=True, allow_nan=False) + "\n" for one in result.hosts)
 

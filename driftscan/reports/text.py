@@ -1,13 +1,11 @@
 """Text for a terminal: what matters most first, whole sentences, and what to do next at the end."""
 
-from typing import TextIO
-
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Verdict
 from driftscan.model.names import show
 from driftscan.model.result import HostResult, ImageMatch, ScanResult
 from driftscan.reports import _words as words
-from driftscan.reports._base import Report, Style
+from driftscan.reports._base import Out, Report, Style
 from driftscan.reports._terminal import Painter, table
 
 SHOWN = 8
@@ -18,7 +16,7 @@ INDENT = "  "
 DEEP = " " * 12
 
 
-def _render(result: ScanResult, out: TextIO, style: Style) -> None:
+def _render(result: ScanResult, out: Out, style: Style) -> None:
     painter = Painter(style)
     hosts = words.by_urgency(result.hosts)
     lines = _fleet(result, hosts, painter)

@@ -1,0 +1,163 @@
+"""Every option of every command. An option that several commands have means the same in all of them."""
+
+from driftscan.cli._command import Option
+from driftscan.model.finding import Action, Severity
+
+MAX_PORT = 65535
+DAY = 86400
+
+
+def _number(least: int, most: int, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
+        raise ValueError(f"{text!r} is not a number from {least} to {most}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    return _number(1, MAX_PORT, text)
+
+
+def _seconds(text: str) -> int:
+    return _number(1, DAY, text)
+
+
+def _workers(text: str) -> int:
+    return _number(1, 1000, text)
+
+
+def fail_on(text: str) -> Severity | Action:
+    """A severity or an action, by its word. ValueError for anything else."""
+    for kind in (Severity, Action):
+        if text.upper() in kind.__members__ and text == text.lower() and text != "none":
+            return kind[text.upper()]
+    words = [item.word for kind in (Severity, Action) for item in kind if item.word != "none"]
+    raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+
+
+QUIET = Option(name="quiet", short="-q", help="say nothing but errors and the data itself")
+VERBOSE = Option(
+    name="verbose", short="-v", counts=True, help="tell more: every difference, what was waived, phases; -vv: more yet"
+)
+DEBUG = Option(name="debug", help="show tracebacks and the log of every step")
+COLOR = Option(
+    name="color",
+    metavar="WHEN",
+    choices=("auto", "always", "never"),
+    default="auto",
+    default_text="auto",
+    help="colours: on a terminal, always, never; NO_COLOR is honoured",
+)
+CONFIG = Option(
+    name="config",
+    metavar="FILE",
+    path=True,
+    help="config file to read; else driftscan.yaml upward from here, then the user's",
+)
+COMMON = (QUIET, VERBOSE, DEBUG, COLOR, CONFIG)
+
+INVENTORY = Option(
+    name="inventory",
+    short="-i",
+    metavar="SOURCE",
+    many=True,
+    path=True,
+    help="where hosts come from: a YAML inventory, a list of hosts, or ec2:?region=...; repeatable",
+)
+LIMIT = Option(
+    name="limit",
+    short="-l",
+    metavar="PATTERN",
+    default="",
+    help="only these hosts of the inventory: names, groups, globs",
+)
+USER = Option(name="user", metavar="NAME", help="log in as")
+PORT = Option(name="port", metavar="N", parse=_port, help="ssh port")
+IDENTITY = Option(name="identity", metavar="FILE", many=True, path=True, help="private key; repeatable")
+KNOWN_HOSTS = Option(
+    name="known-hosts", metavar="FILE", many=True, path=True, help="known_hosts file instead of the user's; repeatable"
+)
+SSH_CONFIG = Option(name="ssh-config", metavar="FILE", path=True, help="ssh_config(5) file to heed")
+JUMP = Option(name="jump", metavar="HOST", help="reach hosts through [user@]host[:port]")
+SUDO = Option(
+    name="sudo",
+    metavar="WHEN",
+    choices=("auto", "always", "never"),
+    help="become root with sudo: where it works, or fail, or never",
+)
+TIMEOUT = Option(name="timeout", metavar="SECONDS", parse=_seconds, help="for each host in all")
+ACCEPT = Option(
+    name="accept-new-host-keys",
+    help="trust a host's key at first sight and record it; a changed key is refused all the same",
+)
+CONNECT = (INVENTORY, LIMIT, USER, PORT, IDENTITY, KNOWN_HOSTS, SSH_CONFIG, JUMP, SUDO, TIMEOUT, ACCEPT)
+WORKERS = Option(
+    name="workers", metavar="N", parse=_workers, default=0, help="hosts at once; else as many as this machine can serve"
+)
+STORE = Option(
+    name="store",
+    metavar="DIR",
+    path=True,
+    help="where results are kept; else driftscan/ in the user's state directory",
+)
+
+MANIFEST = Option(
+    name="manifest",
+    short="-m",
+    metavar="MANIFEST",
+    default="",
+    path=True,
+    help="what hosts should equal: a manifest, or a registry (directory or s3://) that holds several",
+)
+POLICY = Option(
+    name="policy", short="-p", metavar="POLICY", many=True, path=True, help="a shipped policy or a file; repeatable"
+)
+ZONES = Option(
+    name="zones", metavar="FILE", default="", path=True, help="a file of zones by hand: what may differ, and why"
+)
+FAIL_ON = Option(
+    name="fail-on",
+    metavar="LEVEL",
+    parse=fail_on,
+    default=Severity.MEDIUM,
+    default_text="medium",
+    help="exit 1 from this severity (info low medium high critical) or action (observe ... quarantine) on",
+)
+FORMAT = Option(name="format", short="-o", metavar="FORMAT", default="text", default_text="text", help="on the screen")
+REPORT = Option(name="report", metavar="FORMAT:PATH", many=True, help="also write a report to a file; repeatable")
+OUTPUT = Option(name="output", short="-o", metavar="FILE", path=True, help="the file to write")
+CAPTURES = Option(
+    name="captures", metavar="FILE", path=True, help="also keep the raw captures, for replay as capture:FILE"
+)
+IMAGE_ID = Option(name="image-id", metavar="ID", default="", help="the image's id, as the cloud or os-release names it")
+IMAGE_VERSION = Option(name="image-version", metavar="VERSION", default="", help="the image's version")
+PACKER_MANIFEST = Option(
+    name="packer-manifest",
+    metavar="FILE",
+    default="",
+    path=True,
+    help="the JSON that Packer's manifest post-processor wrote: seal the manifest to the image it names",
+)
+JSON = Option(name="json", help="as JSON")
+PRINT = Option(name="print", help="print the program that is run on hosts")
+SUDOERS = Option(name="sudoers", help="print a sudo rule that allows the program and nothing else")
+
+ALL = (
+    *COMMON,
+    *CONNECT,
+    WORKERS,
+    STORE,
+    MANIFEST,
+    POLICY,
+    ZONES,
+    FAIL_ON,
+    FORMAT,
+    REPORT,
+    OUTPUT,
+    CAPTURES,
+    IMAGE_ID,
+    IMAGE_VERSION,
+    PACKER_MANIFEST,
+    JSON,
+    PRINT,
+    SUDOERS,
+)

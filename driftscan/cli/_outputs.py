@@ -1,0 +1,108 @@
+"""Report files: checked before the scan begins, written whole or not at all."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TextIO
+
+from driftscan.errors import UsageError
+from driftscan.model.result import ScanResult
+from driftscan.reports._base import Report, Style
+
+FILE_STYLE = Style(width=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One report file to write."""
+
+    report: Report
+    path: str
+
+
+def formats() -> dict[str, Report]:
+    """All report formats by name."""
+    from driftscan.plugins import discover
+
+    return discover("driftscan.reports", "report", Report)
+
+
+def screen_format(name: str) -> Report:
+    """The format of `-o`. UsageError for one that there is not, or that is for files alone."""
+    found = formats()
+    if name in found and found[name].screen:
+        return found[name]
+    offered = ", ".join(report.name for report in found.values() if report.screen)
+    if name in found:
+        raise UsageError(f"-o {name}: this format is for files", f"Use --report {name}:FILE; -o takes {offered}.")
+    raise UsageError(f"-o {name}: no such format", f"There are {offered}.")
+
+
+def outputs(words: Iterable[str]) -> tuple[Output, ...]:
+    """What `--report FORMAT:PATH` asks for. UsageError for an unknown format, and for a path that cannot be
+    written: better said now than after the scan."""
+    found = formats()
+    planned: dict[str, Output] = {}
+    for word in words:
+        name, colon, path = word.partition(":")
+        if not colon or not path or name not in found:
+            raise UsageError(
+                f"--report {word}: not FORMAT:PATH",
+                f"FORMAT is one of {', '.join(found)}; for example json:report.json.",
+            )
+        path = os.path.expanduser(path)
+        check_writable(path, f"--report {word}")
+        if os.path.realpath(path) in planned:
+            raise UsageError(f"--report {word}: another report goes to the same file", "Give each its own file.")
+        planned[os.path.realpath(path)] = Output(found[name], path)
+    return tuple(planned.values())
+
+
+def check_writable(path: str, what: str) -> None:
+    """UsageError if a file could not be created or replaced there."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise UsageError(f"{what}: {path} is a directory", "Give the name of a file.")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{what}: there is no directory {folder}", "Create it first.")
+    target = path if _is_special(path) else folder
+    if not os.access(target, os.W_OK):
+        raise UsageError(
+            f"{what}: {target} may not be written by you", "Choose another place, or change its permissions."
+        )
+
+
+def write_all(planned: Iterable[Output], result: ScanResult) -> list[str]:
+    """Write each report; what could not be written, one line each. One that fails does not stop the others."""
+    failed = []
+    for output in planned:
+        try:
+            write_atomic(output.path, lambda stream, report=output.report: report.render(result, stream, FILE_STYLE))  # type: ignore[misc]
+        except OSError as error:
+            failed.append(f"{output.path}: {error.strerror or error}")
+    return failed
+
+
+def write_atomic(path: str, fill: Callable[[TextIO], None]) -> None:
+    """Write a file whole or not at all: beside it, flushed to the disk, then renamed. A link is followed; a device
+    or pipe is written directly. OSError as the system gives it; then nothing half-written is left."""
+    if _is_special(path):
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            fill(stream)
+        return
+    real = os.path.realpath(path)
+    temporary = f"{real}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            fill(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, real)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _is_special(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)

@@ -1,0 +1,69 @@
+"""How a scan goes: a status line for who watches, a line per host for logs."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from driftscan.cli._console import Console
+from driftscan.model.finding import Action
+from driftscan.model.names import show
+from driftscan.model.result import HostResult
+
+SHOWN = 4
+"""Hosts that the status line names."""
+
+
+class ConsoleProgress:
+    """A scan.progress.Progress on a console."""
+
+    def __init__(self, console: Console, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`total`: how many targets there are; `clock`: seconds."""
+        self._console = console
+        self._total = total
+        self._clock = clock
+        self._begun = clock()
+        self._done = 0
+        self._running: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def started(self, target: str) -> None:
+        """Work on a target begins."""
+        self.phase(target, "connect")
+
+    def phase(self, target: str, name: str) -> None:
+        """A target enters a phase."""
+        with self._lock:
+            self._running[target] = name
+            line = self._line()
+        self._show(line)
+
+    def finished(self, target: str, result: HostResult) -> None:
+        """A target's result is known: a line in logs, one more in the count on a terminal."""
+        with self._lock:
+            self._running.pop(target, None)
+            self._done += 1
+            line = self._line()
+        if self._console.interactive:
+            self._console.status(line)
+        else:
+            self._console.note(host_line(result))
+
+    def _show(self, line: str) -> None:
+        if self._console.interactive:
+            self._console.status(line)
+
+    def _line(self) -> str:
+        seconds = int(self._clock() - self._begun)
+        named = [f"{show(target)} {phase}" for target, phase in list(self._running.items())[:SHOWN]]
+        more = len(self._running) - len(named)
+        if more:
+            named.append(f"{more} more")
+        return f"[{self._done}/{self._total}] {seconds // 60}:{seconds % 60:02}  {', '.join(named)}"
+
+
+def host_line(result: HostResult) -> str:
+    """One line for logs: the verdict, what to do, and the reason."""
+    action = result.recommendation.action
+    todo = f", {action.word}" if action is not Action.NONE else ""
+    why = result.errors[0].message if result.errors else result.recommendation.sentence
+    return f"{show(result.host)}: {result.verdict.value}{todo}" + (f": {show(why)}" if why else "")

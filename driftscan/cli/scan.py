@@ -1,0 +1,86 @@
+"""`driftscan scan`."""
+
+from driftscan.cli import _options as opt
+from driftscan.cli._command import Argument, Call, Command
+from driftscan.cli._exit import exit_code, sentences
+from driftscan.cli._interrupt import graceful
+from driftscan.cli._outputs import Output, outputs, screen_format, write_all
+from driftscan.cli._progress import ConsoleProgress
+from driftscan.cli._prompt import prompter
+from driftscan.cli._targets import chosen, scan_options
+from driftscan.errors import DriftscanError
+from driftscan.model.result import ScanResult
+from driftscan.reports._base import Report
+
+
+def _run(call: Call) -> int:
+    from driftscan.scan import fleet
+
+    screen, files = screen_format(call.settings.format), outputs(call.settings.report)
+    targets = chosen(call, call.settings.target)
+    with graceful(call.console) as stop:
+        progress = ConsoleProgress(call.console, len(targets))
+        result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
+        call.console.status("")
+        unwritten = _report(call, result, screen, files)
+    for sentence in sentences(result, call.settings.fail_on):
+        call.console.note(f"driftscan: {sentence}")
+    return exit_code(result, call.settings.fail_on, unwritten)
+
+
+def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...]) -> bool:
+    """Files first, since the screen may be a pager that waits; whether anything could not be written."""
+    failed = write_all(files, result)
+    for output in files:
+        call.console.detail(f"driftscan: wrote {output.path}")
+    for line in failed:
+        call.console.error(DriftscanError(f"report not written: {line}"))
+    try:
+        screen.render(result, call.console, call.console.style)
+    except DriftscanError as error:
+        call.console.error(error)
+        return True
+    return bool(failed)
+
+
+COMMAND = Command(
+    name="scan",
+    summary="compare hosts with their image, judge what differs, recommend what to do",
+    examples=(
+        ("driftscan scan local", "look at this machine; its own package database stands in for a manifest"),
+        ("driftscan scan -i inventory.yaml -m web.manifest", "compare every host of an inventory with a manifest"),
+        (
+            "driftscan scan -i inventory.yaml -l 'web-*' -m manifests/ --report json:drift.json",
+            "some hosts, each with the manifest of its image, and a report for machines",
+        ),
+        ("driftscan scan ssh://admin@10.0.0.11 -m web.manifest --fail-on replace -q", "in a pipeline"),
+    ),
+    arguments=(
+        Argument(
+            name="TARGET",
+            many=True,
+            help="local, ssh://[user@]host[:port], a host or pattern of the inventory, rootfs:DIR, snapshot:FILE,"
+            " manifest:FILE, capture:FILE; none: all hosts of the inventory",
+        ),
+    ),
+    options=(
+        opt.MANIFEST,
+        opt.POLICY,
+        opt.ZONES,
+        opt.FAIL_ON,
+        opt.FORMAT,
+        opt.REPORT,
+        opt.WORKERS,
+        opt.STORE,
+        *opt.CONNECT,
+    ),
+    notes=(
+        (
+            "Exit codes: 0 no open finding at or above --fail-on and everything was scanned; 1 findings; 2 wrong input,"
+            " found before any connection; 3 some host was not, or not wholly, scanned, or a report could not be written;"
+            " 130 interrupted; 70 a bug in driftscan."
+        ),
+    ),
+    run=_run,
+)
+commands = (COMMAND,)
