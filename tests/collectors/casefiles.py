@@ -204,7 +204,7 @@ def _process(row: Mapping[str, Any]) -> ProcessRow:
     values["sockets"] = frozenset(values["sockets"])
     for name in ("name", "exe", "unit"):
         values[name] = decode_name(values[name])
-    assert set(values) == {field.name for field in fields(ProcessRow)}
+    assert set(values) <= {field.name for field in fields(ProcessRow)}, f"no such field of a process: {row}"
     return ProcessRow(**values)
 
 
