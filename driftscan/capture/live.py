@@ -89,7 +89,7 @@ class ProbeSession:
             return ProbeError("the connection was lost while the probe ran")
         said = ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
         if ended.status == 97:
-            return ProbeError("the host has neither Python 3.6 or later nor the tools that replace it", said)
+            return ProbeError("the host has no Python 3.6 or later, which the probe needs", "Install python3 in the image.")
         return ProbeError(f"the probe ended early (status {ended.status})", f"The host said: {said}" if said else "")
 
 

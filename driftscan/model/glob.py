@@ -1,4 +1,6 @@
-"""Globs of file keys: `*`, `?`, `[...]` stay within a path component; a component `**` matches any depth, also none.
+"""Globs of walk rules as regular expressions for targets, which may run Python 3.6 (`model.patterns` matches zones here).
+
+`*`, `?`, `[...]` stay within a path component; a component `**` matches any depth, also none.
 
 `/var/log/**` matches everything below `/var/log`, not the directory itself.
 """
@@ -6,11 +8,6 @@
 import re
 
 _WILD = re.compile(r"[*?\[]")
-
-
-def is_literal(glob: str) -> bool:
-    """Whether the glob names exactly one path."""
-    return not _WILD.search(glob)
 
 
 def literal_prefix(glob: str) -> str:
@@ -30,11 +27,6 @@ def to_regex(glob: str) -> str:
         else:
             out.append(_component(part) + ("" if last else "/"))
     return "".join(out)
-
-
-def compile_glob(glob: str) -> re.Pattern[str]:
-    """The compiled form of `to_regex`, to be used with fullmatch."""
-    return re.compile(to_regex(glob), re.DOTALL)
 
 
 def _component(part: str) -> str:

@@ -23,7 +23,6 @@ from driftscan.model.names import decode_name
 from driftscan.model.source import Command, File, Glob, Processes, Source, Tree, WalkRule
 
 _PLAIN = re.compile(rb"[^A-Za-z0-9._/@:+,*?\[\]{}()^$|<>!~%=-]")
-_COMMENT = re.compile(r"^\s*#.*\n", re.MULTILINE)
 
 
 @cache
@@ -32,9 +31,8 @@ def script() -> str:
     folder = files("driftscan.capture.probe")
     walk = (folder / "walk.py").read_text("utf-8")
     worker = (folder / "worker.py").read_text("utf-8")
-    fallback = (folder / "worker.sh").read_text("utf-8")
     prologue = (folder / "prologue.sh").read_text("utf-8")
-    return f"DRIFTSCAN_WORKER={shlex.quote(walk + worker)}\n{prologue}\n{fallback}"
+    return f"DRIFTSCAN_WORKER={shlex.quote(walk + worker)}\n{prologue}"
 
 
 def probe_digest() -> str:

@@ -1,0 +1,229 @@
+"""Raw captures kept in a file, and a session that replays them: a new policy or a fixed parser can judge last month.
+
+Format `driftscan.captures/1`: a zip file with `index.json` (facts and, per capture, source, status, digests) and the
+raw bytes as `blobs/SHA256`. It holds what left the host, redactions already made there.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from driftscan.capture.base import TargetFacts
+from driftscan.errors import IncompleteError, UsageError
+from driftscan.model.codec import canonical
+from driftscan.model.source import (
+    Capture,
+    Captures,
+    Command,
+    File,
+    Glob,
+    Member,
+    Processes,
+    ProcessRow,
+    Redact,
+    Source,
+    Status,
+    Tree,
+    WalkRule,
+)
+
+FORMAT = "driftscan.captures/1"
+MAX_BLOB = 1 << 30
+
+
+class Recorder:
+    """Collects the rounds of a session, to be written once."""
+
+    def __init__(self) -> None:
+        """Nothing recorded yet."""
+        self._captures: list[Capture] = []
+
+    def __call__(self, sources: Sequence[Source], captures: Captures) -> None:
+        """Keep one round."""
+        self._captures.extend(captures[source] for source in sources)
+
+    def write(self, path: str, facts: TargetFacts, host: str) -> None:
+        """The file, whole or not at all, readable by its owner alone. IncompleteError if that can't be done."""
+        blobs: dict[str, bytes] = {}
+        index = {
+            "format": FORMAT,
+            "host": host,
+            "facts": asdict(facts),
+            "captures": [_encode(capture, blobs) for capture in self._captures],
+        }
+        directory = os.path.dirname(os.path.abspath(path))
+        try:
+            handle, temporary = tempfile.mkstemp(dir=directory, prefix=".captures-")
+        except OSError as error:
+            raise IncompleteError(f"{path}: cannot be written: {error.strerror}") from error
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                    archive.writestr("index.json", canonical(index))
+                    for digest, data in sorted(blobs.items()):
+                        archive.writestr(f"blobs/{digest}", data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except OSError as error:
+            Path(temporary).unlink(missing_ok=True)
+            raise IncompleteError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+class Replay:
+    """A session whose answers were recorded. What was not asked then is a gap now."""
+
+    def __init__(self, path: str) -> None:
+        """Read the index. UsageError if the file is not a recording or is damaged."""
+        try:
+            self._archive = zipfile.ZipFile(path)
+            index = json.loads(self._archive.read("index.json"))
+            if index["format"] != FORMAT:
+                raise ValueError(index["format"])
+            self.host = str(index["host"])
+            self.facts = TargetFacts(**index["facts"])
+            captures = [self._decode(raw) for raw in index["captures"]]
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise UsageError(f"{path}: not a recording of captures, or damaged ({error})") from error
+        self._captures = {_identity(capture.source): capture for capture in captures}
+
+    def ask(self, sources: Sequence[Source]) -> Captures:
+        """See capture.base.Session."""
+        return Captures([self._answer(source) for source in sources])
+
+    def close(self) -> None:
+        """See capture.base.Session."""
+        self._archive.close()
+
+    def _answer(self, source: Source) -> Capture:
+        found = self._captures.get(_identity(source))
+        if found is None:
+            return Capture(source, Status.UNSUPPORTED, detail="not in the recording")
+        return Capture(
+            found.source if isinstance(source, Tree) and isinstance(found.source, Tree) else source,
+            found.status,
+            found.data,
+            found.members,
+            found.processes,
+            found.detail,
+            found.exit_code,
+        )
+
+    def _decode(self, raw: dict[str, Any]) -> Capture:
+        return Capture(
+            source=_source(raw["source"]),
+            status=Status(raw["status"]),
+            data=self._blob(raw["data"]),
+            members=tuple(self._member(member) for member in raw["members"]),
+            processes=tuple(_process(row) for row in raw["processes"]),
+            detail=str(raw["detail"]),
+            exit_code=raw["exit_code"],
+        )
+
+    def _member(self, raw: dict[str, Any]) -> Member:
+        link = None if raw["link"] is None else bytes.fromhex(raw["link"])
+        numbers = {name: int(raw[name]) for name in ("mode", "uid", "gid", "mtime")}
+        return Member(
+            path=bytes.fromhex(raw["path"]),
+            status=Status(raw["status"]),
+            data=self._blob(raw["data"]),
+            link=link,
+            detail=str(raw["detail"]),
+            **numbers,
+        )
+
+    def _blob(self, digest: str) -> bytes:
+        if not digest:
+            return b""
+        info = self._archive.getinfo(f"blobs/{digest}")
+        if info.file_size > MAX_BLOB:
+            raise ValueError("a capture is too large")
+        data = self._archive.read(info)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError("a capture does not match its digest")
+        return data
+
+
+def _encode(capture: Capture, blobs: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "source": {"type": type(capture.source).__name__, **asdict(capture.source)},
+        "status": capture.status,
+        "detail": capture.detail,
+        "exit_code": capture.exit_code,
+        "data": _keep(capture.data, blobs),
+        "members": [
+            {
+                **{name: getattr(member, name) for name in ("status", "mode", "uid", "gid", "mtime", "detail")},
+                "path": member.path.hex(),
+                "link": None if member.link is None else member.link.hex(),
+                "data": _keep(member.data, blobs),
+            }
+            for member in capture.members
+        ],
+        "processes": [
+            {
+                **{name: getattr(row, name) for name in ("pid", "ppid", "uid", "deleted", "started", "visible")},
+                **{name: getattr(row, name).hex() for name in ("name", "exe", "unit")},
+                "sockets": sorted(row.sockets),
+            }
+            for row in capture.processes
+        ],
+    }
+
+
+def _keep(data: bytes, blobs: dict[str, bytes]) -> str:
+    if not data:
+        return ""
+    digest = hashlib.sha256(data).hexdigest()
+    blobs[digest] = data
+    return digest
+
+
+def _process(raw: dict[str, Any]) -> ProcessRow:
+    return ProcessRow(
+        **{name: int(raw[name]) for name in ("pid", "ppid", "uid", "started")},
+        **{name: bytes.fromhex(raw[name]) for name in ("name", "exe", "unit")},
+        deleted=bool(raw["deleted"]),
+        visible=bool(raw["visible"]),
+        sockets=frozenset(int(inode) for inode in raw["sockets"]),
+    )
+
+
+def _source(raw: dict[str, Any]) -> Source:
+    match raw["type"]:
+        case "File":
+            return File(raw["path"], raw["max_bytes"], Redact(raw["redact"]))
+        case "Glob":
+            limits = (raw["max_files"], raw["max_bytes"], Redact(raw["redact"]), raw["content"])
+            return Glob(tuple(raw["patterns"]), *limits)
+        case "Command":
+            limits = (raw["max_bytes"], raw["timeout"], Redact(raw["redact"]), raw["rooted"])
+            return Command(tuple(raw["argv"]), tuple(raw["ok"]), *limits)
+        case "Processes":
+            return Processes()
+        case "Tree":
+            rules = tuple(WalkRule(**rule) for rule in raw["rules"])
+            return Tree(tuple(raw["roots"]), rules, raw["digest"], tuple(raw["only"]))
+        case other:
+            raise ValueError(f"unknown source {other}")
+
+
+def _identity(source: Source) -> object:
+    """Zones change a walk's rules without making it another question; limits do not matter either."""
+    match source:
+        case Tree(roots, _, digest):
+            return ("Tree", roots, digest)
+        case File(path, _, redact):
+            return ("File", path, redact)
+        case Glob(patterns, _, _, redact, content):
+            return ("Glob", patterns, redact, content)
+        case Command(argv):
+            return ("Command", argv)
+        case Processes():
+            return "Processes"

@@ -1,0 +1,46 @@
+"""Opening a session with a target, whatever its scheme."""
+
+import time
+from collections.abc import Sequence
+
+from driftscan.capture.base import Session
+from driftscan.capture.live import Record, open_live, open_rootfs
+from driftscan.capture.recording import Recorder, Replay
+from driftscan.errors import UsageError
+from driftscan.model.source import Captures, Source
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.targets import Target
+from driftscan.transports import local
+
+
+def seconds_for(target: Target) -> int:
+    """The time that a target has in all."""
+    return target.host.options.timeout if target.host else 3600
+
+
+def open_session(target: Target, options: ScanOptions, recorder: Recorder | None = None) -> Session:
+    """A session with the target. HostError when the host can't be reached; UsageError for a target that has none."""
+    deadline = time.monotonic() + seconds_for(target)
+    record: Record | None = recorder
+    match target.scheme:
+        case "local":
+            sudo = target.host.options.sudo if target.host else "auto"
+            return open_live(local.connect(sudo), deadline, record)
+        case "rootfs":
+            return open_rootfs(target.path, deadline, record)
+        case "capture":
+            return Replay(target.path)
+        case "ssh":
+            from driftscan.transports import ssh
+
+            assert target.host is not None
+            known = options.state_dir / "known_hosts" if options.state_dir else None
+            transport = ssh.connect(target.host, prompt=options.prompt, deadline=deadline, scanner_known_hosts=known)
+            return open_live(transport, deadline, record)
+        case other:
+            raise UsageError(f"{target.spec}: {other} holds facts already and cannot be looked at")
+
+
+def ask_all(session: Session, sources: Sequence[Source]) -> Captures:
+    """One round; nothing to ask needs no round."""
+    return session.ask(sources) if sources else Captures(())

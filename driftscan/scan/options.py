@@ -1,0 +1,28 @@
+"""What a scan is asked to do, checked before any connection is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftscan.model.snapshot import ImageRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """Options of `scan` that do not belong to a host."""
+
+    manifest: str = ""
+    """A manifest file, a directory of them, or s3://...; empty: as the inventory says, else the stand-in baseline."""
+    policies: tuple[str, ...] = ()
+    """Names of shipped packs or paths; empty: the default for the baseline."""
+    mode: str = "full"
+    workers: int = 0
+    """Hosts at once; 0: as many as there are, at most 32."""
+    zones: str = ""
+    """A file of zones written by hand, for this scan alone."""
+    state_dir: Path | None = None
+    prompt: Callable[[str], str] | None = None
+    """Asks a person for a secret; None: nobody is there to answer."""
+    captures: Path | None = None
+    """Where raw captures of a single target are written for replay."""
+    image: ImageRef = ImageRef()

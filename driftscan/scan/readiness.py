@@ -1,0 +1,30 @@
+"""Whether first boot has settled: cloud-init has ended and systemd has finished starting.
+
+cloud-init writes /run/cloud-init/status.json when it begins and result.json when it has ended (cloud-init docs,
+"status"); `systemctl is-system-running` says initializing or starting until the boot's jobs are done (systemctl(1)).
+A host that stays so for longer than the limit is judged as it is: it may be stuck on purpose.
+"""
+
+from driftscan.model.source import Captures, Command, File, Source, Status
+
+LIMIT = 30 * 60
+"""Seconds of uptime after which a host no longer counts as settling."""
+
+_STATUS = File("/run/cloud-init/status.json", max_bytes=1 << 16)
+_RESULT = File("/run/cloud-init/result.json", max_bytes=1 << 16)
+_UPTIME = File("/proc/uptime", max_bytes=256)
+_RUNNING = Command(("systemctl", "is-system-running"), ok=(0, 1), timeout=10)
+SOURCES: tuple[Source, ...] = (_STATUS, _RESULT, _UPTIME, _RUNNING)
+
+
+def settled(captures: Captures) -> bool:
+    """Whether first boot is over, as far as can be seen; a target that is not running has no boot to wait for."""
+    try:
+        uptime = float(captures[_UPTIME].data.split()[0])
+    except (ValueError, IndexError):
+        return True
+    if uptime > LIMIT:
+        return True
+    begun = captures[_STATUS].status is Status.OK and captures[_RESULT].status is Status.ABSENT
+    starting = captures[_RUNNING].data.strip() in (b"initializing", b"starting")
+    return not (begun or starting)

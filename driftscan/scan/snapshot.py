@@ -1,0 +1,183 @@
+"""From captures to a snapshot: run every collector's parser, and turn what fails into gaps."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from driftscan.capture.base import Session, TargetFacts
+from driftscan.collectors import files
+from driftscan.collectors._base import Collector
+from driftscan.errors import ParseError, UnavailableError
+from driftscan.model.records import Records
+from driftscan.model.resource import Kind, Plane, Resource, ResourceId
+from driftscan.model.snapshot import (
+    CollectorCoverage,
+    CollectorStatus,
+    FileCoverage,
+    ImageRef,
+    Resources,
+    Snapshot,
+)
+from driftscan.model.source import Captures, File, Gap, Source, Status, Tree, WalkRule
+from driftscan.plugins import discover
+
+DPKG_STATUS = "/var/lib/dpkg/status"
+RPM_DATABASE = "/var/lib/rpm/rpmdb.sqlite-wal"
+# Asked once before the walk and once after it (the size makes it another source): a package manager that ran
+# meanwhile shows in its status file.
+BEFORE = (File(DPKG_STATUS, max_bytes=(64 << 20) + 1), File("/lib/apk/db/installed", max_bytes=(64 << 20) + 1))
+AFTER = (File(DPKG_STATUS, max_bytes=(64 << 20) + 2), File("/lib/apk/db/installed", max_bytes=(64 << 20) + 2))
+
+
+@cache
+def collectors() -> Mapping[str, Collector]:
+    """All collectors by name."""
+    return discover("driftscan.collectors", "collector", Collector)
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """All kinds by name."""
+    return {kind.name: kind for collector in collectors().values() for kind in collector.kinds}
+
+
+def small_sources(live: bool) -> tuple[Source, ...]:
+    """The sources of all collectors but the walk, for a running target or a root file system."""
+    return tuple(
+        dict.fromkeys(
+            source
+            for collector in collectors().values()
+            if live or collector.plane is Plane.IMAGE
+            for source in collector.sources
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What the collectors made of captures."""
+
+    resources: Mapping[ResourceId, Resource]
+    coverage: tuple[CollectorCoverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What the walk found."""
+
+    records: Records
+    coverage: CollectorCoverage
+    files: FileCoverage
+    torn: tuple[str, ...]
+
+
+def parse_small(captures: Captures, live: bool) -> Parsed:
+    """Run all parsers but the walk's."""
+    found: dict[ResourceId, Resource] = {}
+    coverage = []
+    for collector in collectors().values():
+        if collector.name == files.NAME:
+            continue
+        if not live and collector.plane is Plane.RUNTIME:
+            coverage.append(_covers(collector, CollectorStatus.NOT_APPLICABLE))
+            continue
+        resources, gaps, failed = _run(collector, captures)
+        added = 0
+        for resource in resources:
+            if resource.id in found:
+                gaps.append(_twice(collector, resource))
+            else:
+                found[resource.id] = resource
+                added += 1
+        coverage.append(_covers(collector, _status(failed, gaps), added, tuple(gaps)))
+    return Parsed(found, tuple(coverage))
+
+
+def walk(
+    session: Session, rules: tuple[WalkRule, ...], digest: str = "sha256", roots: tuple[str, ...] = ("/",)
+) -> Walked:
+    """Walk the tree, and see whether a package manager ran meanwhile."""
+    source = files.tree(rules, digest, roots)
+    captures = session.ask((*BEFORE, source, *AFTER))
+    source = next(asked for asked in captures if isinstance(asked, Tree))
+    torn = tuple(
+        f"{before.path} changed while the tree was read"
+        for before, after in zip(BEFORE, AFTER, strict=True)
+        if captures[before].status is Status.OK and captures[before].data != captures[after].data
+    )
+    collector = collectors()[files.NAME]
+    try:
+        found = files.table(captures.need(source))
+    except (UnavailableError, ParseError) as error:
+        gap = Gap(files.NAME, Status.FAILED, f"the tree could not be walked: {error}", ("file",))
+        return Walked(Records(), _covers(collector, CollectorStatus.FAILED, 0, (gap,)), FileCoverage(), torn)
+    status = _status(False, found.gaps)
+    coverage = _covers(collector, status, len(found.records), found.gaps)
+    return Walked(found.records, coverage, found.coverage, torn)
+
+
+def assemble(host: str, target: str, facts: TargetFacts, parsed: Parsed, walked: Walked, settled: bool) -> Snapshot:
+    """The snapshot."""
+    version = parsed.resources.get(("os_version", "-"))
+    attributes = version.attributes if version else {}
+    return Snapshot(
+        host=host,
+        target=target,
+        taken_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        resources=Resources(parsed.resources, walked.records),
+        coverage=tuple(sorted((*parsed.coverage, walked.coverage), key=lambda coverage: coverage.name)),
+        files=walked.files,
+        image=ImageRef(str(attributes.get("image_id") or ""), str(attributes.get("image_version") or "")),
+        live=facts.live,
+        privileged=facts.privileged,
+        settled=settled,
+        torn=walked.torn,
+        probe_digest=facts.probe_digest,
+        boot_id=facts.boot_id,
+    )
+
+
+def _run(collector: Collector, captures: Captures) -> tuple[list[Resource], list[Gap], bool]:
+    resources: list[Resource] = []
+    gaps: list[Gap] = []
+    hides = tuple(kind.name for kind in collector.kinds)
+    try:
+        for item in collector.parse(captures):
+            if isinstance(item, Gap):
+                gaps.append(item)
+            else:
+                resources.append(item)
+    except UnavailableError as error:
+        reason = f"{_called(error.source)} could not be read ({error.status}) {error.detail}".strip()
+        return resources, [*gaps, Gap(collector.name, Status(error.status), reason, hides)], not resources
+    except ParseError as error:
+        reason = f"{_called(error.source)} {f'line {error.line} ' if error.line else ''}is malformed: {error.why}"
+        return resources, [*gaps, Gap(collector.name, Status.FAILED, reason, hides)], not resources
+    return resources, gaps, False
+
+
+def _called(source: object) -> str:
+    for name in ("path", "patterns", "argv"):
+        value = getattr(source, name, None)
+        if value:
+            return value if isinstance(value, str) else " ".join(value)
+    return type(source).__name__.lower()
+
+
+def _twice(collector: Collector, resource: Resource) -> Gap:
+    reason = f"two things answer to {resource.kind} {resource.key}; the second was left out"
+    return Gap(collector.name, Status.FAILED, reason, (f"{resource.kind}:{resource.key}",))
+
+
+def _status(failed: bool, gaps: Sequence[Gap]) -> CollectorStatus:
+    if failed:
+        return CollectorStatus.FAILED
+    return CollectorStatus.PARTIAL if gaps else CollectorStatus.COMPLETE
+
+
+def _covers(
+    collector: Collector, status: CollectorStatus, resources: int = 0, gaps: Iterable[Gap] = ()
+) -> CollectorCoverage:
+    names = tuple(kind.name for kind in collector.kinds)
+    return CollectorCoverage(collector.name, collector.version, names, status, resources, tuple(gaps))

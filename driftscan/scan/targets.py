@@ -1,0 +1,111 @@
+"""What the words on the command line mean: targets, and hosts of inventories."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from driftscan.errors import UsageError
+from driftscan.model.host import ConnectOptions, Host
+
+FILE_SCHEMES = ("rootfs", "snapshot", "manifest", "capture")
+_SSH = re.compile(
+    r"ssh://(?:(?P<user>[^@/:\s]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]\s]+)(?::(?P<port>\d{1,5}))?/?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to look. `scheme`: local, ssh, rootfs, snapshot, manifest, capture; `name` is how reports call it."""
+
+    scheme: str
+    name: str
+    spec: str
+    path: str = ""
+    host: Host | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectOverrides:
+    """Connection options of the command line, environment and config file. None or empty: not given."""
+
+    user: str | None = None
+    port: int | None = None
+    identity: tuple[str, ...] = ()
+    known_hosts: tuple[str, ...] = ()
+    ssh_config: str | None = None
+    jump: str | None = None
+    sudo: str | None = None
+    timeout: int | None = None
+    accept_new_host_keys: bool | None = None
+
+    def apply(self, options: ConnectOptions) -> ConnectOptions:
+        """The options with what was given in place."""
+        given = {name: getattr(self, name) for name in self.__slots__}
+        return replace(options, **{name: value for name, value in given.items() if value not in (None, ())})
+
+
+def resolve(
+    words: Sequence[str], inventories: Sequence[str], limit: str = "", options: ConnectOverrides | None = None
+) -> tuple[Target, ...]:
+    """The targets, each once, in order. With inventories and no word: all of their hosts. UsageError for a word that
+    is no target and names no host, and when nothing is left."""
+    from driftscan.inventory import load, select
+
+    overrides = options or ConnectOverrides()
+    hosts = tuple(host for spec in inventories for host in load(spec))
+    _unique(hosts)
+    direct = [word for word in words if _is_direct(word)]
+    patterns = [word for word in words if not _is_direct(word)]
+    if patterns and not inventories:
+        raise UsageError(
+            f"unknown target {patterns[0]!r}",
+            "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, snapshot:FILE.",
+        )
+    chosen = select(hosts, patterns, limit) if patterns or (inventories and not direct) else ()
+    found = [_direct(word, overrides) for word in direct]
+    found += [
+        Target("ssh", host.name, host.name, host=replace(host, options=overrides.apply(host.options)))
+        for host in chosen
+    ]
+    if not found:
+        raise UsageError("no target", "Name one (`driftscan scan local`), or an inventory with -i.")
+    return tuple({target.spec: target for target in found}.values())
+
+
+def _is_direct(word: str) -> bool:
+    return word == "local" or word.startswith("ssh://") or (word.partition(":")[0] in FILE_SCHEMES and ":" in word)
+
+
+def _direct(word: str, overrides: ConnectOverrides) -> Target:
+    if word == "local":
+        return Target(
+            "local", "local", word, host=Host(name="local", address="", options=overrides.apply(ConnectOptions()))
+        )
+    scheme, _, path = word.partition(":")
+    if scheme in FILE_SCHEMES:
+        if not path or not Path(path).exists():
+            raise UsageError(f"{word}: no such file or directory")
+        if (scheme == "rootfs") is not Path(path).is_dir():
+            raise UsageError(f"{word}: {'not a directory' if scheme == 'rootfs' else 'a directory, not a file'}")
+        return Target(scheme, word, word, path=path)
+    match = _SSH.fullmatch(word)
+    if match is None or not 0 < int(match["port"] or 22) < 65536:
+        raise UsageError(f"{word}: not a target", "Write ssh://[user@]host[:port].")
+    options = ConnectOptions(user=match["user"] or "", port=int(match["port"] or 22))
+    address = match["host"].strip("[]")
+    # What stands in the target itself is nearer than an option that is meant for all.
+    options = replace(overrides.apply(options), **({"user": options.user} if options.user else {}))
+    options = replace(options, port=int(match["port"])) if match["port"] else options
+    return Target("ssh", address, word, host=Host(name=address, address=address, options=options))
+
+
+def _unique(hosts: Iterable[Host]) -> None:
+    seen: dict[str, Host] = {}
+    for host in hosts:
+        if host.name in seen:
+            raise UsageError(
+                f"{host.origin}: host {host.name!r} stands in another inventory too ({seen[host.name].origin})",
+                "Give one of them another name, or leave one inventory out.",
+            )
+        seen[host.name] = host

@@ -1,0 +1,273 @@
+"""The probe on real directories: hostile names, links that lead out, devices, sparse files, other Pythons."""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from driftscan.capture.base import Session
+from driftscan.capture.live import open_rootfs
+from driftscan.capture.probe import render
+from driftscan.collectors import files
+from driftscan.errors import ProbeError, UsageError
+from driftscan.model.resource import Resource
+from driftscan.model.snapshot import Resources
+from driftscan.model.source import Command, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
+from driftscan.transports.local import LocalChannel, LocalTransport
+
+PYTHONS = [f"python3.{minor}" for minor in range(6, 15)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/plain").write_bytes(b"plain\n")
+    (tmp_path / "etc/absolute").symlink_to("/etc/plain")
+    (tmp_path / "etc/outside").symlink_to("../../../../../../etc/hostname")
+    (tmp_path / "etc/loop").symlink_to("loop")
+    (tmp_path / "dir-link").symlink_to("/etc")
+    os.mkfifo(tmp_path / "etc/fifo")
+    for name in (
+        b"new\nline",
+        b"bad\xff\xfe",
+        b"esc\x1b[31m",
+        b"back\\slash",
+        b"<b>&",
+        "\u202etxt".encode(),
+        b"-",
+        b" ",
+    ):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/etc/" + name)).write_bytes(name)
+    return tmp_path
+
+
+@pytest.fixture
+def session(root: Path) -> Iterator[Session]:
+    opened = open_rootfs(str(root), time.monotonic() + 60)
+    yield opened
+    opened.close()
+
+
+def ask(session: Session, source: Source) -> tuple[Status, bytes]:
+    capture = session.ask([source])[source]
+    return capture.status, capture.data
+
+
+def walked(session: Session, *rules: WalkRule, digest: str = "sha256") -> dict[str, Resource]:
+    source = Tree(rules=rules, digest=digest)
+    found = files.table(session.ask([source])[source])
+    return {resource.key: resource for resource in Resources(files=found.records).of("file")}
+
+
+def test_links_never_lead_out_of_the_root(session: Session) -> None:
+    assert ask(session, File("/etc/absolute")) == (Status.OK, b"plain\n")
+    assert ask(session, File("/dir-link/plain")) == (Status.OK, b"plain\n")
+    assert ask(session, File("/etc/outside")) == (Status.ABSENT, b"")
+    assert ask(session, File("/../../../../etc/plain")) == (Status.OK, b"plain\n")
+
+
+def test_what_is_no_file_is_not_read_and_does_not_block(session: Session) -> None:
+    assert ask(session, File("/etc/fifo"))[0] is Status.FAILED
+    assert ask(session, File("/etc"))[0] is Status.FAILED
+    assert ask(session, File("/etc/loop"))[0] is Status.FAILED
+
+
+def test_limits_are_said(session: Session) -> None:
+    assert ask(session, File("/etc/plain", max_bytes=3)) == (Status.TRUNCATED, b"pla")
+    assert ask(session, File("/etc/plain", max_bytes=6)) == (Status.OK, b"plain\n")
+    assert ask(session, Glob(("/etc/*",), max_files=2))[0] is Status.TRUNCATED
+
+
+def test_globs_list_names_of_any_bytes(session: Session) -> None:
+    glob = Glob(("/etc/*", "/e??/[p]lain", "/**"))
+    members = session.ask([glob])[glob].members
+    names = [member.path for member in members]
+    assert names == sorted(set(names))
+    assert {b"/etc/new\nline", b"/etc/bad\xff\xfe", b"/etc/back\\slash", b"/etc", b"/dir-link"} <= set(names)
+    by_name = {member.path: member for member in members}
+    assert by_name[b"/etc/new\nline"].data == b"new\nline"
+    assert by_name[b"/etc/absolute"].link == b"/etc/plain"
+    assert by_name[b"/etc/absolute"].data == b"plain\n"
+    assert by_name[b"/etc/outside"].data == b""
+
+
+def test_a_root_file_system_has_no_runtime(session: Session) -> None:
+    assert ask(session, Command(("true",)))[0] is Status.UNSUPPORTED
+    assert ask(session, Processes())[0] is Status.UNSUPPORTED
+
+
+def test_the_walk_tells_all_names_apart(session: Session) -> None:
+    found = walked(session)
+    assert {"/", "/etc", "/etc/new\nline", "/etc/bad\\xff\\xfe", "/etc/back\\\\slash", "/etc/esc\x1b[31m"} <= set(found)
+    assert found["/etc/plain"].attributes["sha256"] == hashlib.sha256(b"plain\n").hexdigest()
+    assert found["/etc/fifo"].attributes["type"] == "fifo"
+    assert found["/dir-link"].attributes["target"] == "/etc"
+    assert "/dir-link/plain" not in found
+
+
+def test_rules_say_what_is_entered_and_read(session: Session, root: Path) -> None:
+    (root / "var/log/app").mkdir(parents=True)
+    (root / "var/log/app/x.log").write_bytes(b"0123456789")
+    (root / "proc/1").mkdir(parents=True)
+    rules = (
+        WalkRule("/var/log/app/x.log", "prefix", 4),
+        WalkRule("/var/log/**", "stat"),
+        WalkRule("/proc/**", "prune"),
+    )
+    (root / "var/log/other").write_bytes(b"x")
+    found = walked(session, *rules)
+    assert "/proc" not in found
+    assert "/proc/1" not in found
+    assert "sha256" not in found["/var/log/other"].attributes
+    # printf 0123 | sha256sum
+    expected = "1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a"
+    assert found["/var/log/app/x.log"].observed["prefix_sha256"] == expected
+
+
+def test_a_sparse_file_is_hashed_as_if_it_were_full(session: Session, root: Path) -> None:
+    data = bytes(1 << 20) + b"middle" + bytes((1 << 20) + 7) + b"end" + bytes(1 << 19)
+    (root / "full").write_bytes(data)
+    with (root / "sparse").open("wb") as handle:
+        for offset, piece in ((1 << 20, b"middle"), ((1 << 21) + 13, b"end")):
+            handle.seek(offset)
+            handle.write(piece)
+        handle.truncate(len(data))
+    found = walked(session)
+    assert found["/sparse"].attributes["sha256"] == found["/full"].attributes["sha256"]
+
+
+def test_extended_attributes_are_told(session: Session, root: Path) -> None:
+    target = root / "etc/plain"
+    try:
+        os.setxattr(target, "user.note", b"a,b=c")
+    except OSError:
+        pytest.skip("this file system has no user extended attributes")
+    found = walked(session)["/etc/plain"]
+    assert found.attributes["xattrs"] == {"user.note": b"a,b=c".hex()}
+
+
+def test_passwords_never_leave(session: Session, root: Path) -> None:
+    secret = "$y$j9T$abcdefghijkl$0123456789ABCDEF"
+    rows = [f"a:{secret}:1::::::", "b:*:1", "c::1", f"d:!{secret}:1", "e:!:1", "f:abCDefGHijKLm:1", "g:x:", "h:!!:"]
+    (root / "etc/shadow").write_text("\n".join(rows) + "\n")
+    status, data = ask(session, File("/etc/shadow", redact=Redact.SHADOW))
+    assert status is Status.OK
+    states = [line.split(b":")[1] for line in data.splitlines()]
+    assert states == [b"$y$", b"locked", b"empty", b"!$y$", b"locked", b"des", b"locked", b"locked"]
+
+
+def test_secrets_are_redacted(session: Session, root: Path) -> None:
+    lines = (
+        "run --password=hunter2 --token abcdef -p x",
+        "DB_PASSWORD='two words' other",
+        "curl https://user:hunter2@example.net/x",
+        'api_key: "hunter2"',
+        "PasswordAuthentication no",
+    )
+    (root / "etc/job").write_text("\n".join(lines))
+    data = ask(session, File("/etc/job", redact=Redact.SECRETS))[1]
+    assert b"hunter2" not in data
+    assert b"two words" not in data
+    assert b"abcdef" not in data
+    assert b"PasswordAuthentication no" in data
+    assert b"example.net/x" in data
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_python_gives_the_same_answers(python: str, root: Path) -> None:
+    path = shutil.which(python)
+    if path is None or subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"{python} is not on this machine")
+
+    class Chosen(LocalTransport):
+        def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
+            return LocalChannel(["/bin/sh", "-c", script, "driftscan", *arguments, path])
+
+    from driftscan.capture.live import ProbeSession
+
+    chosen = ProbeSession(Chosen(), str(root), time.monotonic() + 60)
+    try:
+        version = subprocess.run([path, "--version"], capture_output=True, check=True).stdout.decode().split()[1]
+        assert chosen.facts.interpreter == f"python {version}"
+        found = walked(chosen)
+        glob = Glob(("/etc/*",))
+        members = chosen.ask([glob])[glob].members
+    finally:
+        chosen.close()
+    reference = open_rootfs(str(root), time.monotonic() + 60)
+    try:
+        assert found == walked(reference)
+        assert members == reference.ask([glob])[glob].members
+    finally:
+        reference.close()
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "busybox"])
+def test_every_shell_starts_it(shell: str, root: Path) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not on this machine")
+    argv = [
+        path,
+        *(["sh"] if shell == "busybox" else []),
+        "-c",
+        render.script(),
+        "driftscan",
+        "n" * 32,
+        str(root),
+        "30",
+    ]
+    done = subprocess.run(
+        [*argv, sys.executable], input=render.requests([File("/etc/plain")]), capture_output=True, check=True
+    )
+    assert b"plain\n" in done.stdout
+    assert done.stderr == b""
+
+
+def test_a_machine_without_python_is_said_to_be_so(tmp_path: Path) -> None:
+    script = render.script().replace("python3", "no-such-python3").replace("platform-python", "no-such")
+    channel = LocalChannel(["/bin/sh", "-c", script, "driftscan", "n" * 32, "/", "30"])
+    try:
+        assert channel.read(time.monotonic() + 10) == b""
+        assert channel.ended(time.monotonic() + 10).status == 97
+    finally:
+        channel.close()
+
+
+def test_the_probe_fits_into_one_argument() -> None:
+    assert len(render.script().encode()) < 100_000  # MAX_ARG_STRLEN is 131,072: room for quoting and sudo
+
+
+def test_a_probe_that_dies_is_an_error_not_an_answer(root: Path) -> None:
+    class Dying(LocalTransport):
+        def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
+            return LocalChannel(["/bin/sh", "-c", "echo 'sh: something broke' >&2; exit 3"])
+
+    from driftscan.capture.live import ProbeSession
+
+    with pytest.raises(ProbeError, match="status 3") as caught:
+        ProbeSession(Dying(), str(root), time.monotonic() + 10)
+    assert "something broke" in caught.value.hint
+
+
+def test_no_root_is_an_error_of_the_user(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such directory"):
+        open_rootfs(str(tmp_path / "nowhere"), time.monotonic() + 10)
+    with pytest.raises(UsageError, match="running machine"):
+        open_rootfs("/", time.monotonic() + 10)
+
+
+def test_a_socket_and_a_hard_link_are_told(session: Session, root: Path) -> None:
+    os.link(root / "etc/plain", root / "etc/second")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{os.open(root, os.O_RDONLY)}/s")
+        found = walked(session)
+    assert found["/s"].attributes["type"] == "socket"
+    assert found["/etc/second"].attributes["nlink"] == 2
