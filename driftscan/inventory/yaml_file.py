@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path as FilePath
 from typing import Any, TypeAlias
 
 from driftscan import yaml_strict
@@ -35,7 +35,7 @@ def load(spec: str) -> tuple[Host, ...]:
 @cache
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of the file."""
-    text = files("driftscan.inventory").joinpath("schema/inventory.json").read_text("utf-8")
+    text = FilePath(__file__).with_name("schema").joinpath("inventory.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

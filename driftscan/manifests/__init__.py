@@ -1,0 +1,1 @@
+"""Manifests and snapshots on disk, and registries of manifests."""
