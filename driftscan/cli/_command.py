@@ -50,13 +50,11 @@ class Argument:
     help: str
     many: bool = False
     least: int = 0
-    dest: str = ""
-    """As an attribute, where that is not the name in lower case."""
 
     @property
-    def attribute(self) -> str:
-        """Where the settings hold it."""
-        return self.dest or self.name.lower()
+    def dest(self) -> str:
+        """As an attribute."""
+        return self.name.lower()
 
 
 Settings: TypeAlias = argparse.Namespace

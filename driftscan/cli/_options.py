@@ -122,6 +122,7 @@ FAIL_ON = Option(
     default_text="medium",
     help="exit 1 from this severity (info low medium high critical) or action (observe ... quarantine) on",
 )
+FULL = Option(name="full", help="read and hash the content of every file; this version knows no other way")
 FORMAT = Option(name="format", short="-o", metavar="FORMAT", default="text", default_text="text", help="on the screen")
 REPORT = Option(name="report", metavar="FORMAT:PATH", many=True, help="also write a report to a file; repeatable")
 OUTPUT = Option(name="output", short="-o", metavar="FILE", path=True, help="the file to write")
@@ -150,6 +151,7 @@ ALL = (
     POLICY,
     ZONES,
     FAIL_ON,
+    FULL,
     FORMAT,
     REPORT,
     OUTPUT,

@@ -1,11 +1,12 @@
 """Report files: checked before the scan begins, written whole or not at all."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TextIO
 
-from driftscan.errors import UsageError
+from driftscan import atomic
+from driftscan.errors import DriftscanError, IncompleteError, UsageError
+from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.reports._base import Report, Style
 
@@ -72,37 +73,29 @@ def check_writable(path: str, what: str) -> None:
         )
 
 
-def write_all(planned: Iterable[Output], result: ScanResult) -> list[str]:
-    """Write each report; what could not be written, one line each. One that fails does not stop the others."""
+def write_all(planned: Iterable[Output], result: ScanResult) -> list[DriftscanError]:
+    """Write each report whole; what could not be written. One that fails does not stop the others."""
     failed = []
     for output in planned:
         try:
-            write_atomic(output.path, lambda stream, report=output.report: report.render(result, stream, FILE_STYLE))  # type: ignore[misc]
-        except OSError as error:
-            failed.append(f"{output.path}: {error.strerror or error}")
+            _write(output.path, output.report.render(result, FILE_STYLE))
+        except DriftscanError as error:
+            failed.append(error)
     return failed
 
 
-def write_atomic(path: str, fill: Callable[[TextIO], None]) -> None:
-    """Write a file whole or not at all: beside it, flushed to the disk, then renamed. A link is followed; a device
-    or pipe is written directly. OSError as the system gives it; then nothing half-written is left."""
-    if _is_special(path):
-        with open(path, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            fill(stream)
+def _write(path: str, pieces: Iterable[str]) -> None:
+    data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
+    if not _is_special(path):
+        atomic.write(path, data)
         return
-    real = os.path.realpath(path)
-    temporary = f"{real}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            fill(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, real)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        with open(path, "wb") as stream:
+            stream.writelines(data)
+    except OSError as error:
+        raise IncompleteError(f"{show(path)}: cannot be written: {error.strerror}") from None
 
 
 def _is_special(path: str) -> bool:
+    """A device or a pipe, which is written to and not replaced."""
     return os.path.exists(path) and not os.path.isfile(path)

@@ -27,7 +27,7 @@ def parse(command: Command, argv: Sequence[str]) -> argparse.Namespace:
     for option in command.options:
         _add(parser, option)
     for argument in command.arguments:
-        parser.add_argument(argument.attribute, nargs="*" if argument.many else "?", metavar=argument.name)
+        parser.add_argument(argument.dest, nargs="*" if argument.many else "?", metavar=argument.name)
     typed, unknown = parser.parse_known_intermixed_args(list(argv))
     if unknown:
         raise UsageError(*_unknown(command, unknown[0]))
@@ -40,13 +40,13 @@ def resolve(command: Command, typed: argparse.Namespace, environ: Mapping[str, s
     for option in command.options:
         setattr(settings, option.dest, _resolve(option, getattr(typed, option.dest), environ, config))
     for argument in command.arguments:
-        given = getattr(typed, argument.attribute)
+        given = getattr(typed, argument.dest)
         count = len(given) if argument.many else int(given is not None)
         if count < (argument.least if argument.many else 1):
             raise UsageError(
                 f"driftscan {command.name}: {argument.name} is missing", f"See `driftscan {command.name} --help`."
             )
-        setattr(settings, argument.attribute, tuple(given) if argument.many else given)
+        setattr(settings, argument.dest, tuple(given) if argument.many else given)
     return settings
 
 

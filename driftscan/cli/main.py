@@ -13,7 +13,7 @@ COMMANDS = {
     "explain": "show everything known about one finding",
     "diff": "show what differs between any two targets",
     "snapshot": "record the state of one target in a file",
-    "verify": "check that a manifest is whole and untampered",
+    "verify": "check that a manifest or snapshot is whole and untampered",
     "doctor": "try to reach targets and say what a scan would be able to see",
     "inventory list": "list the hosts that an inventory yields, with their options",
     "policy lint": "check policy files",

@@ -31,12 +31,12 @@ def _run(call: Call) -> int:
 def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...]) -> bool:
     """Files first, since the screen may be a pager that waits; whether anything could not be written."""
     failed = write_all(files, result)
-    for output in files:
-        call.console.detail(f"driftscan: wrote {output.path}")
-    for line in failed:
-        call.console.error(DriftscanError(f"report not written: {line}"))
+    if files:
+        call.console.detail(f"driftscan: {len(files) - len(failed)} of {len(files)} reports written")
+    for error in failed:
+        call.console.error(error)
     try:
-        screen.render(result, call.console, call.console.style)
+        call.console.writelines(screen.render(result, call.console.style))
     except DriftscanError as error:
         call.console.error(error)
         return True
@@ -68,6 +68,7 @@ COMMAND = Command(
         opt.POLICY,
         opt.ZONES,
         opt.FAIL_ON,
+        opt.FULL,
         opt.FORMAT,
         opt.REPORT,
         opt.WORKERS,
@@ -77,7 +78,7 @@ COMMAND = Command(
     notes=(
         (
             "Exit codes: 0 no open finding at or above --fail-on and everything was scanned; 1 findings; 2 wrong input,"
-            " found before any connection; 3 some host was not, or not wholly, scanned, or a report could not be written;"
+            " found before any connection; 3 some host was not, or not wholly, scanned, or a report was not written;"
             " 130 interrupted; 70 a bug in driftscan."
         ),
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from driftscan.model.result import ScanResult
 
@@ -18,23 +18,14 @@ class Style:
     """0: what matters; 1: every difference and what was waived, allowed or timed."""
 
 
-class Out(Protocol):
-    """Where a report goes: a text file, or the screen."""
-
-    def write(self, text: str, /) -> object:
-        """One piece of text."""
-
-    def writelines(self, lines: Iterable[str], /) -> object:
-        """Several; a generator is consumed as it is written."""
-
-
-Render: TypeAlias = Callable[[ScanResult, Out, Style], None]
+Render: TypeAlias = Callable[[ScanResult, Style], Iterable[str]]
+"""The pieces of the whole report in order, made as they are consumed: a report of ten thousand hosts needs the memory
+of one. Raises nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A format: its name as options write it, one line of help, and its renderer, which writes the whole report
-    and raises nothing but what the stream raises."""
+    """A format: its name as options write it, one line of help, and its renderer."""
 
     name: str
     doc: str

@@ -17,6 +17,7 @@ from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.source import Gap
+from driftscan.schema_check import problems, quoted
 
 SCHEMA = "driftscan.report/1"
 MAX_BYTES = 1 << 30
@@ -141,19 +142,16 @@ def read_report(path: str) -> dict[str, Any]:
 
 
 def _check(path: str, data: Any) -> None:
-    import jsonschema  # noqa: PLC0415 - 100 ms that only reading a report needs
-
     found = data.get("schema") if isinstance(data, dict) else None
     if found != SCHEMA:
         raise UsageError(
-            f"{path}: schema is {show(repr(found))[:60]}, not {SCHEMA!r}",
+            f"{path}: its schema is {quoted(found)}, not '{SCHEMA}'",
             "Give a file written by `--report json:FILE` of this version of driftscan.",
         )
-    error = next(iter(jsonschema.Draft202012Validator(schema()).iter_errors(data)), None)
-    if error is not None:
-        where = "/".join(str(part) for part in error.absolute_path) or "the top"
+    for problem in problems(data, schema()):
+        where = "/".join(str(part) for part in problem.path) or "the top"
         raise UsageError(
-            f"{path}: at {show(where)}: {show(error.message)[:200]}", "The file was edited or damaged: write it again."
+            f"{path}: at {show(where)}: {problem.what}", "The file was edited or damaged: write the report again."
         )
 
 

@@ -122,12 +122,12 @@ def value(given: Value, width: int = VALUE_WIDTH) -> str:
 
 def name(key: str) -> str:
     """A key safe to show and told apart from every other: one with white space stands in quotes, and white space
-    that is no plain space is written as its code."""
+    that is no single plain space is written as its code."""
     text = show(key)
     if not any(char.isspace() for char in text):
         return text
     spelled = "".join(char if char == " " or not char.isspace() else f"\\u{ord(char):04x}" for char in text)
-    return '"' + spelled.replace('"', '\\"') + '"'
+    return '"' + spelled.replace('"', '\\"').replace("  ", " \\x20") + '"'
 
 
 def plural(count: int, noun: str) -> str:

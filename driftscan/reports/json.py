@@ -1,18 +1,19 @@
 """JSON as the contract has it (docs/formats/report.md): ASCII only, one host per line, nothing truncated."""
 
 import json
+from collections.abc import Iterator
 
 from driftscan.model.result import ScanResult
-from driftscan.reports._base import Out, Report, Style
+from driftscan.reports._base import Report, Style
 from driftscan.reports._build import envelope, host
 
 
-def _render(result: ScanResult, out: Out, _style: Style) -> None:
-    """Written host by host, so that a report of ten thousand hosts needs the memory of one."""
+def _render(result: ScanResult, _style: Style) -> Iterator[str]:
     head = ",\n".join(f'"{name}": {_dump(value)}' for name, value in envelope(result).items())
-    out.write(f'{{\n{head},\n"hosts": [')
-    out.writelines(f"{',' if index else ''}\n{_dump(host(one))}" for index, one in enumerate(result.hosts))
-    out.write("\n]}\n")
+    yield f'{{\n{head},\n"hosts": ['
+    for index, one in enumerate(result.hosts):
+        yield f"{',' if index else ''}\n{_dump(host(one))}"
+    yield "\n]}\n"
 
 
 def _dump(value: object) -> str:

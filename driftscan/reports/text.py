@@ -1,11 +1,13 @@
 """Text for a terminal: what matters most first, whole sentences, and what to do next at the end."""
 
+from collections.abc import Iterator
+
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Verdict
 from driftscan.model.names import show
 from driftscan.model.result import HostResult, ImageMatch, ScanResult
 from driftscan.reports import _words as words
-from driftscan.reports._base import Out, Report, Style
+from driftscan.reports._base import Report, Style
 from driftscan.reports._terminal import Painter, table
 
 SHOWN = 8
@@ -16,17 +18,22 @@ INDENT = "  "
 DEEP = " " * 12
 
 
-def _render(result: ScanResult, out: Out, style: Style) -> None:
+def _render(result: ScanResult, style: Style) -> Iterator[str]:
+    for line in _lines(result, style):
+        yield line.rstrip() + "\n"
+
+
+def _lines(result: ScanResult, style: Style) -> Iterator[str]:
     painter = Painter(style)
     hosts = words.by_urgency(result.hosts)
-    lines = _fleet(result, hosts, painter)
+    yield from _fleet(result, hosts, painter)
     for one in hosts:
         if _has_section(one) or style.verbose:
-            lines += ["", *_host(one, painter)]
-    following = _following(hosts, style)
+            yield ""
+            yield from _host(one, painter)
+    following = _following(hosts)
     if following:
-        lines += ["", *following]
-    out.writelines(line.rstrip() + "\n" for line in lines)
+        yield from ("", following)
 
 
 def _has_section(host: HostResult) -> bool:
@@ -180,16 +187,14 @@ def _list(title: str, items: list[str], painter: Painter) -> list[str]:
     return lines
 
 
-def _following(hosts: list[HostResult], style: Style) -> list[str]:
-    """The next command, for the worst finding."""
+def _following(hosts: list[HostResult]) -> str:
+    """The next command, for the worst finding; empty when nothing is open."""
     for one in hosts:
         mutations = words.open_mutations(one)
-        if mutations:
-            return [f"Next: driftscan explain {mutations[0].mutation.id}"]
         failed = words.failed_controls(one)
-        if failed:
-            return [f"Next: driftscan explain {failed[0].finding}"]
-    return []
+        if mutations or failed:
+            return f"Next: driftscan explain {mutations[0].mutation.id if mutations else failed[0].finding}"
+    return ""
 
 
 report = Report(name="text", doc="for people at a terminal", render=_render)
