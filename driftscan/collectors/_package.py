@@ -16,6 +16,7 @@ PACKAGE = Kind(
         "version": Attribute(str, "Whole version as the package system writes it: epoch, upstream version, revision"),
         "arch": Attribute(str, "Architecture; `all` or `noarch`: any"),
         "source": Attribute(str, "Source package that it was built from; rpm: file name of the source package"),
+        "source_version": Attribute(str, "Version of the source package (dpkg only)"),
         "status": Attribute(
             str,
             "`installed`; dpkg: its state word, such as config-files, half-installed, unpacked, half-configured, "

@@ -93,8 +93,10 @@ def _package(stanza: Stanza) -> Package | None:
     want, flag, state = stanza.get("status").split() or ["install", "ok", "installed"]
     if state == "not-installed":
         return None
+    source, _, source_version = stanza.get("source").partition(" ")
     attributes: dict[str, Value] = {
-        "source": value(stanza.get("source") or stanza.get("package")),
+        "source": value(source or stanza.get("package")),
+        "source_version": value(source_version.strip("()") or stanza.get("version")),
         "status": state,
         "held": want == "hold",
         "reinstall": flag == "reinstreq",
