@@ -1,0 +1,7 @@
+"""What is kept between runs: blobs by digest, and scans with their findings in SQLite."""
+
+from driftscan.store._blobs import Blobs
+from driftscan.store._rows import FindingRow, HostRow, ScanRow
+from driftscan.store._store import Store, default_directory
+
+__all__ = ["Blobs", "FindingRow", "HostRow", "ScanRow", "Store", "default_directory"]

@@ -1,0 +1,80 @@
+"""Bytes by their SHA-256: `blobs/ab/cdef...`, written atomically, checked whenever they are read."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from driftscan import atomic
+from driftscan.errors import IncompleteError, UsageError
+from driftscan.model.codec import digest as digest_of
+from driftscan.model.names import show
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Blobs:
+    """A directory of blobs. Several processes may write at once: equal bytes have one name, and a rename is whole."""
+
+    def __init__(self, directory: Path) -> None:
+        """The directory need not exist; the first `put` makes it, for this user alone."""
+        self._directory = directory
+
+    def put(self, data: bytes) -> str:
+        """Keep bytes and return their digest (`sha256:...`). IncompleteError if they cannot be written."""
+        digest = digest_of(data)
+        path = self._path(digest)
+        if not self._is_whole(path, digest):
+            make_private(path.parent)
+            try:
+                atomic.write(path, (data,))
+            except UsageError as error:
+                raise IncompleteError(error.message, error.hint) from error
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The bytes of a digest. IncompleteError if there are none such or they are no longer those."""
+        path = self._path(digest)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise IncompleteError(
+                f"{show(str(path))}: no such blob", "It was removed from the state directory."
+            ) from None
+        except OSError as error:
+            raise IncompleteError(f"{show(str(path))}: cannot be read: {error.strerror}", _CHECK) from error
+        if digest_of(data) != digest:
+            raise IncompleteError(f"{show(str(path))}: the blob is damaged", "Remove it.")
+        return data
+
+    def has(self, digest: str) -> bool:
+        """Whether there is such a blob (not whether it is whole: `get` checks that)."""
+        return self._path(digest).is_file()
+
+    def _path(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise UsageError(f"'{show(digest[:80])}' is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
+        name = digest.removeprefix("sha256:")
+        return self._directory / name[:2] / name[2:]
+
+    def _is_whole(self, path: Path, digest: str) -> bool:
+        """Whether the blob is there undamaged; a damaged one is written again."""
+        try:
+            with path.open("rb") as stream:
+                return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}" == digest
+        except OSError:
+            return False
+
+
+_CHECK = "Check the owner and mode of the state directory."
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory and its parents, readable for this user alone. IncompleteError if that cannot be done."""
+    try:
+        missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        where = show(os.fspath(directory))
+        raise IncompleteError(f"{where}: cannot be made: {error.strerror}", _CHECK) from error
