@@ -19,17 +19,18 @@ NSSWITCH = File("/etc/nsswitch.conf", max_bytes=64 << 10)
 
 _NUMBER = re.compile(r"[ \t]*([+-]?)([0-9]{1,18})", re.ASCII)
 MAX_ID = 0xFFFFFFFF
+NO_ID = -1
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A row of passwd. `field`: the reduced password field. Numbers are None where a row of `compat` has none."""
+    """A row of passwd. `field`: the reduced password field. Ids are NO_ID where a row of `compat` has none."""
 
     line: int
     name: str
     field: str
-    uid: int | None
-    gid: int | None
+    uid: int
+    gid: int
     description: str
     directory: str
     shell: str
@@ -42,7 +43,7 @@ class Group:
     line: int
     name: str
     field: str
-    gid: int | None
+    gid: int
     members: tuple[str, ...]
 
 
@@ -97,10 +98,10 @@ def _is_number(text: str, name: str) -> bool:
     return _NUMBER.fullmatch(text) is not None or (not text and is_compat(name))
 
 
-def _number(text: str) -> int | None:
-    """As strtoul(3) with a limit of 32 bits."""
+def _number(text: str) -> int:
+    """As strtoul(3) with a limit of 32 bits; NO_ID where there is none."""
     match = _NUMBER.fullmatch(text)
     if match is None:
-        return None
+        return NO_ID
     number = int(match[2])
     return min(number if match[1] != "-" or not number else MAX_ID, MAX_ID)

@@ -4,7 +4,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from driftscan.collectors._accounts import GROUP, NSSWITCH, PASSWD, Group, Malformed, User, groups, is_compat, users
+from driftscan.collectors._accounts import (
+    GROUP,
+    NO_ID,
+    NSSWITCH,
+    PASSWD,
+    Group,
+    Malformed,
+    User,
+    groups,
+    is_compat,
+    users,
+)
 from driftscan.collectors._base import Collector
 from driftscan.collectors._text import hidden, key, unique, value
 from driftscan.model.resource import Attribute, Kind, Resource, Value
@@ -61,7 +72,7 @@ def _groups(rows: list[Group | Malformed]) -> Iterator[Resource | Gap]:
             yield _malformed("group", row)
             continue
         attributes: dict[str, Value] = {
-            "gid": row.gid,
+            "gid": _id(row.gid),
             "members": tuple(value(member) for member in row.members),
             "password": value(row.field),
         }
@@ -75,8 +86,8 @@ def _users(rows: list[User | Malformed], memberships: Mapping[str, set[str]] | N
             yield _malformed("user", row)
             continue
         attributes: dict[str, Value] = {
-            "uid": row.uid,
-            "gid": row.gid,
+            "uid": _id(row.uid),
+            "gid": _id(row.gid),
             "description": value(row.description),
             "directory": value(row.directory),
             "shell": value(row.shell),
@@ -84,6 +95,10 @@ def _users(rows: list[User | Malformed], memberships: Mapping[str, set[str]] | N
         if memberships is not None:
             attributes["groups"] = tuple(sorted(value(name) for name in memberships.get(row.name, ())))
         yield Resource("user", key(unique(row.name, seen)), attributes)
+
+
+def _id(number: int) -> int | None:
+    return None if number == NO_ID else number
 
 
 def _memberships(rows: list[Group | Malformed]) -> Mapping[str, set[str]]:
