@@ -37,7 +37,7 @@ class Transport(Protocol):
 
     @property
     def elevated(self) -> bool:
-        """Whether programs run as root: the login is root, or sudo works."""
+        """Whether programs run as root: the login is root, or sudo works. Known once `run` has returned."""
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> Channel:
         """Start `sh -c SCRIPT driftscan ARGUMENTS...`, as root through one sudo where `elevated`. A sudo password,

@@ -1,0 +1,196 @@
+"""Starting a program as root where that can be had: one exec, one sudo, and no word of the program on a command line.
+
+The exec'd command is constant text (COMMAND) without newline, backslash, exclamation mark or inner quote, so that every
+login shell reads it alike: sh, bash, zsh, ksh, fish, csh. It finds out how it may run, says so in one line that
+carries a random marker, and then reads the program from its standard input: a size, a newline, that many bytes.
+So no limit on arguments applies, and sudo, which logs its whole command line, logs a short one. docs/connecting.md
+describes the exchange.
+"""
+
+import re
+import secrets as random
+import shlex
+import time
+from dataclasses import dataclass
+
+from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
+from driftscan.model.names import show
+from driftscan.transports.ssh_channel import SshChannel
+from driftscan.transports.ssh_secrets import SUDO_PASSWORD, Prompt, Secrets
+
+MAX_SCRIPT = 1 << 20
+"""Bytes. The shell holds the program in memory; ours has some ten KiB, so more is a mistake."""
+MAX_NOISE = 1 << 20
+"""Bytes that a login shell's start-up files may print before our first line."""
+MAX_PROMPTS = 3
+PROMPT_SECONDS = 30.0
+"""How long sudo may take to ask for the password, and then to judge it."""
+
+# Arguments: MARKER HOW. Announces how it runs, takes the program from standard input and runs it. The statuses 1, 126
+# and 127 are what a failing sudo ends with: the program's own are moved, and ssh_channel.STATUSES moves them back.
+# GNU, busybox and toybox dd read a pipe in one go with iflag=fullblock; another dd refuses that before it reads.
+BOOT = (
+    'echo "$1 $2"; IFS= read -r n; '
+    's=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null); shift 2; '
+    '(eval "$s"); s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s'
+)
+# Arguments: MARKER MODE BOOT.
+WRAPPER = (
+    'if [ "$(id -u)" = 0 ]; then exec /bin/sh -c "$3" driftscan "$1" root; fi; '
+    'if [ "$2" = never ]; then exec /bin/sh -c "$3" driftscan "$1" user; fi; '
+    "LC_ALL=C; export LC_ALL; "
+    'sudo -n -- /bin/sh -c "$3" driftscan "$1" root; s=$?; case $s in 1|126|127) ;; *) exit $s;; esac; '
+    'echo "$1 denied"; IFS= read -r a; '
+    'if [ "$a" = password ]; then '
+    'sudo -k -S -p "$1 password:" -- /bin/sh -c "$3" driftscan "$1" root; s=$?; '
+    "case $s in 1|126|127) ;; *) exit $s;; esac; "
+    'echo "$1 refused"; IFS= read -r a; fi; '
+    'if [ "$a" = user ]; then exec /bin/sh -c "$3" driftscan "$1" user; fi; exit 1'
+)
+
+
+def command(marker: str, mode: str) -> str:
+    """What the login shell is asked to run."""
+    return f"exec /bin/sh -c '{WRAPPER}' driftscan {marker} {mode} '{BOOT}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Elevation:
+    """How root is to be had on a host."""
+
+    mode: str
+    """auto, always, never."""
+    user: str
+    where: str
+    secrets: Secrets
+    prompt: Prompt | None
+    deadline: float
+
+    def start(self, channel: SshChannel, script: str, arguments: tuple[str, ...]) -> bool:
+        """Run a script in a fresh channel; whether it runs as root. What follows on its standard input is its own.
+        SudoError, ProbeError, DeadlineError, UnreachableError."""
+        program = _program(script, arguments)
+        marker = "driftscan-" + random.token_hex(16)
+        channel.start(command(marker, self.mode))
+        how = self._answer(channel, marker, self.deadline)
+        if how == "denied":
+            how = self._denied(channel, marker)
+        channel.write(program)
+        return how == "root"
+
+    def _denied(self, channel: SshChannel, marker: str) -> str:
+        """`sudo -n` did not work: with a password, or without root."""
+        said = _said(channel, marker)
+        password = ""
+        if "password" in said or "authentication" in said:
+            password = self.secrets.get(SUDO_PASSWORD, self._question, self.prompt)
+            if password:
+                how = self._with_password(channel, marker, password)
+                if how == "root":
+                    return how
+                said = _said(channel, marker)
+        if self.mode == "always":
+            raise SudoError(
+                f"{self.where}: no root rights by sudo: {said or 'sudo failed without a word'}", _hint(said, password)
+            )
+        channel.write(b"user\n")
+        return self._answer(channel, marker, self.deadline)
+
+    @property
+    def _question(self) -> str:
+        return f"sudo password of {self.user}: "
+
+    def _with_password(self, channel: SshChannel, marker: str, password: str) -> str:
+        """Feed the password when sudo asks for it, and at no other time: root or refused."""
+        channel.write(b"password\n")
+        asked = f"{marker} password:".encode()
+        prompts = 0
+        limit = min(self.deadline, time.monotonic() + PROMPT_SECONDS)
+        while True:
+            how = self._answer(channel, marker, time.monotonic() + 0.02, quiet=True)
+            if how:
+                return how
+            if channel.stderr_so_far().count(asked) > prompts:
+                prompts += 1
+                if prompts > 1:
+                    password = self._another(password, prompts)
+                channel.write(password.encode() + b"\n")
+                limit = min(self.deadline, time.monotonic() + PROMPT_SECONDS)
+            elif time.monotonic() >= limit:
+                raise SudoError(
+                    f"{self.where}: sudo neither asked for a password in the usual way nor went on",
+                    "driftscan can answer one password question; use NOPASSWD for its account.",
+                )
+
+    def _another(self, wrong: str, prompts: int) -> str:
+        password = self.secrets.ask_again(self._question, wrong, self.prompt) if prompts <= MAX_PROMPTS else ""
+        if not password or password == wrong:
+            raise SudoError(
+                f"{self.where}: the host refused the sudo password of {self.user}",
+                f"Give the right one at the prompt or in {SUDO_PASSWORD}.",
+            )
+        return password
+
+    def _answer(self, channel: SshChannel, marker: str, deadline: float, *, quiet: bool = False) -> str:
+        """The word of the next line with our marker; what stands before it is a start-up file's chatter. Empty if
+        `quiet` and there is none by the deadline."""
+        line = re.compile(re.escape(marker).encode() + rb" (root|user|denied|refused)\n")
+        seen = bytearray()
+        looked = 0
+        while (match := line.search(seen, looked)) is None:
+            looked = max(0, len(seen) - len(marker) - 10)
+            if len(seen) > MAX_NOISE:
+                raise ProbeError(f"{self.where} prints without end before it runs a program", _SHELL_HINT)
+            try:
+                data = channel.read(deadline)
+            except DeadlineError:
+                if not quiet:
+                    raise
+                channel.unread(bytes(seen))
+                return ""
+            if not data:
+                raise self._silent(channel, bytes(seen), marker)
+            seen += data
+        channel.unread(bytes(seen[match.end() :]))
+        return match[1].decode()
+
+    def _silent(self, channel: SshChannel, seen: bytes, marker: str) -> HostError:
+        """The program ended before our first line: no usable login shell, mostly."""
+        try:
+            status = str(channel.ended(min(self.deadline, time.monotonic() + 5)).status)
+        except DeadlineError:
+            status = "unknown"
+        said = _last_line(seen) or _said(channel, marker)
+        words = f"; it said: {said}" if said else ""
+        return ProbeError(f"{self.where} ran no program (status {status}){words}", _SHELL_HINT)
+
+
+_SHELL_HINT = "Does `ssh HOST true` work? The account needs a login shell that runs commands, and no forced command."
+
+
+def _program(script: str, arguments: tuple[str, ...]) -> bytes:
+    words = " ".join(shlex.quote(argument) for argument in arguments)
+    program = f"set -- {words}\n{script}".encode("utf-8", "surrogateescape")
+    if len(program) > MAX_SCRIPT:
+        raise ProbeError(
+            f"the probe has {len(program)} bytes; at most {MAX_SCRIPT} are sent", "Report this: it is a bug."
+        )
+    if b"\0" in program:
+        raise ProbeError("the probe contains a NUL byte, which no shell takes", "Report this: it is a bug.")
+    return f"{len(program)}\n".encode() + program
+
+
+def _said(channel: SshChannel, marker: str) -> str:
+    return _last_line(channel.stderr_so_far().replace(f"{marker} password:".encode(), b""))
+
+
+def _last_line(data: bytes) -> str:
+    return show(data.decode("utf-8", "replace").strip().rpartition("\n")[2][:300])
+
+
+def _hint(said: str, password: str) -> str:
+    if "tty" in said:
+        return "Remove requiretty for this account from sudoers (Defaults:USER !requiretty)."
+    if not password and "password" in said:
+        return f"Set {SUDO_PASSWORD}, run driftscan at a terminal, or give the account NOPASSWD in sudoers."
+    return "Give the account the right in sudoers, log in as root, or use --sudo never and accept gaps."

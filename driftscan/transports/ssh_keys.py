@@ -1,0 +1,335 @@
+"""The keys to try on a host: files, their certificates, and the agent's.
+
+Formats: OpenSSH private keys (PROTOCOL.key), PEM (PKCS#1, SEC 1, PKCS#8), certificates beside the key as `-cert.pub`.
+"""
+
+import base64
+import binascii
+import contextlib
+import copy
+import io
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftscan.errors import AuthenticationError
+from driftscan.model.names import show
+from driftscan.transports import ssh_certificate
+from driftscan.transports.ssh_secrets import KEY_PASSPHRASE, Prompt, Secrets
+
+if TYPE_CHECKING:
+    from paramiko import PKey
+    from paramiko.agent import AgentKey
+
+DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+MAX_FILE = 1 << 16
+AGENT_TIMEOUT = 60.0
+"""Seconds for an answer of the agent, which may ask a person for a confirmation or a touch."""
+TRIES = 3
+_MAGIC = b"openssh-key-v1\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A key to offer, and how to name it to a person."""
+
+    label: str
+    key: "PKey"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """What a private key file tells without its passphrase."""
+
+    path: str
+    data: bytes
+    encrypted: bool
+    public: bytes
+    """The public key's wire format; empty where the file does not tell."""
+
+
+class UnusableKeyError(Exception):
+    """A key file that cannot be used; the text says why and what to do."""
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+class KeyRing:
+    """The key files of one run, each read and decrypted once. Safe to use from many threads."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        """`secrets` answers for passphrases."""
+        self.secrets = secrets
+        self._lock = threading.Lock()
+        self._loaded: dict[str, tuple[Candidate, ...] | UnusableKeyError] = {}
+
+    def load(self, file: KeyFile, prompt: Prompt | None) -> tuple[Candidate, ...]:
+        """The certificate of a key file, if one lies beside it, and the key. UnusableKeyError."""
+        with self._lock:
+            if file.path not in self._loaded:
+                try:
+                    self._loaded[file.path] = _candidates(file, self._decrypt(file, prompt))
+                except UnusableKeyError as error:
+                    self._loaded[file.path] = error
+            found = self._loaded[file.path]
+        if isinstance(found, UnusableKeyError):
+            raise found
+        return found
+
+    def _decrypt(self, file: KeyFile, prompt: Prompt | None) -> "PKey":
+        if not file.encrypted:
+            return _load(file, "")
+        question = f"Passphrase for {file.path}: "
+        passphrase = self.secrets.get(KEY_PASSPHRASE, question, prompt)
+        for _ in range(TRIES):
+            if not passphrase:
+                raise UnusableKeyError(
+                    f"{file.path} is encrypted and there is no passphrase for it",
+                    f"Load it into the agent with ssh-add, set {KEY_PASSPHRASE}, or run driftscan at a terminal.",
+                )
+            try:
+                return _load(file, passphrase)
+            except UnusableKeyError:
+                passphrase = self.secrets.ask_again(question, passphrase, prompt)
+        raise UnusableKeyError(
+            f"{file.path}: wrong passphrase", f"Give the right one at the prompt or in {KEY_PASSPHRASE}."
+        )
+
+
+class Agent:
+    """The keys of a running ssh-agent; none where there is no agent. To be closed after authentication."""
+
+    def __init__(self, path: str) -> None:
+        """Connect to the agent's socket. An agent that does not answer counts as none."""
+        from paramiko import SSHException  # noqa: PLC0415 - heavy
+        from paramiko.agent import AgentSSH  # noqa: PLC0415 - heavy
+
+        self._agent = AgentSSH()
+        if not path:
+            return
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(AGENT_TIMEOUT)
+            connection.connect(path)
+            # The public class knows SSH_AUTH_SOCK alone.
+            self._agent._connect(connection)  # type: ignore[attr-defined]  # noqa: SLF001
+        except (OSError, SSHException, ValueError, struct.error):
+            connection.close()
+            self._agent = AgentSSH()
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The agent's keys in its order."""
+        return tuple(Candidate(_agent_label(key), key) for key in self._agent.get_keys())
+
+    def holding(self, file: KeyFile) -> tuple[Candidate, ...]:
+        """The agent's keys for a key file: certificates of it, the agent's own and the one beside the file, then the
+        key itself. Empty where the agent does not hold it."""
+        from paramiko.agent import AgentKey  # noqa: PLC0415 - heavy
+
+        plain = [key for key in self._agent.get_keys() if file.public and key.blob == file.public]
+        if not plain:
+            return ()
+        found = [
+            Candidate(_agent_label(key), key) for key in self._agent.get_keys() if _certifies(key.blob, file.public)
+        ]
+        found += _certificate_beside(file, AgentKey(plain[0].agent, plain[0].blob, plain[0].comment))
+        return (*found, Candidate(_agent_label(plain[0]), plain[0]))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with contextlib.suppress(OSError):
+            self._agent._close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def agent_socket(configured: str) -> str:
+    """The path of the agent's socket: ssh_config's IdentityAgent, else the environment's; empty for none."""
+    if configured == "none":
+        return ""
+    if configured and configured != "SSH_AUTH_SOCK":
+        name = configured.removeprefix("$")
+        return os.environ.get(name, "") if configured.startswith("$") else os.path.expanduser(configured)
+    return os.environ.get("SSH_AUTH_SOCK", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which keys to try on a host, and in which order."""
+
+    ring: KeyRing
+    prompt: Prompt | None
+    files: tuple[str, ...]
+    """Named by option or ssh_config; empty: the defaults."""
+    only_files: bool
+    """The agent's other keys are left out (as IdentitiesOnly does), so that a host's MaxAuthTries is not used up."""
+
+    def candidates(self, agent: Agent, notes: list[str]) -> Iterator[Candidate]:
+        """Keys, one at a time: the next is read or decrypted only when it is needed. Why a default key was not tried
+        goes into `notes`; a named file that cannot be used raises AuthenticationError."""
+        if self.files:
+            for path in self.files:
+                yield from self._named(path, agent)
+            if not self.only_files:
+                yield from agent.candidates()
+            return
+        yield from agent.candidates()
+        yield from self._defaults(agent, notes)
+
+    def _named(self, path: str, agent: Agent) -> Sequence[Candidate]:
+        try:
+            file = read(path)
+            if file.encrypted and (held := agent.holding(file)):
+                return held
+            return self.ring.load(file, self.prompt)
+        except UnusableKeyError as error:
+            raise AuthenticationError(str(error), error.hint) from error
+
+    def _defaults(self, agent: Agent, notes: list[str]) -> Iterator[Candidate]:
+        encrypted: list[KeyFile] = []
+        for path in DEFAULT_FILES:
+            try:
+                file = read(path)
+                if agent.holding(file):
+                    continue
+                if file.encrypted:
+                    encrypted.append(file)
+                    continue
+                yield from self.ring.load(file, self.prompt)
+            except UnusableKeyError as error:
+                if os.path.lexists(os.path.expanduser(path)):
+                    notes.append(str(error))
+        for file in encrypted:
+            try:
+                yield from self.ring.load(file, self.prompt)
+            except UnusableKeyError as error:
+                notes.append(str(error))
+
+
+def read(path: str) -> KeyFile:
+    """A private key file, not decrypted. UnusableKeyError."""
+    path = os.path.expanduser(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE)
+    except OSError as error:
+        raise UnusableKeyError(f"identity file {path}: {error.strerror}", "Name an existing private key.") from error
+    if b"PRIVATE KEY-----" not in data:
+        raise UnusableKeyError(f"{path} is not a private key", "Name the private key, not its .pub file.")
+    if b"BEGIN OPENSSH PRIVATE KEY" not in data:
+        encrypted = b"ENCRYPTED" in data
+        return KeyFile(path, data, encrypted, _public_beside(path))
+    try:
+        body = base64.b64decode(b"".join(data.split(b"-----")[2].split()))
+        cipher, public = _header(body)
+    except (ValueError, IndexError, binascii.Error, struct.error) as error:
+        raise UnusableKeyError(f"{path} is damaged", "Take the key from a backup, or make a new one.") from error
+    if public[4:7] == b"sk-":
+        raise UnusableKeyError(
+            f"{path} belongs to a security key (FIDO), which cannot be used from a file",
+            "Load it into the agent with ssh-add.",
+        )
+    return KeyFile(path, data, cipher != b"none", public)
+
+
+def _header(body: bytes) -> tuple[bytes, bytes]:
+    """Cipher and public key of PROTOCOL.key: magic, cipher, kdf, kdf options, number of keys, public key."""
+    if not body.startswith(_MAGIC):
+        raise ValueError("no OpenSSH key")
+    fields: list[bytes] = []
+    at = len(_MAGIC)
+    for number in range(4):
+        if number == 3:
+            at += 4
+        (size,) = struct.unpack_from(">I", body, at)
+        fields.append(body[at + 4 : at + 4 + size])
+        at += 4 + size
+    return fields[0], fields[3]
+
+
+def _public_beside(path: str) -> bytes:
+    try:
+        with open(f"{path}.pub", "rb") as file:
+            return base64.b64decode(file.read(MAX_FILE).split()[1], validate=True)
+    except (OSError, IndexError, binascii.Error, ValueError):
+        return b""
+
+
+def _load(file: KeyFile, passphrase: str) -> "PKey":
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - heavy
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - heavy
+
+    secret = passphrase.encode() if passphrase else None
+    try:
+        if b"BEGIN OPENSSH PRIVATE KEY" in file.data:
+            return _wrap(file.path, serialization.load_ssh_private_key(file.data, secret))
+        return _wrap(file.path, serialization.load_pem_private_key(file.data, secret))
+    except UnsupportedAlgorithm as error:
+        raise UnusableKeyError(
+            f"{file.path}: its type or cipher is not supported", "Use an ed25519, ecdsa or rsa key."
+        ) from error
+    except (ValueError, TypeError) as error:
+        why = "wrong passphrase" if file.encrypted else "is damaged"
+        raise UnusableKeyError(f"{file.path}: {why}") from error
+
+
+def _wrap(path: str, loaded: object) -> "PKey":
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - heavy
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415 - heavy
+    from paramiko import ECDSAKey, Ed25519Key, RSAKey  # noqa: PLC0415 - heavy
+
+    if isinstance(loaded, rsa.RSAPrivateKey):
+        return RSAKey(key=loaded)
+    if isinstance(loaded, ec.EllipticCurvePrivateKey):
+        return ECDSAKey(vals=(loaded, loaded.public_key()))
+    if isinstance(loaded, ed25519.Ed25519PrivateKey):
+        # paramiko makes its Ed25519 keys from OpenSSH's format alone; the copy stays in memory.
+        text = loaded.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
+        return Ed25519Key(file_obj=io.StringIO(text.decode()))
+    raise UnusableKeyError(f"{path}: its type is not supported", "Use an ed25519, ecdsa or rsa key.")
+
+
+def _candidates(file: KeyFile, key: "PKey") -> tuple[Candidate, ...]:
+    return (*_certificate_beside(file, copy.copy(key)), Candidate(file.path, key))
+
+
+def _certificate_beside(file: KeyFile, key: "PKey") -> tuple[Candidate, ...]:
+    """`key` with the certificate beside its file, if there is one. UnusableKeyError for one of another key."""
+    beside = f"{file.path}-cert.pub"
+    try:
+        with open(beside, "rb") as opened:
+            blob = base64.b64decode(opened.read(MAX_FILE).split()[1], validate=True)
+        certificate = ssh_certificate.parse(blob)
+    except FileNotFoundError:
+        return ()
+    except (OSError, IndexError, ValueError) as error:
+        raise UnusableKeyError(
+            f"{beside} cannot be read as a certificate", "Remove it or have it signed anew."
+        ) from error
+    if certificate.public != key.asbytes():
+        raise UnusableKeyError(f"{beside} is not a certificate of {file.path}", "Remove it or have it signed anew.")
+    return (_with_certificate(beside, key, certificate, blob),)
+
+
+def _with_certificate(path: str, key: "PKey", certificate: ssh_certificate.Certificate, blob: bytes) -> Candidate:
+    from paramiko.pkey import PublicBlob  # noqa: PLC0415 - heavy
+
+    key.public_blob = PublicBlob(certificate.wire_type, blob)
+    objection = ssh_certificate.period_objection(certificate, time.time())
+    return Candidate(f"{path} (which {objection})" if objection else path, key)
+
+
+def _certifies(blob: bytes, public: bytes) -> bool:
+    try:
+        return ssh_certificate.is_certificate(blob) and ssh_certificate.parse(blob).public == public
+    except ValueError:
+        return False
+
+
+def _agent_label(key: "AgentKey") -> str:
+    return f"agent key {show(key.comment or key.get_name())}"
