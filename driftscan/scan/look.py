@@ -31,7 +31,7 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
         case "capture":
             return Replay(target.path)
         case "ssh":
-            from driftscan.transports import ssh
+            from driftscan.transports import ssh  # noqa: PLC0415 - paramiko is for those who need it
 
             assert target.host is not None
             known = options.state_dir / "known_hosts" if options.state_dir else None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from driftscan.capture.base import Session, TargetFacts
-from driftscan.collectors import files
+from driftscan.collectors import files, packages_apk, packages_dpkg
 from driftscan.collectors._base import Collector
 from driftscan.errors import ParseError, UnavailableError
 from driftscan.model.records import Records
@@ -19,15 +19,15 @@ from driftscan.model.snapshot import (
     Resources,
     Snapshot,
 )
-from driftscan.model.source import Captures, File, Gap, Source, Status, Tree, WalkRule
+from driftscan.model.source import Captures, File, Gap, Source, Status, Tree
 from driftscan.plugins import discover
+from driftscan.scan.targets import Target
 
-DPKG_STATUS = "/var/lib/dpkg/status"
-RPM_DATABASE = "/var/lib/rpm/rpmdb.sqlite-wal"
-# Asked once before the walk and once after it (the size makes it another source): a package manager that ran
-# meanwhile shows in its status file.
-BEFORE = (File(DPKG_STATUS, max_bytes=(64 << 20) + 1), File("/lib/apk/db/installed", max_bytes=(64 << 20) + 1))
-AFTER = (File(DPKG_STATUS, max_bytes=(64 << 20) + 2), File("/lib/apk/db/installed", max_bytes=(64 << 20) + 2))
+# Asked again after the walk (the size makes it another source): a package manager that ran meanwhile shows there.
+DATABASES = tuple(
+    (before, File(before.path, before.max_bytes + 1))
+    for before in (packages_dpkg.STATUS, packages_apk.LIB, packages_apk.USR_LIB)
+)
 
 
 @cache
@@ -42,7 +42,7 @@ def kinds() -> Mapping[str, Kind]:
     return {kind.name: kind for collector in collectors().values() for kind in collector.kinds}
 
 
-def small_sources(live: bool) -> tuple[Source, ...]:
+def small_sources(*, live: bool) -> tuple[Source, ...]:
     """The sources of all collectors but the walk, for a running target or a root file system."""
     return tuple(
         dict.fromkeys(
@@ -72,7 +72,7 @@ class Walked:
     torn: tuple[str, ...]
 
 
-def parse_small(captures: Captures, live: bool) -> Parsed:
+def parse_small(captures: Captures, *, live: bool) -> Parsed:
     """Run all parsers but the walk's."""
     found: dict[ResourceId, Resource] = {}
     coverage = []
@@ -90,21 +90,18 @@ def parse_small(captures: Captures, live: bool) -> Parsed:
             else:
                 found[resource.id] = resource
                 added += 1
-        coverage.append(_covers(collector, _status(failed, gaps), added, tuple(gaps)))
+        coverage.append(_covers(collector, _status(failed=failed, gaps=gaps), added, tuple(gaps)))
     return Parsed(found, tuple(coverage))
 
 
-def walk(
-    session: Session, rules: tuple[WalkRule, ...], digest: str = "sha256", roots: tuple[str, ...] = ("/",)
-) -> Walked:
-    """Walk the tree, and see whether a package manager ran meanwhile."""
-    source = files.tree(rules, digest, roots)
-    captures = session.ask((*BEFORE, source, *AFTER))
+def walk(session: Session, before: Captures, source: Tree) -> Walked:
+    """Walk the tree, and see whether a package manager ran since `before` was captured."""
+    captures = session.ask((source, *(after for _, after in DATABASES)))
     source = next(asked for asked in captures if isinstance(asked, Tree))
     torn = tuple(
-        f"{before.path} changed while the tree was read"
-        for before, after in zip(BEFORE, AFTER, strict=True)
-        if captures[before].status is Status.OK and captures[before].data != captures[after].data
+        f"{after.path} changed while the tree was read"
+        for first, after in DATABASES
+        if before[first].data != captures[after].data and captures[after].status in (Status.OK, Status.ABSENT)
     )
     collector = collectors()[files.NAME]
     try:
@@ -112,18 +109,18 @@ def walk(
     except (UnavailableError, ParseError) as error:
         gap = Gap(files.NAME, Status.FAILED, f"the tree could not be walked: {error}", ("file",))
         return Walked(Records(), _covers(collector, CollectorStatus.FAILED, 0, (gap,)), FileCoverage(), torn)
-    status = _status(False, found.gaps)
+    status = _status(failed=False, gaps=found.gaps)
     coverage = _covers(collector, status, len(found.records), found.gaps)
     return Walked(found.records, coverage, found.coverage, torn)
 
 
-def assemble(host: str, target: str, facts: TargetFacts, parsed: Parsed, walked: Walked, settled: bool) -> Snapshot:
+def assemble(target: Target, facts: TargetFacts, parsed: Parsed, walked: Walked, *, settled: bool = True) -> Snapshot:
     """The snapshot."""
     version = parsed.resources.get(("os_version", "-"))
     attributes = version.attributes if version else {}
     return Snapshot(
-        host=host,
-        target=target,
+        host=target.name,
+        target=target.spec,
         taken_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         resources=Resources(parsed.resources, walked.records),
         coverage=tuple(sorted((*parsed.coverage, walked.coverage), key=lambda coverage: coverage.name)),
@@ -170,7 +167,7 @@ def _twice(collector: Collector, resource: Resource) -> Gap:
     return Gap(collector.name, Status.FAILED, reason, (f"{resource.kind}:{resource.key}",))
 
 
-def _status(failed: bool, gaps: Sequence[Gap]) -> CollectorStatus:
+def _status(*, failed: bool, gaps: Sequence[Gap]) -> CollectorStatus:
     if failed:
         return CollectorStatus.FAILED
     return CollectorStatus.PARTIAL if gaps else CollectorStatus.COMPLETE

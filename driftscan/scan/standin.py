@@ -27,6 +27,10 @@ WEAK = (
     "no manifest was given: the host's own package database stands in for it. It says nothing of files that no "
     "package owns, and whoever is root on the host can change it; bake a manifest from the image to be sure."
 )
+NOTHING = (
+    "no manifest was given, and this target has no package database that could stand in for one: nothing was compared; "
+    "only controls were checked. Bake a manifest from the image."
+)
 _STATUS = File("/var/lib/dpkg/status", max_bytes=64 << 20)
 _SUMS = Glob(("/var/lib/dpkg/info/*.md5sums",), max_files=50_000, max_bytes=16 << 20)
 _DIVERSIONS = File("/var/lib/dpkg/diversions")
@@ -86,7 +90,7 @@ def manifest(captures: Captures, snapshot: Snapshot, tool: str) -> Manifest:
 
 def reduced(snapshot: Snapshot, baseline: Manifest) -> Snapshot:
     """The snapshot with the files that the stand-in can judge: packaged ones, and executables beside them. A packaged
-    file whose type changed is judged too; links that stand where a packaged file stood are left to dpkg's alternatives."""
+    file whose type changed is judged too; links in their place are dpkg's alternatives."""
     table = snapshot.resources.files
     keep = [
         index

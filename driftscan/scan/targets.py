@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from driftscan.errors import UsageError
+from driftscan.inventory import load, select
 from driftscan.model.host import ConnectOptions, Host
 
 FILE_SCHEMES = ("rootfs", "snapshot", "manifest", "capture")
@@ -50,8 +51,6 @@ def resolve(
 ) -> tuple[Target, ...]:
     """The targets, each once, in order. With inventories and no word: all of their hosts. UsageError for a word that
     is no target and names no host, and when nothing is left."""
-    from driftscan.inventory import load, select
-
     overrides = options or ConnectOverrides()
     hosts = tuple(host for spec in inventories for host in load(spec))
     _unique(hosts)
@@ -92,11 +91,10 @@ def _direct(word: str, overrides: ConnectOverrides) -> Target:
     match = _SSH.fullmatch(word)
     if match is None or not 0 < int(match["port"] or 22) < 65536:
         raise UsageError(f"{word}: not a target", "Write ssh://[user@]host[:port].")
-    options = ConnectOptions(user=match["user"] or "", port=int(match["port"] or 22))
     address = match["host"].strip("[]")
     # What stands in the target itself is nearer than an option that is meant for all.
-    options = replace(overrides.apply(options), **({"user": options.user} if options.user else {}))
-    options = replace(options, port=int(match["port"])) if match["port"] else options
+    options = overrides.apply(ConnectOptions())
+    options = replace(options, user=match["user"] or options.user, port=int(match["port"] or options.port))
     return Target("ssh", address, word, host=Host(name=address, address=address, options=options))
 
 

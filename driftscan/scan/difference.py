@@ -1,0 +1,51 @@
+"""`driftscan diff`: any two targets, without policy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftscan.compare.accounting import accounting
+from driftscan.compare.diff import diff as compare
+from driftscan.compare.fold import fold
+from driftscan.manifests.files import read_manifest
+from driftscan.model.drift import Accounting, Difference, Mutation
+from driftscan.model.source import Gap
+from driftscan.scan.fleet import each
+from driftscan.scan.observe import as_manifest, take_snapshot
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.targets import Target
+from driftscan.zones import in_force, load, packs
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What differs between two targets, what zones accept of it, and what neither side could see."""
+
+    old: str
+    new: str
+    accounting: Accounting
+    mutations: tuple[Mutation, ...]
+    allowed: tuple[Difference, ...]
+    unknown: tuple[Difference, ...]
+    not_baselined: tuple[str, ...]
+    gaps: tuple[Gap, ...]
+
+
+def diff(old: Target, new: Target, options: ScanOptions) -> Comparison:
+    """Compare. Zones: a manifest's own for a manifest, the shipped ones for anything else, and those by hand.
+    HostError when a target can't be reached."""
+    by_hand = load(Path(options.zones)) if options.zones else ()
+    before, after = each((old, new), lambda target: take_snapshot(target, options, by_hand), 2)
+    baked = old.scheme == "manifest"
+    manifest = read_manifest(old.path) if baked else as_manifest(before, in_force(packs(), before.resources))
+    found = compare(manifest, after, (*manifest.zones, *by_hand))
+    mutations = fold(found.differences)
+    return Comparison(
+        old=old.name,
+        new=new.name,
+        accounting=accounting(found.differences, mutations),
+        mutations=mutations,
+        allowed=tuple(item for item in found.differences if item.allowed),
+        unknown=found.unknown,
+        not_baselined=found.not_baselined,
+        gaps=(*before.gaps, *after.gaps),
+    )

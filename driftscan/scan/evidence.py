@@ -1,0 +1,138 @@
+"""Follow-up questions about what differs: file lists of changed packages, digests as packages know them, apt's log."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from driftscan.capture.base import Session
+from driftscan.collectors import files, packages_dpkg
+from driftscan.collectors._deb822 import stanzas
+from driftscan.compare import apt_history
+from driftscan.compare.evidence import Evidence, dpkg_files
+from driftscan.model.drift import Difference
+from driftscan.model.names import encode_name
+from driftscan.model.snapshot import Resources, Snapshot
+from driftscan.model.source import Captures, Command, File, Glob, Member, Source, Status
+
+HISTORY = File("/var/log/apt/history.log", max_bytes=4 << 20)
+ZONE = Command(("date", "+%z"), timeout=10)
+MAX_PACKAGES = 3000
+MAX_DIGESTS = 20_000
+_INFO = "/var/lib/dpkg/info/"
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{0,200}")
+_PACKAGE_SYSTEMS = {"packages_rpm": "rpm", "packages_apk": "apk"}
+
+
+def gather(
+    session: Session, differences: Sequence[Difference], snapshot: Snapshot, captures: Captures
+) -> tuple[Evidence, tuple[Difference, ...]]:
+    """What folds may look at, and the differences with `md5` among what was observed of changed files. One round at
+    most; nothing is asked where nothing differs. `captures` are those that the snapshot was parsed from."""
+    told = [item for item in differences if not item.allowed]
+    if not told:
+        return Evidence(resources=snapshot.resources), tuple(differences)
+    packages = sorted({item.key for item in differences if item.kind == "package"})[:MAX_PACKAGES]
+    info = Glob(tuple(_patterns(packages)), max_files=20_000, max_bytes=4 << 20)
+    digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
+    sources: list[Source] = [HISTORY, ZONE, *([info] if packages else []), *([digests] if digests else [])]
+    answers = session.ask(sources)
+    members = answers[info].members if packages else ()
+    found = Evidence(
+        package_files=_package_files(packages, members, captures),
+        package_scripts=_scripts(packages, members),
+        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), _offset(answers)),
+        package_system=_package_system(snapshot),
+        resources=snapshot.resources,
+    )
+    known = _digests(answers, digests) if digests else {}
+    return found, tuple(_with_digest(item, known) for item in differences)
+
+
+def _patterns(packages: Iterable[str]) -> Iterable[str]:
+    for key in packages:
+        name, _, architecture = key.partition("@")[0].partition("/")
+        if _NAME.fullmatch(name) and re.fullmatch("[a-z0-9-]*", architecture):
+            for suffix in ("list", "md5sums", "postinst", "preinst"):
+                yield f"{_INFO}{name}.{suffix}"
+                yield f"{_INFO}{name}:{architecture}.{suffix}"
+
+
+def _changed_files(differences: Iterable[Difference]) -> Iterable[str]:
+    for item in differences:
+        if item.kind == "file" and not item.allowed and "sha256" in item.attributes:
+            yield item.key
+
+
+def _package_files(
+    packages: Iterable[str], members: Sequence[Member], captures: Captures
+) -> Mapping[str, Mapping[str, str]]:
+    texts = _texts(members)
+    conffiles = _conffiles(captures)
+    found = {}
+    for key in packages:
+        listing = _info(texts, key, "list")
+        if listing:
+            found[key] = dpkg_files(listing, _info(texts, key, "md5sums"), conffiles.get(key.partition("@")[0], {}))
+    return found
+
+
+def _scripts(packages: Iterable[str], members: Sequence[Member]) -> Mapping[str, str]:
+    texts = _texts(members)
+    found = {key: _info(texts, key, "preinst") + "\n" + _info(texts, key, "postinst") for key in packages}
+    return {key: text for key, text in found.items() if text.strip()}
+
+
+def _texts(members: Sequence[Member]) -> Mapping[str, str]:
+    return {
+        member.path.decode("utf-8", "replace"): "\n".join(encode_name(line) for line in member.data.split(b"\n"))
+        for member in members
+        if member.status is Status.OK
+    }
+
+
+def _info(texts: Mapping[str, str], key: str, suffix: str) -> str:
+    name, _, architecture = key.partition("@")[0].partition("/")
+    return texts.get(f"{_INFO}{name}.{suffix}") or texts.get(f"{_INFO}{name}:{architecture}.{suffix}") or ""
+
+
+def _conffiles(captures: Captures) -> Mapping[str, Mapping[str, str]]:
+    """Package key -> conffile -> MD5 as shipped (deb-conffiles(5))."""
+    if captures[packages_dpkg.STATUS].status is not Status.OK:
+        return {}
+    found = {}
+    wanted = frozenset({"package", "architecture", "conffiles"})
+    for stanza in stanzas(captures.lines(packages_dpkg.STATUS), wanted):
+        rows = (line.split() for line in stanza.get("conffiles").split("\n"))
+        pairs = {row[0]: row[1] for row in rows if len(row) >= 2}
+        if pairs:
+            found[f"{stanza.get('package')}/{stanza.get('architecture')}"] = pairs
+    return found
+
+
+def _digests(answers: Captures, source: Source) -> Mapping[str, str]:
+    if answers[source].status is not Status.OK:
+        return {}
+    table = files.table(answers[source])
+    found = {resource.key: resource.attributes.get("md5") for resource in Resources(files=table.records).of("file")}
+    return {key: digest for key, digest in found.items() if isinstance(digest, str)}
+
+
+def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
+    digest = known.get(item.key) if item.kind == "file" else None
+    return replace(item, observed={**item.observed, "md5": digest}) if digest else item
+
+
+def _offset(answers: Captures) -> int:
+    """Seconds by which the host's time zone is ahead of UTC; 0 where it is not known."""
+    match = re.fullmatch(rb"([+-])(\d\d)(\d\d)\s*", answers[ZONE].data)
+    if match is None:
+        return 0
+    seconds = int(match[2]) * 3600 + int(match[3]) * 60
+    return -seconds if match[1] == b"-" else seconds
+
+
+def _package_system(snapshot: Snapshot) -> str:
+    for coverage in snapshot.coverage:
+        if coverage.name in _PACKAGE_SYSTEMS and coverage.resources:
+            return _PACKAGE_SYSTEMS[coverage.name]
+    return "dpkg"

@@ -1,0 +1,108 @@
+"""Many hosts at once: threads, a deadline per host, and no host that holds up or hides the others."""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from driftscan.compare.identities import shared_identities
+from driftscan.errors import DriftscanError
+from driftscan.model.result import HostResult, ScanResult
+from driftscan.scan.host import Job, scan_host
+from driftscan.scan.judgement import Assessment, conclude, failed, gone
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.progress import Progress
+from driftscan.scan.targets import Target
+
+MOST_WORKERS = 32
+_POLL = 0.2
+_GRACE = 5
+"""Seconds that threads have to notice that their session was ended."""
+
+T = TypeVar("T")
+
+
+def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, stop: threading.Event) -> ScanResult:
+    """Scan all targets. Everything the user can get wrong is checked before any connection is made (UsageError). When
+    `stop` is set, sessions are ended, and hosts that have not finished are listed as such."""
+    job = Job(options, targets)
+    started = _now()
+    outcomes = _gather(job, targets, progress, stop)
+    results = tuple(_conclude(outcomes, target) for target in targets)
+    return ScanResult(
+        id=secrets.token_hex(8),
+        started_at=started,
+        finished_at=_now(),
+        mode=options.mode,
+        hosts=results,
+        interrupted=stop.is_set(),
+    )
+
+
+def each(targets: Sequence[Target], work: Callable[[Target], T], workers: int) -> tuple[T, ...]:
+    """Do the same with all targets at once; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(_workers(workers, targets), thread_name_prefix="each") as pool:
+        futures = [pool.submit(work, target) for target in targets]
+    return tuple(future.result() for future in futures)
+
+
+def _gather(
+    job: Job, targets: Sequence[Target], progress: Progress, stop: threading.Event
+) -> Mapping[str, Assessment | HostResult]:
+    pool = ThreadPoolExecutor(_workers(job.options.workers, targets), thread_name_prefix="scan")
+    futures = {pool.submit(_one, job, target, progress, stop): target for target in targets}
+    waiting: set[Future[Assessment | HostResult]] = set(futures)
+    while waiting and not stop.is_set():
+        _, waiting = wait(waiting, _POLL, FIRST_COMPLETED)
+    if stop.is_set():
+        job.end_sessions()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in waiting if not future.cancelled()], _GRACE)
+    else:
+        pool.shutdown()
+    return {
+        target.spec: future.result() if future.done() and not future.cancelled() else failed(target, _INTERRUPTED)
+        for future, target in futures.items()
+    }
+
+
+_INTERRUPTED = DriftscanError("the scan was interrupted before this host was finished", "Scan it again.")
+
+
+def _one(job: Job, target: Target, progress: Progress, stop: threading.Event) -> Assessment | HostResult:
+    progress.started(target.name)
+    outcome: Assessment | HostResult
+    if target.host is not None and target.host.gone:
+        outcome = gone(target)
+    else:
+        try:
+            outcome = scan_host(job, target, progress)
+        except DriftscanError as error:
+            outcome = failed(target, _INTERRUPTED if stop.is_set() else error)
+    progress.finished(target.name, outcome if isinstance(outcome, HostResult) else conclude(outcome))
+    return outcome
+
+
+def _conclude(outcomes: Mapping[str, Assessment | HostResult], target: Target) -> HostResult:
+    """The result of one host, with identities that it shares with others of the same scan."""
+    own = outcomes[target.spec]
+    if isinstance(own, HostResult):
+        return own
+    others = {
+        other.target.name: other.identities
+        for spec, other in outcomes.items()
+        if spec != target.spec and isinstance(other, Assessment)
+    }
+    shared = shared_identities(own.identities, (), others) if own.identities else ()
+    return conclude(replace(own, mutations=(*own.mutations, *shared)) if shared else own)
+
+
+def _workers(wanted: int, targets: Sequence[Target]) -> int:
+    return wanted or min(MOST_WORKERS, max(1, len(targets)))
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

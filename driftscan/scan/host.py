@@ -1,0 +1,227 @@
+"""One host, from connection to result: the way of the data."""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from driftscan import __version__
+from driftscan.capture.base import Session
+from driftscan.collectors import files
+from driftscan.compare.diff import diff
+from driftscan.compare.fold import fold
+from driftscan.compare.identities import identities, shared_identities
+from driftscan.model.matching import Matcher
+from driftscan.model.result import HostImage, ImageMatch
+from driftscan.model.snapshot import Snapshot
+from driftscan.policy import Policy, load
+from driftscan.scan import evidence, standin, texts
+from driftscan.scan.baseline import Baselines
+from driftscan.scan.judgement import Assessment, unknown_image
+from driftscan.scan.observe import Observation, observing, take_snapshot
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.progress import Progress, Silent
+from driftscan.scan.snapshot import kinds
+from driftscan.scan.targets import Target
+from driftscan.zones import load as load_zones
+from driftscan.zones import walk_rules
+
+WITH_MANIFEST = ("immutable-core",)
+WITHOUT_MANIFEST = ("immutable-core", "server-hardening")
+STORED = frozenset({"snapshot", "manifest"})
+
+
+class Job:
+    """What all hosts of a scan share: baselines, policies, zones by hand; everything the user can get wrong is read
+    here, before any connection is made (UsageError)."""
+
+    def __init__(self, options: ScanOptions, targets: Iterable[Target]) -> None:
+        """Read manifests, policies and zones."""
+        self.options = options
+        self.baselines = Baselines(options.manifest)
+        self.baselines.check(targets)
+        self.zones = load_zones(Path(options.zones)) if options.zones else ()
+        self._policies = {names: load(names, kinds()) for names in self._wanted()}
+        self._sessions: dict[int, Session] = {}
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def policies(self, match: ImageMatch) -> tuple[Policy, ...]:
+        """The policies for a host, by whether it has a manifest."""
+        default = WITHOUT_MANIFEST if match is ImageMatch.STAND_IN else WITH_MANIFEST
+        return self._policies[self.options.policies or default]
+
+    def opened(self, session: Session) -> None:
+        """Remember a session, so that it can be ended; one that comes too late is ended at once."""
+        with self._lock:
+            self._sessions[id(session)] = session
+        if self._ended:
+            session.close()
+
+    def closed(self, session: Session) -> None:
+        """Forget a session."""
+        with self._lock:
+            self._sessions.pop(id(session), None)
+
+    def end_sessions(self) -> None:
+        """End all that are open: their threads see a lost connection."""
+        self._ended = True
+        with self._lock:
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            session.close()
+
+    def _wanted(self) -> tuple[tuple[str, ...], ...]:
+        return (self.options.policies,) if self.options.policies else (WITH_MANIFEST, WITHOUT_MANIFEST)
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds per phase."""
+
+    target: str
+    progress: Progress
+    spent: dict[str, int] = field(default_factory=dict)
+    _phase: str = ""
+    _since: float = field(default_factory=time.monotonic)
+
+    def __call__(self, phase: str) -> None:
+        """Enter a phase; the one before it ends."""
+        now = time.monotonic()
+        if self._phase:
+            self.spent[self._phase] = self.spent.get(self._phase, 0) + int((now - self._since) * 1000)
+        self._phase, self._since = phase, now
+        if phase:
+            self.progress.phase(self.target, phase)
+
+
+def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
+    """Everything that one scan finds out about one target; HostError when it can't be reached."""
+    watch = Stopwatch(target.name, progress)
+    if target.scheme in STORED:
+        return _stored(job, target, watch)
+    session: Session | None = None
+    try:
+        with observing(target, job.options, watch, job.opened) as seen:
+            session = seen.session
+            facts = _compare(job, seen, watch)
+    finally:
+        if session is not None:
+            job.closed(session)
+    watch("")
+    return replace(facts, timings=watch.spent)
+
+
+def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
+    baseline = job.baselines.of(seen.target, seen.image)
+    if baseline.image.match is ImageMatch.STAND_IN:
+        return _against_packages(job, seen, baseline.image, watch)
+    manifest = baseline.manifest
+    if manifest is None:
+        return _without_image(job, seen, baseline.image, watch)
+    zones = (*manifest.zones, *job.zones)
+    watch("walk")
+    taken = seen.snapshot(files.tree(walk_rules(zones, manifest)))
+    watch("compare")
+    found = diff(manifest, taken, zones)
+    watch("explain")
+    changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
+    taken = replace(taken, texts=texts.texts_of(seen.session, changed, Matcher(zones)))
+    found = diff(manifest, taken, zones) if taken.texts else found
+    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures)
+    own = identities(taken.resources, zones)
+    return Assessment.of(
+        seen.target,
+        taken,
+        baseline.image,
+        policies=job.policies(baseline.image.match),
+        manifest=manifest,
+        mutations=(*fold(differences, known), *shared_identities(own, manifest.references, {})),
+        found=replace(found, differences=differences),
+        identities=own,
+    )
+
+
+def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:
+    database = standin.ask(seen.session)
+    usable = standin.usable(database)
+    watch("walk")
+    zones = (*seen.pack_zones(), *job.zones)
+    roots = standin.ROOTS if usable else ("/",)
+    rules = standin.RULES + walk_rules(zones) if usable else walk_rules(zones)
+    taken = seen.snapshot(files.tree(rules, "md5" if usable else "", roots))
+    if not usable:
+        return Assessment.of(seen.target, taken, image, policies=job.policies(image.match), notes=(standin.NOTHING,))
+    watch("compare")
+    manifest = standin.manifest(database, taken, f"driftscan {__version__}")
+    found = diff(manifest, standin.reduced(taken, manifest), manifest.zones)
+    watch("explain")
+    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures)
+    mutations = fold(differences, known)
+    return Assessment.of(
+        seen.target,
+        taken,
+        image,
+        policies=job.policies(image.match),
+        manifest=manifest,
+        mutations=mutations,
+        found=replace(found, differences=differences),
+        notes=(standin.WEAK,),
+    )
+
+
+def _without_image(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:
+    watch("walk")
+    taken = seen.snapshot(files.tree(walk_rules(seen.pack_zones())))
+    mutation = unknown_image(image)
+    return Assessment.of(
+        seen.target,
+        taken,
+        image,
+        policies=job.policies(image.match),
+        mutations=(mutation,),
+    )
+
+
+def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
+    """A snapshot or manifest in a file is judged as it lies there; no follow-up question can be asked."""
+    watch("compare")
+    taken = take_snapshot(target, job.options)
+    baseline = job.baselines.of(target, taken.image)
+    policies = job.policies(baseline.image.match)
+    if baseline.manifest is None:
+        unknown = baseline.image.match is ImageMatch.UNKNOWN
+        return Assessment.of(
+            target,
+            taken,
+            baseline.image,
+            policies=policies,
+            mutations=[unknown_image(baseline.image)] if unknown else [],
+            notes=() if unknown else (standin.NOTHING,),
+        )
+    zones = (*baseline.manifest.zones, *job.zones)
+    found = diff(baseline.manifest, taken, zones)
+    mutations = fold(found.differences)
+    own = identities(taken.resources, zones)
+    shared = shared_identities(own, baseline.manifest.references, {})
+    watch("")
+    return Assessment.of(
+        target,
+        taken,
+        baseline.image,
+        policies=policies,
+        manifest=baseline.manifest,
+        mutations=(*mutations, *shared),
+        found=found,
+        identities=own,
+    )
+
+
+def snapshot(
+    target: Target, options: ScanOptions, captures: Path | None = None, progress: Progress | None = None
+) -> Snapshot:
+    """A snapshot of one target for its own sake."""
+    watch = Stopwatch(target.name, progress or Silent())
+    zones = load_zones(Path(options.zones)) if options.zones else ()
+    return take_snapshot(target, replace(options, captures=captures or options.captures), zones, watch)

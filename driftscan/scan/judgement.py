@@ -1,0 +1,199 @@
+"""From mutations and facts to a host's result: judged by policy, with verdict and recommendation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from driftscan.compare.accounting import accounting
+from driftscan.compare.diff import Diff
+from driftscan.compare.mutation import make
+from driftscan.errors import DriftscanError, HostError, HostKeyChangedError
+from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
+from driftscan.model.finding import JudgedControl, Verdict
+from driftscan.model.manifest import Manifest
+from driftscan.model.result import HostErrorRecord, HostImage, HostResult
+from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
+from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, recommend, verdict
+from driftscan.scan.snapshot import kinds
+from driftscan.scan.targets import Target
+
+MAX_TOLD = 20
+"""Hidden facts that a result names; the rest it counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """All that one scan found out about one host but the verdict, which may wait for what other hosts show. It holds
+    no snapshot: a fleet's snapshots do not fit into memory."""
+
+    target: Target
+    image: HostImage
+    policies: tuple[Policy, ...]
+    context: Context
+    settled: bool
+    mutations: tuple[Mutation, ...]
+    controls: tuple[JudgedControl, ...]
+    differences: tuple[Difference, ...]
+    unknown: tuple[Difference, ...]
+    not_baselined: tuple[str, ...]
+    coverage: tuple[CollectorCoverage, ...]
+    files: FileCoverage
+    torn: tuple[str, ...]
+    notes: tuple[str, ...]
+    identities: Mapping[str, str]
+    timings: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        target: Target,
+        taken: Snapshot,
+        image: HostImage,
+        *,
+        policies: tuple[Policy, ...],
+        manifest: Manifest | None = None,
+        mutations: Sequence[Mutation] = (),
+        found: Diff | None = None,
+        notes: tuple[str, ...] = (),
+        identities: Mapping[str, str] | None = None,
+    ) -> "Assessment":
+        """Decide the controls, which need the whole snapshot, and keep what is small."""
+        version = taken.resources.get("os_version", "-")
+        context = Context(
+            os=version.attributes if version else None,
+            labels=target.host.labels if target.host else {},
+            image=ImageRef(image.id, image.version),
+            manifest=manifest,
+        )
+        controls = judge_controls(policies, taken, context)
+        told = (*notes, *(() if taken.privileged or not taken.live else (NO_ROOT,)))
+        return cls(
+            target=target,
+            image=image,
+            policies=policies,
+            context=context,
+            settled=taken.settled,
+            mutations=tuple(mutations),
+            controls=controls,
+            differences=found.differences if found else (),
+            unknown=found.unknown if found else (),
+            not_baselined=found.not_baselined if found else (),
+            coverage=taken.coverage,
+            files=taken.files,
+            torn=taken.torn,
+            notes=told,
+            identities=identities or {},
+        )
+
+
+NO_ROOT = "the probe ran without root rights: what only root may read was not seen (see coverage)."
+
+
+def conclude(found: Assessment) -> HostResult:
+    """The result of a host: pure, so that it can be drawn again when other hosts have shown more."""
+    judged = judge_mutations(found.policies, found.mutations, found.context)
+    word = verdict(
+        mutations=judged,
+        controls=found.controls,
+        unknown=found.unknown,
+        torn=found.torn,
+        settling=not found.settled,
+    )
+    errors = tuple(_incomplete(found))
+    return HostResult(
+        host=found.target.name,
+        target=found.target.spec,
+        verdict=word,
+        recommendation=recommend(
+            judged,
+            found.controls,
+            word,
+            host=found.target.name,
+            labels=found.context.labels,
+            image=found.context.image,
+            reason=errors[0].message if errors else "",
+        ),
+        image=found.image,
+        labels=found.context.labels,
+        accounting=accounting(found.differences, found.mutations),
+        mutations=judged,
+        controls=found.controls,
+        allowed=tuple(item for item in found.differences if item.allowed),
+        coverage=found.coverage,
+        files=found.files,
+        torn=found.torn,
+        not_baselined=found.not_baselined,
+        notes=found.notes,
+        errors=errors,
+        timings=found.timings,
+    )
+
+
+def failed(target: Target, error: DriftscanError) -> HostResult:
+    """The result of a host that could not be scanned. A changed host key is a finding as well."""
+    kind = error.kind if isinstance(error, HostError) else "interrupted" if error.exit_code == 130 else "error"
+    record = HostErrorRecord(kind=kind, message=error.message, hint=error.hint)
+    labels = target.host.labels if target.host else {}
+    mutations: tuple[Mutation, ...] = (_changed_key(target, error),) if isinstance(error, HostKeyChangedError) else ()
+    judged = judge_mutations(_core(), mutations, Context(labels=labels)) if mutations else ()
+    word = Verdict.FINDINGS if mutations else Verdict.UNREACHABLE
+    return HostResult(
+        host=target.name,
+        target=target.spec,
+        verdict=word,
+        recommendation=recommend(judged, (), word, host=target.name, labels=labels, reason=error.message),
+        labels=labels,
+        accounting=accounting((), mutations),
+        mutations=judged,
+        errors=(record,),
+    )
+
+
+def gone(target: Target) -> HostResult:
+    """The result of a host that its inventory's cloud says no longer exists."""
+    labels = target.host.labels if target.host else {}
+    return HostResult(
+        host=target.name,
+        target=target.spec,
+        verdict=Verdict.GONE,
+        recommendation=recommend((), (), Verdict.GONE, host=target.name, labels=labels),
+        labels=labels,
+    )
+
+
+def unknown_image(image: HostImage) -> Mutation:
+    """The finding that no registry knows a host's image."""
+    name = " ".join(part for part in (image.id, image.version) if part)
+    heart = Difference(
+        kind="os_version",
+        key="-",
+        change=Change.MODIFIED,
+        attributes={"image_id": Delta(None, image.id), "image_version": Delta(None, image.version)},
+        why="no manifest of this image was found",
+    )
+    title = f"unknown image {name}" if name else "unknown image: neither a label nor os-release names one"
+    return make(CauseType.IMAGE_UNKNOWN, "image", title, [heart], detail="nothing was compared")
+
+
+def _changed_key(target: Target, error: DriftscanError) -> Mutation:
+    heart = Difference(kind="host_key", key=target.host.address if target.host else target.name, change=Change.MODIFIED)
+    return make(CauseType.HOST_KEY_CHANGED, "host key", error.message, [heart], detail="nothing was sent to it")
+
+
+def _core() -> tuple[Policy, ...]:
+    return load(("immutable-core",), kinds())
+
+
+def _incomplete(found: Assessment) -> list[HostErrorRecord]:
+    """Why the host was not wholly scanned."""
+    records = [
+        HostErrorRecord(kind="torn", message=reason, hint="Scan again when nothing changes the host.")
+        for reason in found.torn
+    ]
+    if found.unknown:
+        named = [f"{item.kind} {item.key}" for item in found.unknown[:MAX_TOLD]]
+        more = f" and {len(found.unknown) - MAX_TOLD} more" if len(found.unknown) > MAX_TOLD else ""
+        why = found.unknown[0].why or "a gap hides them"
+        message = f"{len(found.unknown)} facts of the manifest could not be seen ({why}): {', '.join(named)}{more}"
+        hint = "Scan with root rights." if NO_ROOT in found.notes else "See coverage for the gaps."
+        records.append(HostErrorRecord(kind="incomplete", message=message, hint=hint))
+    return records
