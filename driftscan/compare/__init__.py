@@ -1,0 +1,19 @@
+"""What differs between a manifest and a snapshot, and what happened. Pure: no files, no clock, no log."""
+
+from driftscan.compare.accounting import accounting
+from driftscan.compare.diff import Diff, diff
+from driftscan.compare.evidence import AptEntry, Evidence
+from driftscan.compare.fold import fold
+from driftscan.compare.identities import identities, is_reference, shared_identities
+
+__all__ = [
+    "AptEntry",
+    "Diff",
+    "Evidence",
+    "accounting",
+    "diff",
+    "fold",
+    "identities",
+    "is_reference",
+    "shared_identities",
+]

@@ -1,0 +1,69 @@
+"""apt's /var/log/apt/history.log: entries of `Field: value` lines between blank lines, times in the host's zone.
+
+Fields: Start-Date, Commandline, Requested-By, Install, Reinstall, Upgrade, Downgrade, Remove, Purge, End-Date; a
+package is written `name:arch (version[, automatic])` or `name:arch (old, new)`.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from driftscan.compare.evidence import AptEntry, AptItem
+
+MAX_ENTRIES = 5000
+_ITEM = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))? \(([^()]{0,400})\)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d +\d\d:\d\d:\d\d")
+
+
+def parse(text: str, utc_offset: int = 0) -> tuple[AptEntry, ...]:
+    """The entries in the file's order. `utc_offset`: seconds by which the host's zone is ahead of UTC. What is not
+    in the format is passed over: the log is evidence, and a damaged part must not take the rest away."""
+    entries = []
+    for block in re.split(r"\n[ \t]*\n", text):
+        entry = _entry(block, utc_offset)
+        if entry is not None:
+            entries.append(entry)
+    return tuple(entries[-MAX_ENTRIES:])
+
+
+def _entry(block: str, utc_offset: int) -> AptEntry | None:
+    fields = {}
+    for line in block.split("\n"):
+        name, colon, value = line.partition(": ")
+        if colon:
+            fields[name.strip()] = value.strip()
+    if "Start-Date" not in fields:
+        return None
+    return AptEntry(
+        start=_time(fields["Start-Date"], utc_offset),
+        end=_time(fields.get("End-Date", ""), utc_offset),
+        command=fields.get("Commandline", ""),
+        requested_by=fields.get("Requested-By", ""),
+        install=tuple(_items(fields.get("Install", ""), "install")),
+        upgrade=tuple(_items(fields.get("Upgrade", ""), "upgrade")),
+        downgrade=tuple(_items(fields.get("Downgrade", ""), "upgrade")),
+        reinstall=tuple(_items(fields.get("Reinstall", ""), "install")),
+        remove=(*_items(fields.get("Remove", ""), "remove"), *_items(fields.get("Purge", ""), "remove")),
+    )
+
+
+def _items(value: str, how: str) -> Iterator[AptItem]:
+    for name, architecture, inside in _ITEM.findall(value):
+        words = [word.strip() for word in inside.split(",")]
+        automatic = "automatic" in words[1:]
+        if how == "install":
+            yield AptItem(name, architecture, "", words[0], automatic)
+        elif how == "remove":
+            yield AptItem(name, architecture, words[0], "", automatic)
+        elif len(words) >= 2:
+            yield AptItem(name, architecture, words[0], words[1], automatic)
+
+
+def _time(value: str, utc_offset: int) -> str:
+    if not _DATE.fullmatch(value):
+        return ""
+    try:
+        local = datetime.strptime(" ".join(value.split()), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return (local - timedelta(seconds=utc_offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return ""

@@ -1,0 +1,166 @@
+"""Manifest against snapshot: what differs, with zones applied, and what cannot be judged."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from driftscan.compare import texts
+from driftscan.compare.pairing import replaced_identities
+from driftscan.compare.sight import Sight
+from driftscan.compare.zoning import Judge, Pair, freed
+from driftscan.model.codec import decode_resource
+from driftscan.model.drift import Change, Delta, Difference
+from driftscan.model.manifest import Manifest
+from driftscan.model.matching import Matcher
+from driftscan.model.records import differing
+from driftscan.model.resource import Resource
+from driftscan.model.snapshot import Resources, Snapshot
+from driftscan.model.zone import Zone, ZoneClass
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """All differences by kind and key, allowed ones and unknowns among them; what was not compared because one side
+    never spoke of it (`kind`, `kind.attribute`, `kind:glob`); and how many differ (unknowns are not counted)."""
+
+    differences: tuple[Difference, ...]
+    not_baselined: tuple[str, ...]
+    raw: int
+
+    @property
+    def unknown(self) -> tuple[Difference, ...]:
+        """What a gap hides and no zone excuses: a host that has any is not wholly scanned."""
+        return tuple(item for item in self.differences if item.change is Change.UNKNOWN and not item.allowed)
+
+
+def diff(manifest: Manifest, snapshot: Snapshot, zones: Sequence[Zone] | None = None, *, born: bool = False) -> Diff:
+    """Compare a snapshot with a manifest. `zones`: those of the manifest unless given. `born`: the manifest is the
+    birth of this very host, after which nothing is `boot-once` any more."""
+    comparison = _Comparison(manifest, snapshot, Matcher(manifest.zones if zones is None else zones), born)
+    found = list(comparison.run())
+    found = replaced_identities(found, comparison.zones)
+    found.sort(key=lambda item: item.id)
+    raw = sum(item.change is not Change.UNKNOWN for item in found)
+    return Diff(tuple(found), tuple(sorted(comparison.not_baselined)), raw)
+
+
+class _Comparison:
+    """One comparison: its two sides, and what it learns on the way of things that cannot be compared."""
+
+    def __init__(self, manifest: Manifest, snapshot: Snapshot, zones: Matcher, born: bool) -> None:
+        self.manifest = manifest
+        self.snapshot = snapshot
+        self.zones = zones
+        self.sight = Sight(manifest, snapshot)
+        self.judge = Judge(manifest.resources.files, snapshot.resources.files, born)
+        self.not_baselined: set[str] = set()
+
+    def run(self) -> Iterator[Difference]:
+        for expected, actual in _unequal(self.manifest.resources, self.snapshot.resources):
+            resource = expected or actual
+            assert resource is not None
+            zone = self.zones.zone_of(*resource.id)
+            if zone is not None and zone.zone is ZoneClass.EXTERNAL:
+                continue
+            if expected is None:
+                found = self._came(zone, resource)
+            elif actual is None:
+                found = self._went(zone, expected)
+            else:
+                found = self._changed(zone, expected, actual)
+            if found is not None:
+                yield found
+
+    def _came(self, zone: Zone | None, actual: Resource) -> Difference | None:
+        if not self.sight.baselined(actual.kind):
+            self.not_baselined.add(actual.kind)
+            return None
+        if pattern := self.sight.unknown_to_manifest(*actual.id):
+            self.not_baselined.add(pattern)
+            return None
+        deltas = {name: Delta(None, value) for name, value in sorted(actual.attributes.items())}
+        return self._judged(zone, Pair(None, actual, deltas))
+
+    def _went(self, zone: Zone | None, expected: Resource) -> Difference | None:
+        if expected.kind in self.sight.not_a_live_target:
+            self.not_baselined.add(expected.kind)
+            return None
+        pair = Pair(expected, None, {name: Delta(value, None) for name, value in sorted(expected.attributes.items())})
+        if reason := self.sight.hidden(*expected.id):
+            allowed = self.judge.rule(zone, pair).allowed
+            return replace(_difference(zone, pair), change=Change.UNKNOWN, allowed=allowed, why=reason)
+        return self._judged(zone, pair)
+
+    def _changed(self, zone: Zone | None, expected: Resource, actual: Resource) -> Difference | None:
+        deltas, missing = _deltas(expected, actual)
+        pair = Pair(expected, actual, deltas)
+        if deltas:
+            self._note(zone, pair, missing)
+            return self._judged(zone, pair)
+        lost = missing & set(expected.attributes)
+        if lost and (reason := self.sight.hidden(*expected.id)):
+            unseen = Pair(expected, actual, {name: Delta(expected.attributes[name], None) for name in sorted(lost)})
+            allowed = zone is not None and lost <= freed(zone, unseen)
+            return replace(_difference(zone, unseen), change=Change.UNKNOWN, allowed=allowed, why=reason)
+        self._note(zone, pair, missing)
+        return None
+
+    def _note(self, zone: Zone | None, pair: Pair, missing: set[str]) -> None:
+        """Attributes that one side does not know are not compared; where a zone frees them nobody wants to know."""
+        if missing and zone is not None:
+            missing = missing - freed(zone, pair)
+        self.not_baselined.update(f"{pair.resource.kind}.{name}" for name in missing)
+
+    def _judged(self, zone: Zone | None, pair: Pair) -> Difference:
+        ruling = self.judge.rule(zone, pair)
+        found = _difference(zone, pair)
+        if ruling.allowed:
+            return replace(found, allowed=True)
+        told = {name: delta for name, delta in pair.deltas.items() if name in ruling.refused}
+        return replace(found, attributes=told or pair.deltas, why=ruling.why, text=self._text(pair))
+
+    def _text(self, pair: Pair) -> str:
+        if pair.change is not Change.MODIFIED:
+            return ""
+        if pair.resource.kind == "file":
+            old, new = (side.texts.get(pair.resource.key) for side in (self.manifest, self.snapshot))
+            if old is not None and new is not None and old != new:
+                return texts.unified(old, new)
+        return texts.nested(pair.deltas)
+
+
+def _unequal(old: Resources, new: Resources) -> Iterator[tuple[Resource | None, Resource | None]]:
+    """Resources that are not equal on both sides."""
+    for rid in sorted({*old.small, *new.small}):
+        expected, actual = old.small.get(rid), new.small.get(rid)
+        if expected is None or actual is None or expected.attributes != actual.attributes:
+            yield expected, actual
+    for key, before, after in differing(old.files, new.files):
+        seen = new.files.observed[new.files.find(key) or 0] if after is not None and new.files.observed else b""
+        yield (
+            None if before is None else decode_resource(before),
+            None if after is None else decode_resource(after, seen),
+        )
+
+
+def _deltas(expected: Resource, actual: Resource) -> tuple[dict[str, Delta], set[str]]:
+    """Attributes that differ, and those that one side does not know. What is of another type has other attributes:
+    there, a missing one is a fact."""
+    old, new = expected.attributes, actual.attributes
+    missing = set(old) ^ set(new)
+    if old.get("type") != new.get("type") and expected.kind == "file":
+        missing = set()
+    names = sorted({*old, *new} - missing)
+    deltas = {name: Delta(old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+    return deltas, missing
+
+
+def _difference(zone: Zone | None, pair: Pair) -> Difference:
+    return Difference(
+        kind=pair.resource.kind,
+        key=pair.resource.key,
+        change=pair.change,
+        attributes=pair.deltas,
+        zone=zone.zone if zone else ZoneClass.SEALED,
+        zone_reason=zone.reason if zone else "",
+        observed=pair.actual.observed if pair.actual else {},
+    )

@@ -1,0 +1,119 @@
+"""What a host tells about the causes of its differences: package file lists, install scripts, apt's history.
+
+All of it is the host's own testimony. It decides how differences are grouped, never whether they are reported.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from driftscan.model.snapshot import Resources
+
+MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
+"""Directories that a merged /usr makes links: package databases still name files through them."""
+_MAKES_ACCOUNTS = re.compile(r"adduser|addgroup|useradd|groupadd|sysusers")
+_MAX_FILES = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class AptItem:
+    """One package of an operation: `name:architecture`, the versions before and after (empty: none), and whether
+    apt chose it by itself."""
+
+    name: str
+    architecture: str
+    old: str = ""
+    new: str = ""
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptEntry:
+    """One operation of apt's history.log; times are UTC, RFC 3339."""
+
+    start: str = ""
+    end: str = ""
+    command: str = ""
+    requested_by: str = ""
+    install: tuple[AptItem, ...] = ()
+    upgrade: tuple[AptItem, ...] = ()
+    downgrade: tuple[AptItem, ...] = ()
+    reinstall: tuple[AptItem, ...] = ()
+    remove: tuple[AptItem, ...] = ()
+
+    @property
+    def items(self) -> tuple[AptItem, ...]:
+        """All packages that the operation changed."""
+        return (*self.install, *self.upgrade, *self.downgrade, *self.remove)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything that folds may look at beside the differences. Empty parts mean that nothing is known."""
+
+    package_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Package key -> path as the package database writes it -> MD5 of the content as shipped, or empty."""
+    baseline_files: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    """Package key -> paths, as the reference had them; for packages that are gone."""
+    every_package: bool = False
+    """Whether `package_files` speaks of all packages of the host, so that a path it lacks belongs to none."""
+    package_scripts: Mapping[str, str] = field(default_factory=dict)
+    """Package key -> text of its install scripts and sysusers.d files."""
+    apt_history: tuple[AptEntry, ...] = ()
+    package_system: str = "dpkg"
+    """dpkg, rpm or apk: whose order of versions holds."""
+    resources: Resources = Resources()
+    """The snapshot's, to look up what a difference does not say."""
+
+    @cached_property
+    def owners(self) -> Mapping[str, tuple[str, ...]]:
+        """Real path -> keys of the packages that own it, sorted."""
+        found: dict[str, list[str]] = {}
+        count = 0
+        for key in sorted(self.package_files):
+            for path in self.package_files[key]:
+                found.setdefault(path, []).append(key)
+                count += 1
+                if count > _MAX_FILES:
+                    return {}
+        return {path: tuple(keys) for path, keys in found.items()}
+
+    def owners_of(self, path: str) -> tuple[str, ...]:
+        """The packages that own a path."""
+        return tuple(sorted({key for name in spellings(path) for key in self.owners.get(name, ())}))
+
+    def shipped(self, package: str, path: str) -> str | None:
+        """The MD5 with which a package shipped a path; empty if its database has none; None if it is not its path."""
+        files = self.package_files.get(package, {})
+        return next((files[name] for name in spellings(path) if name in files), None)
+
+    def scripts_make_account(self, package: str, name: str) -> bool:
+        """Whether a package's install scripts make accounts and name this one."""
+        text = self.package_scripts.get(package, "")
+        return bool(_MAKES_ACCOUNTS.search(text)) and name in _words(text)
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """A path as a package database may write it: on a merged /usr, `/usr/bin/x` also as `/bin/x`."""
+    if path.startswith("/usr/") and path[4:].startswith(MERGED):
+        return path, path[4:]
+    if path.startswith(MERGED):
+        return path, "/usr" + path
+    return (path,)
+
+
+def dpkg_files(listing: str, md5sums: str, conffiles: Mapping[str, str]) -> dict[str, str]:
+    """The files of one package for `Evidence.package_files`: from /var/lib/dpkg/info/NAME.list, NAME.md5sums, and
+    the Conffiles of its entry in /var/lib/dpkg/status (dpkg(1), deb-md5sums(5))."""
+    files = {path: "" for path in listing.split("\n") if path.startswith("/") and path != "/."}
+    for line in md5sums.split("\n"):
+        digest, gap, path = line.partition("  ")
+        if gap and re.fullmatch("[0-9a-f]{32}", digest):
+            files["/" + path] = digest
+    files.update((path, digest) for path, digest in conffiles.items() if re.fullmatch("[0-9a-f]{32}", digest))
+    return files
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[A-Za-z_][A-Za-z0-9_.-]*", text))

@@ -1,0 +1,1 @@
+"""One file per cause. Each has a value `fold`."""

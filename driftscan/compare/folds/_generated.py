@@ -1,0 +1,104 @@
+"""Files that package operations write beside the package's own: the package system's state, and what triggers and
+install scripts regenerate. They follow an operation; without one they are differences like all others."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from driftscan.compare.attributes import is_executable
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.folds._parts import ACCOUNT_FILES
+from driftscan.compare.folds.service import unit_of
+from driftscan.compare.pool import Pool, actual, text
+from driftscan.model.drift import Change, Difference
+
+_STATE = (
+    *("/var/lib/apt", "/var/cache/apt", "/var/log/apt", "/var/cache/debconf", "/var/cache/man", "/var/lib/ucf"),
+    *("/var/lib/dpkg/alternatives", "/var/lib/dpkg/triggers", "/var/lib/dpkg/updates", "/etc/alternatives"),
+    *(f"/var/lib/systemd/deb-systemd-{name}" for name in ("helper-enabled", "helper-masked", "user-helper-enabled")),
+    *("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/var/lib/dnf", "/var/cache/dnf", "/var/cache/yum"),
+    *("/var/lib/apk", "/lib/apk/db", "/usr/lib/apk/db"),
+    *("/var/lib/pam", "/var/cache/fontconfig", "/var/lib/update-notifier", "/var/lib/needrestart"),
+)
+_FILES = re.compile(
+    r"/etc/ld\.so\.cache|/var/cache/ldconfig/aux-cache|/var/log/(?:dpkg|alternatives)\.log(?:\.\d.*)?"
+    r"|/var/lib/dpkg/(?:status|available|diversions|statoverride|lock|lock-frontend|cmethopt|arch)(?:-old|-new)?"
+    r"|/boot/(?:initrd\.img|initramfs)-[^/]+|/var/lib/initramfs-tools(?:/[^/]+)?"
+    r"|/usr/share/mime/.*|/usr/share/icons/[^/]+/icon-theme\.cache|/usr/share/info/dir(?:\.old)?"
+    r"|/usr/share/glib-2\.0/schemas/gschemas\.compiled|/usr/share/applications/mimeinfo\.cache"
+    r"|/usr/lib/[^/]+/(?:gconv/gconv-modules\.cache|gio/modules/giomodule\.cache|gdk-pixbuf-2\.0/[^/]+/loaders\.cache)"
+    r"|/usr/lib/udev/hwdb\.bin|/etc/udev/hwdb\.bin|/usr/lib/locale/locale-archive|/var/lib/systemd/catalog/database"
+    r"|/usr/lib/modules/[^/]+/modules\.[^/]+|/etc/mailcap|/etc/shells(?:-old)?|/var/lib/shells\.state"
+)
+_BYTECODE = re.compile(r"/usr/(?:lib|share)/(?!local/).+/__pycache__(?:/[^/]+\.pyc)?")
+
+
+def generated(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterator[Difference]:
+    """What follows from an operation on these packages (keys `name/arch`)."""
+    names = sorted({key.partition("/")[0] for key in packages})
+    for root in _STATE:
+        if (item := pool.get("file", root)) is not None:
+            yield item
+        yield from (item for item in pool.beneath(root) if not is_executable(actual(item)))
+    yield from (item for path in ("/var/lib/dpkg/info", "/var/lib/dpkg") if (item := pool.get("file", path)))
+    for item in pool.beneath("/var/lib/dpkg/info"):
+        stem = item.key.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
+        if stem in names or item.key.endswith("/format"):
+            yield item
+    for item in pool.of("file"):
+        made = _FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key)
+        if (made and not _runs(item)) or text(item, "target").startswith("/etc/alternatives/"):
+            yield item
+    yield from _owned_state(pool, packages, evidence)
+
+
+def account_files(pool: Pool) -> Iterator[Difference]:
+    """The files that hold accounts, also those that a zone accepts since their rows are judged."""
+    yield from (item for path in ACCOUNT_FILES if (item := pool.file(path)) is not None)
+
+
+def enabling_links(pool: Pool, units: frozenset[str]) -> Iterator[Difference]:
+    """Links under /etc that enable or alias these units, and the folders of such links."""
+    for root in ("/etc/systemd/system", "/etc/systemd/user", *(f"/etc/rc{level}.d" for level in "0123456S")):
+        for item in pool.beneath(root):
+            leads_to = text(item, "target").rpartition("/")[2]
+            linked = leads_to in units or (unit_of(item.key) in units and item.change is Change.REMOVED)
+            sysv = item.key.startswith("/etc/rc") and unit_of(item.key) in units
+            if (
+                linked
+                or sysv
+                or (item.key.endswith((".wants", ".requires")) and actual(item).get("type") == "directory")
+            ):
+                yield item
+
+
+def _runs(item: Difference) -> bool:
+    return is_executable(actual(item))
+
+
+def _owned_state(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterator[Difference]:
+    """What came in a directory under /var that one of the packages owns, and links to the packages' own files from
+    directories that they own (enabled sites and modules)."""
+    files = {path for key in packages for path in evidence.package_files.get(key, ())}
+    for item in pool.of("file"):
+        if item.change is not Change.ADDED or _runs(item):
+            continue
+        place = item.key.rpartition("/")[0]
+        target = text(item, "target")
+        if item.key.startswith("/var/"):
+            while place.count("/") > 2 and place not in files:
+                place = place.rpartition("/")[0]
+            if place.count("/") > 2 and place in files:
+                yield item
+        elif target and place in files and _leads_to(item.key, target) in files:
+            yield item
+
+
+def _leads_to(path: str, target: str) -> str:
+    """Where a link leads, without following others."""
+    parts = [] if target.startswith("/") else path.split("/")[1:-1]
+    for part in target.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/" + "/".join(parts)

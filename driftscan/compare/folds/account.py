@@ -1,0 +1,90 @@
+"""An account that came, went or changed: the user's row, groups, password state, home with its skeleton, mail spool,
+and the account files that hold the rows."""
+
+from collections.abc import Iterator
+
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.fold import Fold
+from driftscan.compare.folds._parts import ACCOUNT_FILES, files, moved, said, word
+from driftscan.compare.pool import Pool, text, value
+from driftscan.model.drift import CauseType, Change, Difference, Mutation
+from driftscan.model.resource import Value
+
+_CAUSE = {
+    Change.ADDED: CauseType.ACCOUNT_ADDED,
+    Change.REMOVED: CauseType.ACCOUNT_REMOVED,
+    Change.MODIFIED: CauseType.ACCOUNT_CHANGED,
+}
+_SKELETON = frozenset(
+    {".bash_logout", ".bash_profile", ".bashrc", ".cache", ".config", ".cshrc", ".emacs", ".face", ".face.icon"}
+    | {".kshrc", ".local", ".login", ".logout", ".mkshrc", ".profile", ".ssh", ".zprofile", ".zshrc"}
+    | {".sudo_as_admin_successful"}
+)
+
+
+def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
+    for row in pool.of("user"):
+        yield _user(pool, evidence, row)
+    for row in pool.of("password"):
+        title = f"password of {row.key} {moved(row) or word(row.change)}"
+        yield pool.fold(CauseType.ACCOUNT_CHANGED, row.key, title, [row], files(pool, *ACCOUNT_FILES))
+    for row in pool.of("group"):
+        if row in pool:
+            title = f"group {row.key} {word(row.change)}" + (
+                f" ({moved(row)})" if row.change is Change.MODIFIED else ""
+            )
+            yield pool.fold(_CAUSE[row.change], row.key, title, [row], files(pool, *ACCOUNT_FILES))
+
+
+def _user(pool: Pool, evidence: Evidence, row: Difference) -> Mutation:
+    name = row.key
+    home = text(row, "directory", "home")
+    groups = [group for group in pool.of("group") if group.key == name or name in _members(group)]
+    password = pool.get("password", name)
+    following = [*groups, password, *files(pool, *ACCOUNT_FILES)]
+    following += [*files(pool, f"/var/mail/{name}", f"/var/spool/mail/{name}"), *_home(pool, home, row.change)]
+    return pool.fold(_CAUSE[row.change], name, _title(row, groups, home), [row], following)
+
+
+def _title(row: Difference, groups: list[Difference], home: str) -> str:
+    if row.change is Change.MODIFIED:
+        return f"user {row.key} changed: {moved(row)}"
+    facts = [f"uid {said(value(row, 'uid'))}"]
+    others = [group.key for group in groups if group.key != row.key]
+    if others:
+        facts.append("groups " + ", ".join(others))
+    if shell := text(row, "shell"):
+        facts.append(f"shell {shell}")
+    if home:
+        facts.append(f"home {home}")
+    return f"user {row.key} {word(row.change)} ({'; '.join(facts)})"
+
+
+def _members(group: Difference) -> frozenset[str]:
+    """Those who joined or left; of a whole new group, its members."""
+    found: set[str] = set()
+    for name in ("members", "users"):
+        delta = group.attributes.get(name)
+        if delta is not None:
+            found |= _names(delta.expected) ^ _names(delta.actual)
+    return frozenset(found)
+
+
+def _names(members: Value) -> frozenset[str]:
+    if isinstance(members, str):
+        return frozenset(members.split(","))
+    return frozenset(part for part in members if isinstance(part, str)) if isinstance(members, tuple) else frozenset()
+
+
+def _home(pool: Pool, home: str, change: Change) -> Iterator[Difference | None]:
+    """The home and what useradd(8) puts into it; all that went with it. Whatever else came stays to be explained."""
+    if not home.startswith("/") or home.count("/") < 2:
+        return
+    yield pool.get("file", home)
+    for item in pool.beneath(home) if change in {Change.ADDED, Change.REMOVED} else ():
+        first = item.key[len(home) + 1 :]
+        if item.change is change is Change.REMOVED or first in _SKELETON:
+            yield item
+
+
+fold = Fold("account", 300, _apply)

@@ -1,0 +1,47 @@
+"""Files that nothing else explains: whole trees and mass changes are one mutation, the rest one each. Under /var,
+where programs keep their state, a change that nobody declared is called what it is: unexplained."""
+
+from collections.abc import Iterator
+
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.fold import Fold
+from driftscan.compare.folds._parts import counted, moved, word
+from driftscan.compare.folds._trees import masses, trees
+from driftscan.compare.pool import Pool
+from driftscan.model.drift import CauseType, Change, Difference, Mutation
+
+_CAUSE = {
+    Change.ADDED: CauseType.FILE_ADDED,
+    Change.REMOVED: CauseType.FILE_REMOVED,
+    Change.MODIFIED: CauseType.FILE_CHANGED,
+}
+_STATE = ("/var/backups/", "/var/cache/", "/var/lib/", "/var/log/", "/var/spool/")
+
+
+def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
+    for change in (Change.ADDED, Change.REMOVED):
+        items = [item for item in pool.of("file") if item.change is change]
+        for top, members in trees(pool, items).items():
+            if len(members) > 1:
+                title = f"{top} {word(change)} with {counted(len(members) - 1, 'file')} beneath it"
+                heart = [item for item in members if item.key == top]
+                yield pool.fold(_cause(change, top), top, title, heart, members)
+    for (directory, how), members in masses(pool.of("file")).items():
+        change = members[0].change
+        attributes = f" ({', '.join(how[1:])})" if len(how) > 1 else ""
+        title = f"{len(members)} files beneath {directory} {word(change)}{attributes}"
+        yield pool.fold(_cause(change, directory + "/"), directory + attributes, title, [], members)
+    for item in pool.of("file"):
+        yield pool.fold(_cause(item.change, item.key), item.key, _title(item), [item])
+
+
+def _cause(change: Change, path: str) -> CauseType:
+    return CauseType.UNEXPLAINED if path.startswith(_STATE) else _CAUSE[change]
+
+
+def _title(item: Difference) -> str:
+    facts = moved(item, sorted(set(item.attributes) - {"size", "nlink"})) if item.change is Change.MODIFIED else ""
+    return f"{item.key} {word(item.change)}" + (f": {facts}" if facts else "")
+
+
+fold = Fold("files", 900, _apply)

@@ -1,0 +1,128 @@
+"""Facts of which all that changed is one thing that happened: settings of sshd and the kernel, name resolution, the
+network, the firewall, mounts, the system itself; each with the files that set it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.fold import Fold
+from driftscan.compare.folds._parts import and_more, moved, said, word
+from driftscan.compare.pool import Pool, value
+from driftscan.model.drift import CauseType, Change, Difference, Mutation
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Kinds whose differences are one mutation, and where they are set. `apart`: a mutation for each resource."""
+
+    cause: CauseType
+    name: str
+    kinds: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
+    apart: bool = False
+    files_alone: bool = False
+    """Whether a change of the files alone, which changed no fact yet, is this too."""
+
+
+_SUBJECTS = (
+    _Subject(
+        CauseType.OS_CHANGED,
+        "operating system",
+        ("os_version",),
+        (
+            *("/etc/os-release", "/usr/lib/os-release", "/etc/debian_version", "/etc/issue", "/etc/issue.net"),
+            *("/etc/lsb-release", "/etc/redhat-release", "/etc/system-release", "/etc/alpine-release"),
+        ),
+    ),
+    _Subject(CauseType.KERNEL_CHANGED, "kernel", ("kernel_info",)),
+    _Subject(
+        CauseType.CONFIGURATION_CHANGED,
+        "sshd",
+        ("sshd_setting",),
+        ("/etc/ssh/sshd_config",),
+        ("/etc/ssh/sshd_config.d",),
+        files_alone=True,
+    ),
+    _Subject(
+        CauseType.SYSCTL_CHANGED,
+        "kernel settings",
+        ("sysctl",),
+        ("/etc/sysctl.conf",),
+        ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"),
+        files_alone=True,
+    ),
+    _Subject(
+        CauseType.KERNEL_MODULE,
+        "kernel modules",
+        ("kernel_module",),
+        ("/etc/modules",),
+        ("/etc/modules-load.d", "/etc/modprobe.d"),
+        files_alone=True,
+    ),
+    _Subject(
+        CauseType.NAME_RESOLUTION_CHANGED,
+        "name resolution",
+        ("dns", "host_entry"),
+        ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf"),
+        files_alone=True,
+    ),
+    _Subject(
+        CauseType.NETWORK_CHANGED,
+        "network",
+        ("interface", "address", "route"),
+        ("/etc/network/interfaces",),
+        ("/etc/network/interfaces.d", "/etc/systemd/network", "/etc/netplan", "/etc/NetworkManager/system-connections"),
+        files_alone=True,
+    ),
+    _Subject(
+        CauseType.FIREWALL_CHANGED,
+        "firewall",
+        ("firewall_chain",),
+        ("/etc/nftables.conf",),
+        ("/etc/iptables", "/etc/nftables.d", "/etc/ufw", "/etc/firewalld"),
+        files_alone=True,
+    ),
+    _Subject(CauseType.MOUNT_CHANGED, "mount", ("mount",), ("/etc/fstab",), apart=True, files_alone=True),
+    _Subject(CauseType.CONTAINER_CHANGED, "container", ("container",), apart=True),
+)
+
+
+def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
+    for subject in _SUBJECTS:
+        rows = [row for kind in subject.kinds for row in pool.of(kind)]
+        behind = _behind(pool, subject)
+        for group in [[row] for row in rows] if subject.apart else [rows] if rows else []:
+            name = group[0].key if subject.apart else subject.name
+            yield pool.fold(subject.cause, name, _title(subject.name, group), group, behind)
+        for item in behind if subject.files_alone else ():
+            if item in pool:
+                title = f"{item.key} {word(item.change)} ({subject.name})"
+                yield pool.fold(subject.cause, item.key, title, [item])
+
+
+def _behind(pool: Pool, subject: _Subject) -> list[Difference]:
+    found = [item for path in subject.paths if (item := pool.get("file", path)) is not None]
+    for directory in subject.directories:
+        found += [item for item in (pool.get("file", directory), *pool.beneath(directory)) if item is not None]
+    return found
+
+
+def _title(name: str, rows: list[Difference]) -> str:
+    return f"{name} changed: " + and_more([_fact(row) for row in rows])
+
+
+def _fact(row: Difference) -> str:
+    """`permitrootlogin no -> yes`; of what came or went, its value if it has one of its own."""
+    if row.change is Change.MODIFIED:
+        deltas = list(row.attributes.values())
+        if len(deltas) == 1:
+            return f"{row.key} {said(deltas[0].expected)} -> {said(deltas[0].actual)}"
+        return f"{row.key} ({moved(row)})"
+    own = value(row, "value")
+    if own is None:
+        own = value(row, "current_value")
+    return f"{row.key} {word(row.change)}" + (f" ({said(own)})" if own not in (None, "") else "")
+
+
+fold = Fold("settings", 500, _apply)

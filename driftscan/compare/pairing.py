@@ -1,0 +1,28 @@
+"""Identities whose value is their key (addresses, routes): one that went and one that came are one that is other."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from driftscan.model.drift import Change, Difference
+from driftscan.model.matching import Matcher
+from driftscan.model.zone import ZoneClass
+
+
+def replaced_identities(differences: Sequence[Difference], zones: Matcher) -> list[Difference]:
+    """Accepts, for each identity zone of keys that carry a value, as many new ones as are gone: a host has as many
+    addresses as its image had, and they are its own. One more or one fewer stays a difference."""
+    gone: dict[str, list[int]] = {}
+    come: dict[str, list[int]] = {}
+    for index, item in enumerate(differences):
+        if item.kind == "file" or item.zone is not ZoneClass.IDENTITY or item.allowed:
+            continue
+        zone = zones.zone_of(item.kind, item.key)
+        if zone is not None and item.change in {Change.ADDED, Change.REMOVED}:
+            (come if item.change is Change.ADDED else gone).setdefault(zone.pattern, []).append(index)
+    paired = {
+        index
+        for pattern in come.keys() & gone.keys()
+        for pair in zip(come[pattern], gone[pattern], strict=False)
+        for index in pair
+    }
+    return [replace(item, allowed=True) if index in paired else item for index, item in enumerate(differences)]

@@ -1,0 +1,81 @@
+"""What a snapshot could not see, and what a manifest never knew: the two reasons for not judging a resource."""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from driftscan.model.manifest import Manifest
+from driftscan.model.matching import PatternSet
+from driftscan.model.records import Records
+from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, Snapshot
+
+_SAW = frozenset({CollectorStatus.COMPLETE, CollectorStatus.PARTIAL})
+
+
+class Sight:
+    """Answers, for one comparison, what the missing of a resource means."""
+
+    def __init__(self, manifest: Manifest, snapshot: Snapshot) -> None:
+        """Index the gaps of both sides and the mounts of the target."""
+        self._gaps = PatternSet(pattern for gap in snapshot.gaps for pattern in gap.hides)
+        self._never_seen = PatternSet(p for c in manifest.coverage for gap in c.gaps for p in gap.hides)
+        self._mounts = _covering_mounts(manifest, snapshot)
+        self._baselined = manifest.covered_kinds
+        self._blind = _blind_kinds(manifest.covered_kinds, snapshot)
+        self.not_a_live_target = frozenset() if snapshot.live else self._blind
+        """Kinds of the manifest that a target which does not run cannot have: not compared, and no gap."""
+
+    def baselined(self, kind: str) -> bool:
+        """Whether the manifest speaks of a kind at all."""
+        return kind in self._baselined
+
+    def hidden(self, kind: str, key: str) -> str:
+        """Why the snapshot cannot tell whether a resource is there; empty: it can."""
+        if kind in self._blind:
+            return f"no collector of {kind} ran"
+        if kind == "file" and (mount := self._mount_over(key)):
+            return f"hidden beneath the mount on {mount}"
+        pattern = self._gaps.covering(kind, key)
+        return f"a gap hides {pattern}" if pattern else ""
+
+    def unknown_to_manifest(self, kind: str, key: str) -> str | None:
+        """The gap in the manifest itself that hides a resource, so that its appearing says nothing."""
+        return self._never_seen.covering(kind, key)
+
+    def _mount_over(self, key: str) -> str:
+        place = key.rpartition("/")[0]
+        while place:
+            if place in self._mounts:
+                return place
+            place = place.rpartition("/")[0]
+        return ""
+
+
+def _blind_kinds(wanted: frozenset[str], snapshot: Snapshot) -> frozenset[str]:
+    """Kinds of which the snapshot says nothing: every collector failed, or (on what does not run) none applies.
+    On a running target a collector that does not apply is a fact: there is none of its things."""
+    saw = _kinds(snapshot.coverage, _SAW | ({CollectorStatus.NOT_APPLICABLE} if snapshot.live else set()))
+    return frozenset(kind for kind in wanted if kind not in saw)
+
+
+def _kinds(coverage: Iterable[CollectorCoverage], statuses: frozenset[CollectorStatus]) -> frozenset[str]:
+    return frozenset(kind for item in coverage if item.status in statuses for kind in item.kinds)
+
+
+def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
+    """Mount points of the target that hide what the image has there: those that the image does not have, and those
+    that the walk found nothing beneath. Only mounts over paths of the image count."""
+    known = {key for kind, key in manifest.resources.small if kind == "mount"}
+    told = "mount" in manifest.covered_kinds
+    found = set()
+    for kind, path in snapshot.resources.small:
+        if kind != "mount" or path == "/" or not _below(manifest.resources.files, path):
+            continue
+        if (told and path not in known) or not _below(snapshot.resources.files, path):
+            found.add(path)
+    return frozenset(found)
+
+
+def _below(files: Records, path: str) -> bool:
+    """Whether there is any record beneath a path."""
+    index = bisect_left(files.keys, path + "/")
+    return index < len(files.keys) and files.keys[index].startswith(path + "/")

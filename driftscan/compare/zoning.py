@@ -1,0 +1,199 @@
+"""What each zone class accepts of one resource that differs. The semantics are those of docs/formats/zones.md."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from driftscan.compare.attributes import CONTENT, NAMES, is_executable, mode_of, privilege
+from driftscan.compare.rotation import base_of, has_rotated
+from driftscan.model.codec import decode_resource
+from driftscan.model.drift import Change, Delta
+from driftscan.model.records import Records
+from driftscan.model.resource import Resource, Value
+from driftscan.model.zone import Zone, ZoneClass
+
+_RENEWED = frozenset({"not_valid_before", "not_valid_after", "not_before", "not_after", "serial", "sha1", "sha256"})
+_ANY_ATTRIBUTE = frozenset(
+    {ZoneClass.BOOT_ONCE, ZoneClass.IDENTITY, ZoneClass.DERIVED, ZoneClass.SECRET, ZoneClass.FREE}
+)
+_COMES_AND_GOES = frozenset({ZoneClass.FREE, ZoneClass.BOOT_ONCE})
+_GUARDED = frozenset({ZoneClass.FREE, ZoneClass.BOOT_ONCE, ZoneClass.ROTATING_LOG, ZoneClass.IDENTITY})
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One resource on both sides (None: not there), and the attributes that differ."""
+
+    expected: Resource | None
+    actual: Resource | None
+    deltas: Mapping[str, Delta]
+
+    @property
+    def change(self) -> Change:
+        """How it differs."""
+        if self.expected is None:
+            return Change.ADDED
+        return Change.REMOVED if self.actual is None else Change.MODIFIED
+
+    @property
+    def resource(self) -> Resource:
+        """Either side."""
+        found = self.actual or self.expected
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether a zone accepts a difference; if not, which attributes it refuses (all, for what came or went), why."""
+
+    allowed: bool
+    refused: frozenset[str] = frozenset()
+    why: str = ""
+
+
+_YES = Ruling(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Rules on differences. `born`: the reference is the host's own birth, so `boot-once` is over."""
+
+    old_files: Records
+    new_files: Records
+    born: bool = False
+
+    def rule(self, zone: Zone | None, pair: Pair) -> Ruling:
+        """What the zone says of a difference. Zone `external` is never asked: nothing is compared there."""
+        if zone is None or zone.zone is ZoneClass.SEALED or (zone.zone is ZoneClass.BOOT_ONCE and self.born):
+            return _no(pair)
+        if danger := _danger(zone, pair):
+            return Ruling(False, frozenset(pair.deltas), danger)
+        if pair.change is Change.ADDED:
+            return self._added(zone, pair)
+        if pair.change is Change.REMOVED:
+            return self._removed(zone, pair)
+        return self._modified(zone, pair)
+
+    def _added(self, zone: Zone, pair: Pair) -> Ruling:
+        if zone.zone is ZoneClass.ROTATING_LOG and zone.may_appear is not False:
+            return self._new_log(zone, pair)
+        return _YES if _may(zone, zone.may_appear) else _no(pair)
+
+    def _new_log(self, zone: Zone, pair: Pair) -> Ruling:
+        base = base_of(pair.resource.key)
+        original = None if base is None else _mode_and_owner(self.old_files, base)
+        if original is not None:
+            mode, uid, gid = original
+            mine = pair.resource.attributes
+            if mode_of(mine) & ~mode:
+                return Ruling(False, frozenset(pair.deltas), f"a rotated log that more may read or write than {base}")
+            if (mine.get("uid"), mine.get("gid")) != (uid, gid):
+                return Ruling(False, frozenset(pair.deltas), f"a rotated log with another owner than {base}")
+            return _YES
+        known = base is not None and self.new_files.find(base) is not None
+        return _YES if known or zone.may_appear else _no(pair)
+
+    def _removed(self, zone: Zone, pair: Pair) -> Ruling:
+        if zone.zone is ZoneClass.ROTATING_LOG and zone.may_vanish is not False:
+            key = pair.resource.key
+            if base_of(key) is not None or has_rotated(self.new_files, key):
+                return _YES
+        return _YES if _may(zone, zone.may_vanish) else _no(pair)
+
+    @staticmethod
+    def _modified(zone: Zone, pair: Pair) -> Ruling:
+        refused = frozenset(pair.deltas) - freed(zone, pair)
+        if refused:
+            return Ruling(False, refused)
+        check = _CHECKS.get(zone.zone)
+        why = check(pair) if check else ""
+        return Ruling(False, frozenset(pair.deltas), why) if why else _YES
+
+
+def freed(zone: Zone, pair: Pair) -> frozenset[str]:
+    """The attributes that may differ: those that the zone names, else those that its class frees."""
+    if zone.attributes:
+        return frozenset(zone.attributes)
+    if pair.resource.kind == "file":
+        if zone.zone is ZoneClass.BOOT_ONCE:
+            return frozenset(pair.deltas)
+        return CONTENT | NAMES if zone.zone in {ZoneClass.FREE, ZoneClass.ROTATING_LOG} else CONTENT
+    if zone.zone in _ANY_ATTRIBUTE:
+        return frozenset(pair.deltas)
+    return _RENEWED if zone.zone is ZoneClass.RENEWING else frozenset()
+
+
+def _may(zone: Zone, said: bool | None) -> bool:
+    """May it come or go: as the zone says, else as its class does; a zone of named attributes frees no names."""
+    if said is not None:
+        return said
+    return zone.zone in _COMES_AND_GOES and not zone.attributes
+
+
+def _no(pair: Pair) -> Ruling:
+    return Ruling(False, frozenset(pair.deltas))
+
+
+def _danger(zone: Zone, pair: Pair) -> str:
+    """What is refused even where content is free."""
+    new = pair.actual
+    if new is None or new.kind != "file" or zone.executables or zone.zone not in _GUARDED:
+        return ""
+    old = pair.expected.attributes if pair.expected else {}
+    what = privilege(new.attributes)
+    if what and what != privilege(old):
+        return f"{what} in a zone that is {zone.zone.value}"
+    if is_executable(new.attributes) and not is_executable(old):
+        return f"a new executable in a zone that is {zone.zone.value}"
+    return ""
+
+
+def _appended(pair: Pair) -> str:
+    """The old content must be the beginning of the new one: the walk hashed as many bytes as the image has."""
+    assert pair.expected is not None
+    assert pair.actual is not None
+    old, new = pair.expected.attributes, pair.actual.attributes
+    before, after = old.get("size"), new.get("size")
+    if not isinstance(before, int) or not isinstance(after, int):
+        return "its size is not known"
+    if after < before:
+        return "it has shrunk"
+    if before and pair.actual.observed.get("prefix_sha256") != old.get("sha256"):
+        return "its old content is not the beginning of the new one"
+    return ""
+
+
+def _shape(pair: Pair) -> str:
+    assert pair.actual is not None
+    if pair.actual.kind == "file" and "size" in pair.deltas and pair.deltas["size"].actual == 0:
+        return "an identity that is empty"
+    return ""
+
+
+def _renewed(pair: Pair) -> str:
+    for name in ("not_valid_after", "not_after"):
+        delta = pair.deltas.get(name)
+        if delta and not _later(delta.expected, delta.actual):
+            return "it does not end later than the one it replaces"
+    return ""
+
+
+def _later(old: Value, new: Value) -> bool:
+    if isinstance(old, int) and isinstance(new, int):
+        return new >= old
+    return isinstance(old, str) and isinstance(new, str) and new >= old
+
+
+def _mode_and_owner(files: Records, key: str) -> tuple[int, Value, Value] | None:
+    line = files.line(key)
+    if line is None:
+        return None
+    attributes = decode_resource(line).attributes
+    return mode_of(attributes), attributes.get("uid"), attributes.get("gid")
+
+
+_CHECKS: Mapping[ZoneClass, Callable[[Pair], str]] = {
+    ZoneClass.APPEND_ONLY: _appended,
+    ZoneClass.IDENTITY: _shape,
+    ZoneClass.RENEWING: _renewed,
+}

@@ -1,0 +1,213 @@
+"""Zones learned from several boots of one image: the strictest class that explains all of them, never "ignore".
+
+What is executed, loaded, or decides who gets in is never relaxed: where boots differ in that, the image's owner is
+asked a question.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from driftscan.model.drift import Difference
+from driftscan.model.manifest import Manifest, Provenance
+from driftscan.model.matching import Matcher
+from driftscan.model.records import Records
+from driftscan.model.resource import Resource, ResourceId
+from driftscan.model.snapshot import Resources, Snapshot
+from driftscan.model.zone import Provenance as Source
+from driftscan.model.zone import Zone, ZoneClass
+from driftscan.zones.protected import protected
+from driftscan.zones.shapes import shape
+
+Compare = Callable[[Manifest, Snapshot, Sequence[Zone]], Iterable[Difference]]
+CONTENT = frozenset({"size", "sha256", "md5", "target"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that differs among boots and is not relaxed by itself: who owns the image must say what it is."""
+
+    kind: str
+    key: str
+    differs: tuple[str, ...]
+    """Attributes that differ; empty: not all boots have it."""
+    boots: tuple[str, ...]
+    """The hosts that have it."""
+    why: str
+
+    @property
+    def text(self) -> str:
+        """For a person, with what they can do."""
+        what = f"differs in {', '.join(self.differs)}" if self.differs else f"is only on {', '.join(self.boots)}"
+        return (
+            f"{self.kind} {self.key} {what}; {self.why}. Make it equal in the image, or give it a zone with a reason."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Zones that explain the boots, and what is left to ask."""
+
+    zones: tuple[Zone, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One resource that boots do not share."""
+
+    rid: ResourceId
+    variants: tuple[Resource | None, ...]
+    differs: tuple[str, ...] = field(default=())
+
+    @property
+    def seen(self) -> tuple[Resource, ...]:
+        return tuple(variant for variant in self.variants if variant is not None)
+
+
+def learn(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> Learned:
+    """Zones for what differs among boots of one image and `zones` do not accept already. `compare` gives the
+    differences of a snapshot from a manifest under zones (`compare.diff`); they are asked both ways round for each
+    boot against the first. One boot teaches nothing."""
+    cases = [_case(rid, snapshots) for rid in sorted(_refused(snapshots, zones, compare))]
+    questions = [question for case in cases if (question := _question(case, snapshots))]
+    asked = {(question.kind, question.key) for question in questions}
+    open_cases = [case for case in cases if case.rid not in asked]
+    shaped, rest = _shaped(open_cases, snapshots)
+    found = [*shaped, *(_zone(case, snapshots) for case in rest)]
+    return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions))
+
+
+def merge(snapshots: Sequence[Snapshot]) -> Resources:
+    """What all boots have. Where their values differ, the first boot's stand: a zone covers them or a question is
+    open. Small kinds that a boot's collectors could not look at are left out with the rest that it lacks."""
+    first, *others = [snapshot.resources for snapshot in snapshots]
+    small = {rid: item for rid, item in first.small.items() if all(rid in other.small for other in others)}
+    if not others:
+        return first
+    shared = set(first.files.keys).intersection(*(other.files.keys for other in others))
+    kept = [index for index, key in enumerate(first.files.keys) if key in shared]
+    files = Records(
+        tuple(first.files.keys[index] for index in kept),
+        tuple(first.files.lines[index] for index in kept),
+        tuple(first.files.observed[index] for index in kept) if first.files.observed else (),
+    )
+    return Resources(small, files)
+
+
+def _refused(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> set[ResourceId]:
+    first = snapshots[0]
+    found: set[ResourceId] = set()
+    for other in snapshots[1:]:
+        for old, new in ((first, other), (other, first)):
+            found.update(item.id for item in compare(_as_manifest(old), new, zones) if not item.allowed)
+    return found
+
+
+def _as_manifest(snapshot: Snapshot) -> Manifest:
+    return Manifest(
+        image=snapshot.image,
+        provenance=Provenance(baked_at=snapshot.taken_at, tool="learn"),
+        resources=snapshot.resources,
+        coverage=snapshot.coverage,
+        live=snapshot.live,
+    )
+
+
+def _case(rid: ResourceId, snapshots: Sequence[Snapshot]) -> _Case:
+    variants = tuple(snapshot.resources.get(*rid) for snapshot in snapshots)
+    if None in variants:
+        return _Case(rid, variants)
+    seen = [variant.attributes for variant in variants if variant is not None]
+    names = sorted({name for attributes in seen for name in attributes})
+    differs = tuple(name for name in names if any(other.get(name) != seen[0].get(name) for other in seen[1:]))
+    return _Case(rid, variants, differs)
+
+
+def _question(case: _Case, snapshots: Sequence[Snapshot]) -> Question | None:
+    why = protected(*case.rid, case.seen, case.differs)
+    if not why and case.rid[0] != "file" and not case.differs:
+        why = "what comes and goes is not relaxed unasked"
+    if not why and "type" in case.differs:
+        why = "it is of different types"
+    return Question(*case.rid, case.differs, _boots(case, snapshots), why) if why else None
+
+
+def _boots(case: _Case, snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
+    return tuple(s.host for s, variant in zip(snapshots, case.variants, strict=True) if variant is not None)
+
+
+def _shaped(cases: Sequence[_Case], snapshots: Sequence[Snapshot]) -> tuple[list[Zone], list[_Case]]:
+    """Names that only some boots have, generalised where every boot has one of the same shape; the rest as it was."""
+    groups: dict[str, list[_Case]] = {}
+    for case in cases:
+        if not case.differs:
+            names = {s.host for s, v in zip(snapshots, case.variants, strict=True) if v is not None}
+            pattern = shape(case.rid[1], next(iter(sorted(names)), ""))
+            if pattern is not None:
+                groups.setdefault(pattern, []).append(case)
+    whole = {
+        pattern: group
+        for pattern, group in groups.items()
+        if all(any(case.variants[index] is not None for case in group) for index in range(len(snapshots)))
+    }
+    covered = {case.rid for group in whole.values() for case in group}
+    origin = _origin(snapshots)
+    zones = [
+        _come_and_go(pattern, f"each boot has one under a name of its own ({origin})", origin)
+        for pattern in _widest(whole)
+    ]
+    matcher = Matcher(zones)
+    left = [c for c in cases if c.rid not in covered and (c.differs or matcher.zone_of(*c.rid) is None)]
+    return zones, left
+
+
+def _widest(patterns: Iterable[str]) -> Iterator[str]:
+    """A generalised directory takes what lies beneath it along."""
+    kept: set[str] = set()
+    for pattern in sorted(patterns, key=lambda each: (each.count("/"), each)):
+        place = pattern
+        while (place := place.rpartition("/")[0]) and place not in kept:
+            pass
+        if not place:
+            kept.add(pattern)
+    every = set(patterns)
+    for pattern in sorted(kept):
+        yield pattern
+        if any(other.startswith(pattern + "/") for other in every):
+            yield pattern + "/**"
+
+
+def _come_and_go(pattern: str, reason: str, origin: str) -> Zone:
+    return Zone(pattern=pattern, zone=ZoneClass.FREE, reason=reason, provenance=Source.LEARNED, origin=origin)
+
+
+def _zone(case: _Case, snapshots: Sequence[Snapshot]) -> Zone:
+    kind, key = case.rid
+    origin = _origin(snapshots)
+    pattern = key if kind == "file" else f"{kind}:{key}"
+    if not case.differs:
+        where = f"{len(case.seen)} of {len(snapshots)} boots have it"
+        return _come_and_go(pattern, where, origin)
+    own = _each_its_own(case)
+    return Zone(
+        pattern=pattern,
+        zone=ZoneClass.IDENTITY if own else ZoneClass.FREE,
+        attributes=() if own else case.differs,
+        reason=f"each of {len(snapshots)} boots has its own" if own else f"boots differ in {', '.join(case.differs)}",
+        may_appear=False,
+        may_vanish=False,
+        provenance=Source.LEARNED,
+        origin=origin,
+    )
+
+
+def _each_its_own(case: _Case) -> bool:
+    """A setting under /etc of the same size and another content in each of at least three boots: an identity."""
+    if not case.rid[1].startswith("/etc/") or not set(case.differs) <= {"sha256", "md5"} or len(case.seen) < 3:
+        return False
+    digests = [variant.attributes.get("sha256") for variant in case.seen]
+    return len(set(digests)) == len(digests) and None not in digests
+
+
+def _origin(snapshots: Sequence[Snapshot]) -> str:
+    return "learned from " + ", ".join(snapshot.host for snapshot in snapshots)

@@ -1,0 +1,60 @@
+"""What zones mean for the walk of the tree: what is not entered, not read, or read in part."""
+
+from collections.abc import Iterable, Iterator
+
+from driftscan.model.manifest import Manifest
+from driftscan.model.matching import most_specific_first
+from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix
+from driftscan.model.source import WalkRule
+from driftscan.model.zone import Zone, ZoneClass
+
+_STAT = frozenset({ZoneClass.FREE, ZoneClass.SECRET, ZoneClass.ROTATING_LOG})
+NEVER_READ = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-")
+"""A digest of these would let a guessed password be checked off line; their rows are facts of their own."""
+
+
+def walk_rules(zones: Iterable[Zone], manifest: Manifest | None = None) -> tuple[WalkRule, ...]:
+    """Rules for the walk, most specific first: the walker takes the first that matches and hashes what none does.
+    Append-only files are also hashed up to the size that the manifest knows; without a manifest they are hashed."""
+    ordered = most_specific_first(zone for zone in zones if zone.kind == "file")
+    rules = [WalkRule(path, "stat") for path in NEVER_READ]
+    for zone in ordered:
+        if zone.zone is ZoneClass.EXTERNAL:
+            rules.append(WalkRule(_written(zone.glob), "prune"))
+        elif zone.zone is ZoneClass.APPEND_ONLY:
+            rules.extend(_prefixes(zone, manifest))
+        else:
+            rules.append(WalkRule(_written(zone.glob), "stat" if zone.zone in _STAT else "hash"))
+    return _without_idle(rules)
+
+
+def _prefixes(zone: Zone, manifest: Manifest | None) -> Iterator[WalkRule]:
+    """A rule for each file of the manifest in an append-only zone, then one for those that it does not know."""
+    if manifest is not None:
+        for key in _keys(zone.glob, manifest):
+            resource = manifest.resources.get("file", key)
+            size = resource.attributes.get("size") if resource else None
+            if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+                yield WalkRule(_written(key, literal=True), "prefix", size)
+    yield WalkRule(_written(zone.glob), "hash")
+
+
+def _keys(glob: str, manifest: Manifest) -> Iterator[str]:
+    if is_literal(glob):
+        yield glob
+        return
+    expression, start = compile_key_glob("file", glob), literal_prefix(glob)
+    yield from (key for key in manifest.resources.files.keys if key.startswith(start) and expression.fullmatch(key))
+
+
+def _written(glob: str, *, literal: bool = False) -> str:
+    """As the walk reads globs: it knows character classes too."""
+    glob = glob.replace("[", "[[]")
+    return glob.replace("*", "[*]").replace("?", "[?]") if literal else glob
+
+
+def _without_idle(rules: list[WalkRule]) -> tuple[WalkRule, ...]:
+    """Trailing `hash` rules say what holds anyway."""
+    while rules and rules[-1].action == "hash":
+        rules.pop()
+    return tuple(rules)
