@@ -75,6 +75,16 @@ class RuleRef:
     line: int = 0
 
 
+class CureCause(StrEnum):
+    """Where the fault lies."""
+
+    HOST = "host"
+    IMAGE = "image"
+    PIPELINE = "pipeline"
+    IDENTITY = "identity"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedMutation:
     """A mutation with what policy says of it."""
@@ -101,6 +111,8 @@ class JudgedControl:
     evidence: tuple[str, ...] = ()
     refs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fix: str = ""
+    cause: CureCause = CureCause.UNKNOWN
+    """Of a failed control: `image` where the image has the same facts, `host` where it has others."""
 
 
 class Verdict(StrEnum):
@@ -112,16 +124,6 @@ class Verdict(StrEnum):
     SETTLING = "settling"
     UNREACHABLE = "unreachable"
     GONE = "gone"
-
-
-class CureCause(StrEnum):
-    """Where the fault lies."""
-
-    HOST = "host"
-    IMAGE = "image"
-    PIPELINE = "pipeline"
-    IDENTITY = "identity"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,20 @@
+"""Policies: what a change means (drift rules), and what was never acceptable (controls). Pure but for reading YAML."""
+
+from driftscan.policy.judge import judge_controls, judge_mutations
+from driftscan.policy.load import load, shipped
+from driftscan.policy.model import Context, Policy
+from driftscan.policy.recommend import recommend
+from driftscan.policy.schema import schema
+from driftscan.policy.verdict import verdict
+
+__all__ = [
+    "Context",
+    "Policy",
+    "judge_controls",
+    "judge_mutations",
+    "load",
+    "recommend",
+    "schema",
+    "shipped",
+    "verdict",
+]

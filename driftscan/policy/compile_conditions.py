@@ -1,0 +1,174 @@
+"""Conditions and predicates from the data of a policy file; every mistake is recorded with its place."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from driftscan.model.resource import Kind, Value
+from driftscan.policy.conditions import Condition, Predicate, Test
+from driftscan.policy.operators import NESTED, OPERATORS, ArgumentError, equals
+from driftscan.policy.scope import Column, Scope
+from driftscan.policy.truth import every, opposite, some
+from driftscan.schema_check import Path, quoted
+
+COMBINERS = ("all_of", "any_of", "not")
+ITEM = Column("item", "text")
+COUNT = Column("count", "number")
+NOTHING = Condition("", lambda _: None)
+"""Stands where a problem was recorded; the policy is refused before it could be asked."""
+_MODE = re.compile("[0-7]{4}")
+_TYPES: Mapping[str, type] = {"text": str, "number": int, "truth": bool, "list": list}
+_WORDS = {"text": "text", "number": "a number", "truth": "true or false", "list": "a list", "mapping": "a mapping"}
+
+
+def compile_predicate(scope: Scope, kind: Kind, data: Any, path: Path) -> Predicate:
+    """A predicate from a mapping of columns to conditions and of `all_of`, `any_of`, `not`."""
+    if not isinstance(data, Mapping):
+        scope.problem(path, f"expected columns of {kind.name} with what is asked of them, found {quoted(data)}")
+        return Predicate()
+    if not data:
+        scope.problem(path, "asks for nothing: name a column")
+    columns: list[tuple[str, Condition]] = []
+    for name, asked in data.items():
+        if name in COMBINERS:
+            continue
+        column = scope.column(kind, name, (*path, name))
+        if column is not None:
+            columns.append((name, compile_condition(scope, column, asked, (*path, name))))
+    return Predicate(
+        columns=tuple(columns),
+        all_of=_several(scope, kind, data, path, "all_of"),
+        any_of=_several(scope, kind, data, path, "any_of"),
+        negated=compile_predicate(scope, kind, data["not"], (*path, "not")) if "not" in data else None,
+    )
+
+
+def _several(scope: Scope, kind: Kind, data: Mapping[str, Any], path: Path, name: str) -> tuple[Predicate, ...]:
+    if name not in data:
+        return ()
+    parts = data[name]
+    if not isinstance(parts, list) or len(parts) < 2:
+        scope.problem((*path, name), f"'{name}' needs a list of at least two")
+        return ()
+    return tuple(compile_predicate(scope, kind, part, (*path, name, index)) for index, part in enumerate(parts))
+
+
+def compile_condition(scope: Scope, column: Column, data: Any, path: Path) -> Condition:
+    """A condition from a literal or an operator table."""
+    data = scope.value(data, path)
+    if isinstance(data, Mapping):
+        return _table(scope, column, data, path)
+    return _literal(scope, column, data, path)
+
+
+def _literal(scope: Scope, column: Column, data: Any, path: Path) -> Condition:
+    literal = read_value(scope, column, data, path)
+    if literal is None:
+        return NOTHING
+    return Condition(_shown(literal), equals(literal), "is", literal)
+
+
+def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
+    """A literal that fits the column's type; None once a problem is recorded."""
+    if data is None:
+        scope.problem(path, f"nothing is asked of '{column.name}': write a value, or {{absent: true}}")
+        return None
+    if isinstance(data, list) and column.type == "list":
+        return tuple(data)
+    if column.type == "text" and type(data) is int and column.name != "mode":
+        return str(data)
+    wanted = _TYPES.get(column.type)
+    if wanted is None or type(data) is not wanted:
+        hint = _type_hint(column, data)
+        scope.problem(path, f"'{column.name}' is {_WORDS[column.type]}, {quoted(data)} is not{hint}")
+        return None
+    if column.name == "mode" and not _MODE.fullmatch(str(data)):
+        scope.problem(path, f"a mode is four octal digits, such as 0644; {quoted(data)} is not")
+        return None
+    assert isinstance(data, bool | int | str)
+    return data
+
+
+def _type_hint(column: Column, data: Any) -> str:
+    if isinstance(data, list):
+        return f": write {{in: [{', '.join(map(str, data))}]}}"
+    if column.type == "text":
+        return ": put it in quotes"
+    if column.type == "list":
+        return f": write [{data}], or {{contains: {data}}}"
+    return ""
+
+
+def _table(scope: Scope, column: Column, data: Mapping[str, Any], path: Path) -> Condition:
+    if not data:
+        scope.problem(path, f"nothing is asked of '{column.name}'")
+        return NOTHING
+    parts = [_operation(scope, column, name, argument, (*path, name)) for name, argument in data.items()]
+    if len(parts) == 1:
+        return parts[0]
+    tests = [part.test for part in parts]
+    return Condition(" and ".join(part.words for part in parts), lambda value: every(test(value) for test in tests))
+
+
+def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
+    types = OPERATORS[name].types if name in OPERATORS else NESTED[name][0] if name in NESTED else None
+    if types is None:
+        scope.unknown(path, "operator", name, [*OPERATORS, *NESTED], key=True)
+        return NOTHING
+    if column.type not in types:
+        fitting = ", ".join(sorted(_WORDS[each] for each in types))
+        scope.problem(path, f"'{name}' is for {fitting}; '{column.name}' is {_WORDS[column.type]}", key=True)
+        return NOTHING
+    if name in NESTED:
+        return _nested(scope, column, name, argument, path)
+    argument = _resolved(scope, argument, path)
+    try:
+        test = OPERATORS[name].build(_as_column(column, argument))
+    except ArgumentError as error:
+        scope.problem(path, f"the argument of '{name}' {error}")
+        return NOTHING
+    kept = tuple(argument) if isinstance(argument, list) else argument
+    return Condition(OPERATORS[name].words.format(_shown(argument)), test, name, kept)
+
+
+def _resolved(scope: Scope, argument: Any, path: Path) -> Any:
+    if isinstance(argument, list):
+        return [scope.value(item, (*path, index)) for index, item in enumerate(argument)]
+    return scope.value(argument, path)
+
+
+def _as_column(column: Column, argument: Any) -> Any:
+    """Numbers that are compared with texts become texts: `{in: [1, 2]}` of a column that holds "1"."""
+    if column.type == "text" and isinstance(argument, list):
+        return [str(item) if type(item) is int else item for item in argument]
+    return argument
+
+
+def _nested(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
+    if name == "count":
+        inner = compile_condition(scope, COUNT, argument, path)
+        if inner is not NOTHING and not any(inner.test(count) is False for count in range(1000)):
+            scope.problem(path, "any number fits: 'count' asks for nothing")
+        return Condition(f"{inner.words} items", lambda value: inner.test(len(_items(value))))
+    inner = compile_condition(scope, column if name == "not" else ITEM, argument, path)
+    if name == "not":
+        return Condition(f"not {inner.words}", lambda value: opposite(inner.test(value)))
+    tests: dict[str, Test] = {
+        "any": lambda value: some(inner.test(item) for item in _items(value)),
+        "every": lambda value: every(inner.test(item) for item in _items(value)),
+        "none": lambda value: opposite(some(inner.test(item) for item in _items(value))),
+    }
+    words = {"any": "an item that is {}", "every": "only items that are {}", "none": "no item that is {}"}
+    return Condition(words[name].format(inner.words), tests[name])
+
+
+def _items(value: Value) -> tuple[Value, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(item) for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if value != "" else "empty"

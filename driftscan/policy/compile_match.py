@@ -1,0 +1,77 @@
+"""The `match` of a drift rule."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from driftscan.model.drift import CauseType, Change, Grade
+from driftscan.model.resource import Kind
+from driftscan.model.zone import ZoneClass
+from driftscan.policy.compile_conditions import compile_condition
+from driftscan.policy.conditions import Condition
+from driftscan.policy.model import Match
+from driftscan.policy.scope import Scope
+from driftscan.schema_check import Path
+
+
+def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
+    """A match whose kinds and columns exist."""
+    kinds = _kinds(scope, raw, path)
+    for index, name in enumerate(_texts(raw, "attribute")):
+        if kinds and not any(name in kind.attributes for kind in kinds):
+            known = {column for kind in kinds for column in kind.attributes}
+            scope.unknown(_item(raw, path, "attribute", index), "column", name, known)
+    for index, glob in enumerate(_texts(raw, "key")):
+        if not glob.strip("*"):
+            scope.problem(_item(raw, path, "key", index), "'*' asks for nothing: leave 'key' out")
+        if not kinds and not glob.startswith("/"):
+            scope.problem(_item(raw, path, "key", index), "give the 'kind' whose keys these are")
+    for name in ("attribute", "expected", "actual"):
+        if name in raw and not kinds:
+            scope.problem((*path, name), f"'{name}' needs the 'kind' whose columns it speaks of", key=True)
+    return Match(
+        cause=frozenset(CauseType(word) for word in _texts(raw, "cause")),
+        subject=_texts(raw, "subject"),
+        grade=frozenset(Grade(word) for word in _texts(raw, "grade")),
+        actor=_texts(raw, "actor"),
+        command=_texts(raw, "command"),
+        baseline=raw.get("baseline", ""),
+        kind=frozenset(kind.name for kind in kinds),
+        key=_texts(raw, "key"),
+        change=frozenset(Change(word) for word in _texts(raw, "change")),
+        attribute=frozenset(_texts(raw, "attribute")),
+        zone=frozenset(ZoneClass(word) for word in _texts(raw, "zone")),
+        expected=_columns(scope, kinds, raw, path, "expected"),
+        actual=_columns(scope, kinds, raw, path, "actual"),
+    )
+
+
+def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = raw.get(name, ())
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _item(raw: Mapping[str, Any], path: Path, name: str, index: int) -> Path:
+    return (*path, name, index) if isinstance(raw[name], list) else (*path, name)
+
+
+def _kinds(scope: Scope, raw: Mapping[str, Any], path: Path) -> list[Kind]:
+    found = [scope.kind(name, _item(raw, path, "kind", index)) for index, name in enumerate(_texts(raw, "kind"))]
+    kinds = [kind for kind in found if kind is not None]
+    if not kinds and "kind" not in raw and any(key.startswith("/") for key in _texts(raw, "key")):
+        kinds = [scope.kinds["file"]] if "file" in scope.kinds else []
+    return kinds
+
+
+def _columns(
+    scope: Scope, kinds: list[Kind], raw: Mapping[str, Any], path: Path, side: str
+) -> tuple[tuple[str, Condition], ...]:
+    found: list[tuple[str, Condition]] = []
+    for name, asked in raw.get(side, {}).items():
+        where: Path = (*path, side, name)
+        owner = next((kind for kind in kinds if name in kind.attributes), kinds[0] if kinds else None)
+        column = scope.column(owner, name, where) if owner else None
+        if column is not None and column.name == "key":
+            scope.problem(where, "the key is not a column of a difference: write 'key' beside 'kind'", key=True)
+        elif column is not None:
+            found.append((name, compile_condition(scope, column, asked, where)))
+    return tuple(found)

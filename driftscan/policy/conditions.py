@@ -1,0 +1,77 @@
+"""Conditions on one value, and predicates over the columns of one resource. Pure and closed: no code from a policy."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from driftscan.model.resource import Value
+from driftscan.policy.truth import Truth, every, opposite, some
+
+Test: TypeAlias = Callable[[Value], Truth]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of one value, and the words for what it asks (`at most 4`). An absent value is None. `operator` and
+    `argument` as written, for the sieve of the file table; empty for a combination."""
+
+    words: str
+    test: Test
+    operator: str = ""
+    argument: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A resource as a predicate sees it. `hidden`: a gap covers it, so that a column that is not there is not
+    known rather than absent. `assumed`: not seen, but a default that the rule states."""
+
+    key: str
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    hidden: bool = False
+    assumed: bool = False
+
+    def value(self, column: str) -> Value:
+        """The value of a column or of `key`; None: absent."""
+        return self.key if column == "key" else self.attributes.get(column)
+
+    def knows(self, column: str) -> bool:
+        """Whether that column's value, or its absence, is known."""
+        return not self.hidden or column == "key" or column in self.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """Conditions on columns, and combinations of predicates; all of them must hold."""
+
+    columns: tuple[tuple[str, Condition], ...] = ()
+    all_of: tuple["Predicate", ...] = ()
+    any_of: tuple["Predicate", ...] = ()
+    negated: "Predicate | None" = None
+
+    def holds(self, row: Row) -> Truth:
+        """Kleene's conjunction of its parts."""
+        own = every(condition.test(row.value(name)) if row.knows(name) else None for name, condition in self.columns)
+        if own is False or not (self.all_of or self.any_of or self.negated):
+            return own
+        parts = [own, *(part.holds(row) for part in self.all_of)]
+        if self.any_of:
+            parts.append(some(part.holds(row) for part in self.any_of))
+        if self.negated:
+            parts.append(opposite(self.negated.holds(row)))
+        return every(parts)
+
+    def reads(self) -> tuple[str, ...]:
+        """The columns that it looks at, each once, in the order written."""
+        names = [name for name, _ in self.columns]
+        for part in (*self.all_of, *self.any_of, *((self.negated,) if self.negated else ())):
+            names += part.reads()
+        return tuple(dict.fromkeys(names))
+
+    def failing(self, row: Row) -> tuple[tuple[str, str], ...]:
+        """(column, what was asked) of its own conditions that do not hold of the row."""
+        return tuple(
+            (name, condition.words)
+            for name, condition in self.columns
+            if row.knows(name) and condition.test(row.value(name)) is not True
+        )

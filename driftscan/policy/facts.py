@@ -1,0 +1,167 @@
+"""The facts of a target as rules look at them: rows by kind and key, and what is hidden from sight."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from driftscan.model.codec import decode_resource
+from driftscan.model.manifest import Manifest
+from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix, split_pattern
+from driftscan.model.resource import Plane, Resource
+from driftscan.model.snapshot import CollectorCoverage, Resources, Snapshot
+from driftscan.policy.conditions import Row
+from driftscan.policy.model import Selection
+from driftscan.policy.sieve import Sieve, passes
+from driftscan.policy.truth import Truth
+
+_HIGHEST = "\U0010ffff"
+
+
+@dataclass(slots=True)
+class Selected:
+    """What a selection finds. `rows`: in it; `doubtful`: whether they are in it is not known; `missing`: named and
+    not there; `hidden`: gaps behind which more of it may be, in words."""
+
+    rows: list[Row] = field(default_factory=list)
+    doubtful: list[Row] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing was found, and nothing is hidden."""
+        return not (self.rows or self.doubtful or self.missing or self.hidden)
+
+
+class Facts:
+    """An index over the resources of a snapshot or a manifest."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        coverage: Iterable[CollectorCoverage],
+        covered: frozenset[str],
+        *,
+        live: bool,
+    ) -> None:
+        """Index the small kinds by kind; the file table stays as it is."""
+        self.live = live
+        self._resources = resources
+        self._covered = covered
+        self._small: defaultdict[str, list[Resource]] = defaultdict(list)
+        for rid in sorted(resources.small):
+            self._small[rid[0]].append(resources.small[rid])
+        self._gaps: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for each in coverage:
+            for gap in each.gaps:
+                for pattern in gap.hides or each.kinds:
+                    kind, glob = split_pattern(pattern)
+                    self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
+        self._decoded: dict[int, Resource] = {}
+
+    @classmethod
+    def of(cls, source: Snapshot | Manifest) -> "Facts":
+        """The facts of a snapshot or of a manifest."""
+        return cls(source.resources, source.coverage, source.covered_kinds, live=source.live)
+
+    def unavailable(self, selection: Selection) -> str:
+        """Why nothing is known of the selection's kind; empty: it was looked at. Kinds of a running system are
+        not asked of one that is at rest: see `out_of_reach`."""
+        if selection.kind in self._covered:
+            return ""
+        return self._gaps[selection.kind].get(_all(selection.kind), "") or "not collected"
+
+    def out_of_reach(self, selection: Selection) -> bool:
+        """Whether the selection is about a running system and the target is none."""
+        return selection.plane is Plane.RUNTIME and not self.live
+
+    def select(self, selection: Selection, sieve: Sieve = ()) -> Selected:
+        """The selection's resources."""
+        found = Selected()
+        for key in selection.named:
+            self._named(selection, key, found)
+        if selection.globs or not selection.named:
+            for row in self._matching(selection, sieve, found):
+                self._place(selection, row, found)
+        return found
+
+    def _named(self, selection: Selection, key: str, found: Selected) -> None:
+        resource = self._resources.get(selection.kind, key)
+        reason = self._hidden(selection.kind, key)
+        if resource is not None:
+            self._place(selection, Row(key, resource.attributes, hidden=bool(reason)), found)
+        elif reason:
+            found.hidden.append(f"{selection.kind} {key}: {reason}")
+        elif selection.default is not None:
+            self._place(selection, Row(key, selection.default, assumed=True), found)
+        else:
+            found.missing.append(key)
+
+    @staticmethod
+    def _place(selection: Selection, row: Row, found: Selected) -> None:
+        fits: Truth = selection.where.holds(row) if selection.where else True
+        if fits is True:
+            found.rows.append(row)
+        elif fits is None:
+            found.doubtful.append(row)
+
+    def _matching(self, selection: Selection, sieve: Sieve, found: Selected) -> Iterator[Row]:
+        kind, named = selection.kind, set(selection.named)
+        globs = selection.globs or (_all(kind),)
+        for glob, reason in self._gaps[kind].items():
+            if self._hides_more(kind, globs, glob):
+                found.hidden.append(f"{kind} {glob}: {reason}")
+        for resource in self._files(globs, sieve) if kind == "file" else self._others(kind, globs):
+            if resource.key not in named:
+                yield Row(resource.key, resource.attributes, hidden=bool(self._hidden(kind, resource.key)))
+
+    def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
+        """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
+        if is_literal(gap):
+            return self._resources.get(kind, gap) is None and _covers(kind, globs, gap)
+        return any(_may_overlap(gap, wanted) for wanted in globs)
+
+    def _others(self, kind: str, globs: tuple[str, ...]) -> Iterator[Resource]:
+        if globs == (_all(kind),):
+            yield from self._small[kind]
+        else:
+            yield from (resource for resource in self._small[kind] if _covers(kind, globs, resource.key))
+
+    def _files(self, globs: tuple[str, ...], sieve: Sieve) -> Iterator[Resource]:
+        """The table is sorted: each glob looks only at the stretch that begins with its text."""
+        table = self._resources.files
+        seen: set[int] = set()
+        for glob in globs:
+            prefix, expression = literal_prefix(glob), compile_key_glob("file", glob)
+            first, last = bisect_left(table.keys, prefix), bisect_left(table.keys, prefix + _HIGHEST)
+            for index in range(first, last):
+                if glob != "/**" and not expression.fullmatch(table.keys[index]):
+                    continue
+                if sieve and not passes(sieve, table.lines[index]) and not self._hidden("file", table.keys[index]):
+                    continue
+                seen.add(index)
+        for index in sorted(seen):
+            if index not in self._decoded:
+                self._decoded[index] = decode_resource(table.lines[index])
+            yield self._decoded[index]
+
+    def _hidden(self, kind: str, key: str) -> str:
+        gaps: Mapping[str, str] = self._gaps[kind]
+        if not gaps:
+            return ""
+        return next((reason for glob, reason in gaps.items() if _covers(kind, (glob,), key)), "")
+
+
+def _all(kind: str) -> str:
+    return split_pattern(kind)[1]
+
+
+def _covers(kind: str, globs: Iterable[str], key: str) -> bool:
+    return any(glob == _all(kind) or compile_key_glob(kind, glob).fullmatch(key) for glob in globs)
+
+
+def _may_overlap(one: str, other: str) -> bool:
+    """Whether two globs can fit one key: not if they begin with different text. Errs towards yes."""
+    left, right = literal_prefix(one), literal_prefix(other)
+    return left.startswith(right) or right.startswith(left)

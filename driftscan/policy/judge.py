@@ -1,0 +1,121 @@
+"""What policy says of each mutation and each control of a host."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from driftscan.model.drift import CauseType, Change, Mutation
+from driftscan.model.finding import (
+    Action,
+    CureCause,
+    JudgedControl,
+    JudgedMutation,
+    Result,
+    RuleRef,
+    Severity,
+    State,
+)
+from driftscan.model.manifest import Manifest
+from driftscan.model.snapshot import Snapshot
+from driftscan.policy.applies import applies
+from driftscan.policy.facts import Facts
+from driftscan.policy.matching import allows, matches
+from driftscan.policy.model import Context, Control, DriftRule, Policy
+from driftscan.policy.outcome import Outcome, outcome
+
+DEFAULT = RuleRef("default")
+"""What judges a mutation that no rule matches: medium, replace."""
+HIDDEN = RuleRef("hidden")
+"""What judges a mutation of which nothing is known but that a gap hides it: info, investigate."""
+
+
+def judge_mutations(
+    policies: Sequence[Policy], mutations: Sequence[Mutation], context: Context
+) -> tuple[JudgedMutation, ...]:
+    """Every mutation once, in the given order, judged by the most severe rule that matches it (then the stronger
+    action, then the earlier rule); an `allow` rule that covers it wholly makes it `allowed`."""
+    index: defaultdict[CauseType, list[DriftRule]] = defaultdict(list)
+    for policy in policies:
+        for rule in policy.drift:
+            if applies(rule.applies, context):
+                for cause in rule.match.cause or CauseType:
+                    index[cause].append(rule)
+    return tuple(_judged(mutation, index[mutation.cause.type], context) for mutation in mutations)
+
+
+def _judged(mutation: Mutation, rules: Iterable[DriftRule], context: Context) -> JudgedMutation:
+    if mutation.differences and all(each.change is Change.UNKNOWN for each in mutation.differences):
+        return JudgedMutation(mutation=mutation, severity=Severity.INFO, action=Action.INVESTIGATE, rule=HIDDEN)
+    rules = list(rules)
+    fitting = [rule for rule in rules if not rule.allow and matches(rule.match, mutation, context)]
+    worst = max(fitting, key=lambda rule: (rule.severity, rule.action), default=None)
+    severity = worst.severity if worst else Severity.MEDIUM
+    action = worst.action if worst else Action.REPLACE
+    for rule in rules:
+        if rule.allow and allows(rule.match, mutation, context, exactly=action is Action.QUARANTINE):
+            return JudgedMutation(
+                mutation=mutation, severity=severity, action=Action.NONE, rule=rule.ref, state=State.ALLOWED
+            )
+    return JudgedMutation(mutation=mutation, severity=severity, action=action, rule=worst.ref if worst else DEFAULT)
+
+
+def judge_controls(policies: Sequence[Policy], snapshot: Snapshot, context: Context) -> tuple[JudgedControl, ...]:
+    """Every control of the policies over the facts of a snapshot, in the policies' order."""
+    facts = Facts.of(snapshot)
+    image = _image(context.manifest)
+    return tuple(_control(control, facts, image, context) for policy in policies for control in policy.controls)
+
+
+def _image(manifest: Manifest | None) -> Facts | None:
+    """The image's facts; a stand-in baseline is the host's own word and shows nothing."""
+    return None if manifest is None or manifest.provenance.stand_in else Facts.of(manifest)
+
+
+def _control(control: Control, facts: Facts, image: Facts | None, context: Context) -> JudgedControl:
+    fits = applies(control.applies, context)
+    if fits is None:
+        found = Outcome(Result.UNKNOWN, ("os_version: which system this is could not be told",))
+    else:
+        found = outcome(control, facts) if fits else Outcome(Result.NOT_APPLICABLE)
+    cause = _cause(control, found, image)
+    return JudgedControl(
+        id=control.id,
+        finding=fingerprint(control),
+        title=control.title,
+        severity=control.severity,
+        action=action_for(control.severity, control.action, cause) if found.result is Result.FAIL else Action.NONE,
+        result=found.result,
+        rule=control.ref,
+        evidence=found.evidence,
+        refs=control.refs,
+        fix=control.fix,
+        cause=cause,
+    )
+
+
+def fingerprint(control: Control) -> str:
+    """The stable id of a control's finding: the same on every host and in every scan."""
+    return "C-" + hashlib.sha256(f"{control.policy}\n{control.id}".encode()).hexdigest()[:12]
+
+
+def _cause(control: Control, found: Outcome, image: Facts | None) -> CureCause:
+    if found.result is not Result.FAIL or image is None:
+        return CureCause.UNKNOWN
+    baked = outcome(control, image)
+    if baked.result in (Result.UNKNOWN, Result.NOT_APPLICABLE):
+        return CureCause.UNKNOWN
+    return CureCause.IMAGE if baked.result is Result.FAIL and found.failing <= baked.failing else CureCause.HOST
+
+
+_CURED: Mapping[tuple[Action, CureCause], Action] = {
+    (Action.ROTATE, CureCause.IMAGE): Action.REBAKE,
+    (Action.REPLACE, CureCause.IMAGE): Action.REBAKE,
+}
+
+
+def action_for(severity: Severity, written: Action, cause: CureCause) -> Action:
+    """A failed control's action once its cause is known: what the image has too, no replacement cures; what the
+    image does not have, a replacement does."""
+    if written is Action.REBAKE and cause is CureCause.HOST:
+        return Action.REPLACE if severity >= Severity.HIGH else Action.ROTATE
+    return _CURED.get((written, cause), written)

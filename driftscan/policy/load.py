@@ -1,0 +1,192 @@
+"""Finds policies by name or path, reads them, and resolves what they extend."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from driftscan import content
+from driftscan.errors import UsageError
+from driftscan.model.finding import Action, Severity
+from driftscan.model.names import show
+from driftscan.model.resource import Kind, Value
+from driftscan.policy.compile import compile_policy, misfit
+from driftscan.policy.model import Control, DriftRule, Extension, Override, Policy, Rule
+from driftscan.policy.schema import shape
+from driftscan.policy.scope import HINT
+from driftscan.schema_check import did_you_mean, quoted
+from driftscan.yaml_strict import Document, check
+from driftscan.yaml_strict import load as load_yaml
+
+RuleT = TypeVar("RuleT", DriftRule, Control)
+_SUFFIXES = (".yaml", ".yml")
+_HEAD = 4096
+"""Bytes in which a policy's first key stands."""
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the packs that come with driftscan: folders of its content that hold policies."""
+    root = content.folder()
+    return tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir() and any(_policy_files(folder))))
+
+
+def _policy_files(folder: Path) -> Iterator[Path]:
+    """Files of a shipped folder that are policies; zone packs lie beside them."""
+    for path in _yaml_files(folder):
+        with path.open("rb") as stream:
+            if any(line.startswith(b"policy:") for line in stream.read(_HEAD).splitlines()):
+                yield path
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and not path.name.startswith("."))
+
+
+def load(names: Sequence[str], kinds: Mapping[str, Kind]) -> tuple[Policy, ...]:
+    """Policies by names of shipped packs and by paths of files and folders, with all that they extend, which comes
+    first. UsageError, with every problem of a file at its place, or with a suggestion for an unknown name."""
+    loader = _Loader(kinds)
+    for name in names:
+        loader.add_all(_files_of(name, Path()))
+    return loader.policies()
+
+
+def _files_of(name: str, base: Path) -> list[Path]:
+    if name in (packs := shipped()):
+        return list(_policy_files(content.folder() / name))
+    path = base / Path(name).expanduser()
+    if path.is_dir():
+        found = _yaml_files(path)
+        if not found:
+            raise UsageError(f"{show(name)}: no policy in this folder", "Policies are files that end in .yaml.")
+        return found
+    if path.is_file():
+        return [path]
+    if "/" in name or name.endswith(_SUFFIXES):
+        raise UsageError(f"{show(name)}: no such file or folder", "Check the path.")
+    raise UsageError(f"no policy is called {quoted(name)}{did_you_mean(name, packs)}", "`driftscan policy list`.")
+
+
+class _Loader:
+    """Collects policies by id; the version of one that an extending policy has changed wins over the plain one."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self._kinds = kinds
+        self._found: dict[str, Policy] = {}
+        self._changed_by: dict[str, str] = {}
+        self._documents: dict[Path, Document] = {}
+
+    def policies(self) -> tuple[Policy, ...]:
+        """All policies; UsageError if two rules of different policies share an id."""
+        owners: dict[str, str] = {}
+        for policy in self._found.values():
+            for rule in policy.rules:
+                place = f"{rule.ref.file}:{rule.ref.line}"
+                if rule.id in owners:
+                    raise UsageError(
+                        f"{show(place)}: the rule id {quoted(rule.id)} also stands at {show(owners[rule.id])}",
+                        "Rename one of them: waivers and reports name rules by id.",
+                    )
+                owners[rule.id] = place
+        return tuple(self._found.values())
+
+    def add_all(self, files: Sequence[Path], chain: tuple[Path, ...] = ()) -> list[Policy]:
+        """Add the policies of files, and first what they extend."""
+        return [self._add(path, chain) for path in files]
+
+    def _add(self, path: Path, chain: tuple[Path, ...]) -> Policy:
+        where = path.resolve()
+        if where in chain:
+            raise UsageError(f"{show(str(path))}: extends itself, by way of {len(chain)} policies", "Break the circle.")
+        document = self._document(path)
+        policy = compile_policy(document, self._kinds, {})
+        for extension in policy.extends:
+            self._extend(document, policy, extension, (*chain, where))
+        known = self._found.get(policy.id)
+        if known is not None and Path(known.file).resolve() != where:
+            raise UsageError(
+                f"{document.position(('policy',))}: {show(known.file)} is also called {quoted(policy.id)}",
+                "Give one of them another name.",
+            )
+        return self._found.setdefault(policy.id, policy)
+
+    def _document(self, path: Path) -> Document:
+        where = path.resolve()
+        if where not in self._documents:
+            document = load_yaml(path)
+            check(document, shape(), HINT)
+            self._documents[where] = document
+        return self._documents[where]
+
+    def _extend(self, document: Document, owner: Policy, extension: Extension, chain: tuple[Path, ...]) -> None:
+        try:
+            files = _files_of(extension.policy, Path(owner.file).parent)
+        except UsageError as error:
+            raise document.error(extension.path, error.message, error.hint) from None
+        bases = self.add_all(files, chain)
+        _check_names(document, extension, bases)
+        for base, path in zip(bases, files, strict=True):
+            overrides = [each for each in extension.overrides if any(each.rule == rule.id for rule in base.rules)]
+            settings = {name: value for name, value in extension.settings.items() if name in base.parameters}
+            if overrides or settings:
+                self._change(document, owner, extension, self._changed(path, base, overrides, settings))
+
+    def _changed(
+        self, path: Path, base: Policy, overrides: Sequence[Override], settings: Mapping[str, Value]
+    ) -> Policy:
+        policy = compile_policy(self._document(path), self._kinds, settings) if settings else base
+        by_rule = {each.rule: each for each in overrides}
+        return replace(
+            policy,
+            drift=tuple(_overridden(policy.drift, by_rule)),
+            controls=tuple(_overridden(policy.controls, by_rule)),
+        )
+
+    def _change(self, document: Document, owner: Policy, extension: Extension, policy: Policy) -> None:
+        if (other := self._changed_by.get(policy.id, owner.id)) != owner.id:
+            raise document.error(
+                extension.path,
+                f"{quoted(other)} also changes {quoted(policy.id)}; which of them holds is not clear",
+                "Let one of the two extend the other, or run them apart.",
+            )
+        self._changed_by[policy.id] = owner.id
+        self._found[policy.id] = policy
+
+
+def _check_names(document: Document, extension: Extension, bases: Sequence[Policy]) -> None:
+    rules = {rule.id: rule for base in bases for rule in base.rules}
+    for override in extension.overrides:
+        if override.rule not in rules:
+            what = f"{extension.policy} has no rule {quoted(override.rule)}"
+            raise document.error((*override.path, "rule"), what + did_you_mean(override.rule, rules, all_known=False))
+        _check_quarantine(document, override, rules[override.rule])
+    parameters = {name: found for base in bases for name, found in base.parameters.items()}
+    for name, value in extension.settings.items():
+        path = (*extension.path, "set", name)
+        if name not in parameters:
+            what = f"{extension.policy} has no parameter {quoted(name)}{did_you_mean(name, parameters)}"
+            raise document.error(path, what, key=True)
+        for what in misfit(parameters[name], list(value) if isinstance(value, tuple) else value):
+            raise document.error(path, what)
+
+
+def _check_quarantine(document: Document, override: Override, rule: Rule) -> None:
+    severity = rule.severity if override.severity is None else override.severity
+    action = rule.action if override.action is None else override.action
+    if action is Action.QUARANTINE and severity is not Severity.CRITICAL:
+        raise document.error(
+            override.path,
+            f"'quarantine' goes with severity 'critical' alone: {quoted(rule.id)} would be {severity.word}",
+            "Give the override a recommendation, too.",
+        )
+
+
+def _overridden(rules: Sequence[RuleT], by_rule: Mapping[str, Override]) -> Iterator[RuleT]:
+    for rule in rules:
+        change = by_rule.get(rule.id)
+        if change is None:
+            yield rule
+        elif not change.disabled:
+            severity = rule.severity if change.severity is None else change.severity
+            action = rule.action if change.action is None else change.action
+            yield replace(rule, severity=severity, action=action, overridden=change.reason)

@@ -1,0 +1,245 @@
+"""The operator table: what a policy can ask of a value, of which types, with which argument.
+
+One row per operator; the documentation, the JSON Schema and the checks of policy files are made from it. Those that
+hold other conditions (`not`, `any`, `every`, `none`, `count`) are built in `compile_conditions`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from driftscan.model.patterns import compile_key_glob
+from driftscan.model.resource import Value
+from driftscan.policy.conditions import Test
+from driftscan.policy.regex import Pattern, RegexError
+from driftscan.policy.truth import Truth
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_MODE = re.compile(r"[0-7]{4}")
+_SPAN = re.compile(r"([0-9]{1,9})([smhdwSMHDW]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SCALARS = frozenset({"text", "number", "truth"})
+ALL = SCALARS | {"list", "mapping"}
+LISTED = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer", "boolean"]}}
+TEXT = {"type": "string", "minLength": 1}
+TEXTS = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}], "x-expected": "text or a list of texts"}
+WHOLE = {"type": ["integer", "string"], "x-expected": "a whole number or a $parameter"}
+ONLY_TRUE = {"const": True, "x-expected": "true"}
+
+
+class ArgumentError(ValueError):
+    """An operator's argument is wrong; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """`types`: the column types it fits. `words`: how a message says what was asked, with {} for the argument."""
+
+    name: str
+    types: frozenset[str]
+    words: str
+    doc: str
+    argument: Mapping[str, Any]
+    build: Callable[[Any], Test]
+
+
+def number(value: Value) -> int | None:
+    """A number, or a decimal text of at most 18 digits as one; None for all else."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if _NUMBER.fullmatch(value) else None
+
+
+def seconds(value: Value) -> int | None:
+    """A time span as sshd_config(5) writes it (`90`, `2m`, `1h30m`) in seconds; None for all else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not value or len(value) > 32:
+        return None
+    total, end = 0, 0
+    for part in _SPAN.finditer(value):
+        if part.start() != end:
+            return None
+        total, end = total + int(part[1]) * _SECONDS[part[2].lower()], part.end()
+    return total if end == len(value) else None
+
+
+def _compare(read: Callable[[Value], int | None], holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
+    def build(argument: Any) -> Test:
+        bound = read(argument)
+        if bound is None:
+            raise ArgumentError("must be a number")
+
+        def test(value: Value) -> Truth:
+            if value is None:
+                return False
+            found = read(value)
+            return None if found is None else holds(found, bound)
+
+        return test
+
+    return build
+
+
+def equals(wanted: Value) -> Test:
+    """The literal form: the same value of the same type; a list in any order."""
+    if isinstance(wanted, tuple):
+        bag = sorted(map(repr, wanted))
+        return lambda value: isinstance(value, tuple) and sorted(map(repr, value)) == bag
+    return lambda value: type(value) is type(wanted) and value == wanted
+
+
+def _in(argument: Any) -> Test:
+    tests = [equals(item) for item in _several(argument)]
+    return lambda value: any(test(value) for test in tests)
+
+
+def _not_in(argument: Any) -> Test:
+    inside = _in(argument)
+    return lambda value: not inside(value)
+
+
+def _several(argument: Any) -> list[Any]:
+    items = argument if isinstance(argument, list) else [argument]
+    if not items:
+        raise ArgumentError("is an empty list, which asks for nothing")
+    if len({(type(item), item) for item in items}) < len(items):
+        raise ArgumentError("says the same twice")
+    return items
+
+
+def _texts(argument: Any) -> list[str]:
+    items = _several(argument)
+    if not all(isinstance(item, str) and item for item in items):
+        raise ArgumentError("must be text")
+    return items
+
+
+def _glob(argument: Any) -> Test:
+    globs = _texts(argument)
+    if any(not glob.strip("*") for glob in globs):
+        raise ArgumentError("is '*', which asks for nothing: write present: true")
+    patterns = [compile_key_glob("", glob) for glob in globs]
+    return lambda value: isinstance(value, str) and any(pattern.fullmatch(value) for pattern in patterns)
+
+
+def _regex(argument: Any) -> Test:
+    if not isinstance(argument, str) or argument in {"", ".*"}:
+        raise ArgumentError("must be an expression that asks for something")
+    try:
+        pattern = Pattern(argument)
+    except RegexError as error:
+        raise ArgumentError(str(error)) from None
+    return lambda value: pattern.matches(value) if isinstance(value, str) else False
+
+
+def _contains(argument: Any) -> Test:
+    wanted = _several(argument)
+
+    def test(value: Value) -> Truth:
+        if isinstance(value, str):
+            return all(isinstance(item, str) and item in value for item in wanted)
+        return isinstance(value, tuple) and all(item in value for item in wanted)
+
+    return test
+
+
+def _subset(argument: Any) -> Test:
+    allowed = _several(argument)
+    return lambda value: value is None or (isinstance(value, tuple) and all(item in allowed for item in value))
+
+
+def _mode(value: Value) -> int | None:
+    return int(value, 8) if isinstance(value, str) and re.fullmatch(r"[0-7]{1,6}", value) else None
+
+
+def _bits(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
+    def build(argument: Any) -> Test:
+        if not isinstance(argument, str) or not _MODE.fullmatch(argument):
+            raise ArgumentError('must be four octal digits, such as "0644"')
+        wanted = int(argument, 8)
+
+        def test(value: Value) -> Truth:
+            if value is None:
+                return False
+            found = _mode(value)
+            return None if found is None else holds(found, wanted)
+
+        return test
+
+    return build
+
+
+def _absent(argument: Any) -> Test:
+    return lambda value: value is None
+
+
+def _present(argument: Any) -> Test:
+    return lambda value: value is not None
+
+
+_LIST = frozenset({"list"})
+_TEXT = frozenset({"text"})
+_NUMBERS = frozenset({"number", "text"})
+_ORDER = {
+    "lt": ("less than {}", lambda found, bound: found < bound),
+    "le": ("at most {}", lambda found, bound: found <= bound),
+    "gt": ("more than {}", lambda found, bound: found > bound),
+    "ge": ("at least {}", lambda found, bound: found >= bound),
+}
+_BITS: dict[str, tuple[str, Callable[[int, int], bool], str]] = {
+    "mode_within": ("no more than {}", lambda found, mask: not found & ~mask, "grants no bit that the argument lacks"),
+    "mode_has": ("any bit of {}", lambda found, mask: bool(found & mask), "has at least one bit of the argument"),
+}
+
+_ROWS = (
+    Operator("in", SCALARS, "one of {}", "is one of the list", LISTED, _in),
+    Operator("not_in", SCALARS, "none of {}", "is none of the list; holds where it is absent", LISTED, _not_in),
+    Operator("glob", _TEXT, "like {}", "fits a glob: `*` any characters, `?` one", TEXTS, _glob),
+    Operator("regex", _TEXT, "as the expression {}", "fits an expression as a whole", TEXT, _regex),
+    Operator(
+        "contains",
+        _TEXT | _LIST,
+        "containing {}",
+        "a text has all the given parts; a list has all the given items",
+        {"anyOf": [TEXT, LISTED]},
+        _contains,
+    ),
+    Operator("subset", _LIST, "nothing but {}", "every item is one of the given; so is an empty list", LISTED, _subset),
+    *(
+        Operator(name, _NUMBERS, words, f"is {words.format('the argument')}, as a number", WHOLE, _compare(number, how))
+        for name, (words, how) in _ORDER.items()
+    ),
+    *(
+        Operator(
+            f"seconds_{name}",
+            _NUMBERS,
+            words + " seconds",
+            f"is {words.format('so many')} seconds; the value may be written `90`, `2m`, `1h30m`",
+            WHOLE,
+            _compare(seconds, how),
+        )
+        for name, (words, how) in _ORDER.items()
+        if name in {"le", "ge"}
+    ),
+    *(
+        Operator(name, _TEXT, words, f"an octal mode that {doc}", {"type": "string"}, _bits(how))
+        for name, (words, how, doc) in _BITS.items()
+    ),
+    Operator("absent", ALL, "absent", "there is no value", ONLY_TRUE, _absent),
+    Operator("present", ALL, "present", "there is a value", ONLY_TRUE, _present),
+)
+
+OPERATORS: Mapping[str, Operator] = {operator.name: operator for operator in _ROWS}
+
+NESTED: Mapping[str, tuple[frozenset[str], str]] = {
+    "not": (ALL, "the condition, or the literal, does not hold"),
+    "any": (_LIST, "the condition holds of at least one item"),
+    "every": (_LIST, "the condition holds of each item; also of an empty list"),
+    "none": (_LIST, "the condition holds of no item"),
+    "count": (_LIST, "the number of items, as a number or a condition on it"),
+}
+"""Operators that hold a condition: the column types they fit, and what they say."""

@@ -1,0 +1,153 @@
+"""What to do with a host: the strongest of a fixed table (docs/reference/recommendations.md), never a score."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from driftscan.model.drift import CauseType
+from driftscan.model.finding import (
+    Action,
+    Cure,
+    CureCause,
+    JudgedControl,
+    JudgedMutation,
+    Recommendation,
+    Severity,
+    Verdict,
+)
+from driftscan.model.names import show
+from driftscan.model.snapshot import ImageRef
+from driftscan.policy.replacement import command
+from driftscan.policy.verdict import is_failure, is_finding
+
+BY_VERDICT: Mapping[Verdict, Action | None] = {
+    Verdict.GONE: Action.NONE,
+    Verdict.UNREACHABLE: Action.INVESTIGATE,
+    Verdict.SETTLING: Action.NONE,
+    Verdict.FINDINGS: None,
+    Verdict.INCOMPLETE: Action.INVESTIGATE,
+    Verdict.CLEAN: Action.NONE,
+}
+"""The action of a verdict; None: the strongest action among the findings."""
+MAX_NAMED = 3
+"""Facts that the sentence names; the rest it counts."""
+MAX_FACT = 120
+"""Characters of a fact in the sentence."""
+_ADVICE = {
+    Action.NONE: "nothing to do",
+    Action.OBSERVE: "keep an eye on it",
+    Action.INVESTIGATE: "look into it by hand",
+    Action.ROTATE: "replace it in the next window",
+    Action.REPLACE: "replace it now",
+    Action.REBAKE: "mend the image or its pipeline and bake again",
+    Action.QUARANTINE: "isolate it, keep the evidence, then replace it",
+}
+_SEEN = {
+    Verdict.GONE: "no longer exists, says its inventory",
+    Verdict.UNREACHABLE: "could not be scanned",
+    Verdict.SETTLING: "is still in its first boot",
+    Verdict.INCOMPLETE: "could not be scanned wholly",
+    Verdict.CLEAN: "is as baked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """A finding as a ground for an action."""
+
+    id: str
+    action: Action
+    severity: Severity
+    fact: str
+    cause: CureCause
+
+
+def recommend(
+    mutations: Sequence[JudgedMutation],
+    controls: Sequence[JudgedControl],
+    verdict: Verdict,
+    *,
+    host: str,
+    labels: Mapping[str, str] | None = None,
+    image: ImageRef | None = None,
+    reason: str = "",
+) -> Recommendation:
+    """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly."""
+    fixed = BY_VERDICT[verdict]
+    if fixed is not None:
+        why = f" ({show(reason)})" if reason else ""
+        sentence = f"{show(host)}: {_SEEN[verdict]}{why}; {_ADVICE[fixed]}."
+        return Recommendation(action=fixed, sentence=sentence)
+    grounds = sorted(_grounds(mutations, controls), key=lambda ground: (-ground.action, -ground.severity, ground.id))
+    action = grounds[0].action if grounds else Action.NONE
+    because = [ground for ground in grounds if ground.action is action]
+    return Recommendation(
+        action=action,
+        sentence=_sentence(host, action, grounds, because, image),
+        because=tuple(ground.id for ground in because),
+        counterfactual=_counterfactual(action, grounds, because),
+        cure=cure(because),
+        command=command(labels or {}) if action in (Action.ROTATE, Action.REPLACE, Action.QUARANTINE) else "",
+    )
+
+
+def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedControl]) -> list[_Ground]:
+    found = [
+        _Ground(judged.mutation.id, judged.action, judged.severity, judged.mutation.title, _cause_of(judged))
+        for judged in mutations
+        if is_finding(judged)
+    ]
+    found += [
+        _Ground(
+            judged.finding,
+            judged.action,
+            judged.severity,
+            judged.title + (f" ({judged.evidence[0]})" if judged.evidence else ""),
+            judged.cause,
+        )
+        for judged in controls
+        if is_failure(judged)
+    ]
+    return found
+
+
+def _cause_of(judged: JudgedMutation) -> CureCause:
+    """Where the fault of a mutation lies: the host changed, unless the mutation says otherwise."""
+    if judged.mutation.cause.type is CauseType.IDENTITY_SHARED:
+        return CureCause.IDENTITY
+    if judged.mutation.cause.type is CauseType.IMAGE_UNKNOWN:
+        return CureCause.UNKNOWN
+    return CureCause.HOST
+
+
+def cure(because: Sequence[_Ground]) -> Cure:
+    """Whether a replacement ends what led to the action. One cause that a replacement brings back is enough for no;
+    a cause that is not known leaves it open."""
+    causes = {ground.cause for ground in because}
+    for cause in (CureCause.IMAGE, CureCause.PIPELINE, CureCause.IDENTITY):
+        if cause in causes:
+            return Cure(False, cause)
+    return Cure(True, CureCause.HOST) if causes == {CureCause.HOST} else Cure()
+
+
+def _sentence(
+    host: str, action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground], image: ImageRef | None
+) -> str:
+    named = [_short(ground.fact) for ground in because[:MAX_NAMED]]
+    rest = len(grounds) - len(named)
+    more = f"; and {rest} more finding{'s' if rest > 1 else ''}" if rest else ""
+    version = " ".join(part for part in (image.id, image.version) if part) if image else ""
+    against = f" differs from image {show(version)}" if version else ""
+    return f"{show(host)}{against}: {'; '.join(named)}{more}: {_ADVICE[action]}."
+
+
+def _short(fact: str) -> str:
+    text = show(fact).rstrip(".")
+    return text if len(text) <= MAX_FACT else text[:MAX_FACT] + "..."
+
+
+def _counterfactual(action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground]) -> str:
+    others = [ground.action for ground in grounds if ground.action is not action]
+    weaker = max(others, default=Action.NONE)
+    names = [ground.id for ground in because[:MAX_NAMED]]
+    more = f" and {len(because) - len(names)} more" if len(because) > len(names) else ""
+    return f"would be {weaker.word} without {', '.join(names)}{more}" if names else ""
