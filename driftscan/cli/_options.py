@@ -139,6 +139,7 @@ PACKER_MANIFEST = Option(
     help="the JSON that Packer's manifest post-processor wrote: seal the manifest to the image it names",
 )
 JSON = Option(name="json", help="as JSON")
+HOST = Option(name="host", metavar="NAME", help="on this host, where several have it")
 PRINT = Option(name="print", help="print the program that is run on hosts")
 SUDOERS = Option(name="sudoers", help="print a sudo rule that allows the program and nothing else")
 
@@ -160,6 +161,7 @@ ALL = (
     IMAGE_VERSION,
     PACKER_MANIFEST,
     JSON,
+    HOST,
     PRINT,
     SUDOERS,
 )

@@ -17,6 +17,13 @@ from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.names import show
 
 BUG = 70
+OTHER_VARIABLES = {
+    "DRIFTSCAN_STATE_DIR",
+    "DRIFTSCAN_KEY_PASSPHRASE",
+    "DRIFTSCAN_SSH_PASSWORD",
+    "DRIFTSCAN_SUDO_PASSWORD",
+}
+"""Variables that are no options: secrets never stand on a command line."""
 ISSUES = "Please report it, with the output of the same command and --debug."
 
 
@@ -98,7 +105,7 @@ def _log(debug: bool, verbose: int) -> None:
 
 
 def _warn_of_variables(console: Console, environ: Mapping[str, str]) -> None:
-    known = {option.variable for option in ALL}
+    known = {option.variable for option in ALL} | OTHER_VARIABLES
     for variable in sorted(environ):
         if variable.startswith("DRIFTSCAN_") and variable not in known:
             from difflib import get_close_matches

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,12 @@ if TYPE_CHECKING:
     from driftscan.scan.targets import ConnectOverrides, Target
 
 
-def chosen(call: Call, words: Sequence[str], *, with_inventory: bool = True) -> "tuple[Target, ...]":
+def chosen(call: Call, words: Sequence[str]) -> "tuple[Target, ...]":
     """The targets that words name; with an inventory and no word, all of its hosts. UsageError for an unknown one."""
     from driftscan.scan.targets import resolve
 
     settings = call.settings
-    inventories = settings.inventory if with_inventory or words else ()
-    return resolve(words, inventories, settings.limit, overrides(settings))
+    return resolve(words, settings.inventory, settings.limit, overrides(settings))
 
 
 def overrides(settings: Settings) -> "ConnectOverrides":
@@ -58,10 +58,13 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
 
 
 def state_directory(call: Call) -> Path:
-    """`--store`, else driftscan/ in the user's state directory (XDG Base Directory Specification)."""
+    """`--store`, else the user's state directory."""
+    from driftscan.store import default_directory
+
     given = getattr(call.settings, "store", None)
-    if given:
-        return Path(given)
-    home = call.environ.get("HOME") or os.path.expanduser("~")
-    base = call.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local", "state")
-    return Path(base) / "driftscan"
+    return Path(given) if given else default_directory(call.environ)
+
+
+def now() -> str:
+    """UTC, RFC 3339, seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

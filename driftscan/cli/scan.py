@@ -7,7 +7,7 @@ from driftscan.cli._interrupt import graceful
 from driftscan.cli._outputs import Output, outputs, screen_format, write_all
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, scan_options
+from driftscan.cli._targets import chosen, scan_options, state_directory
 from driftscan.errors import DriftscanError
 from driftscan.model.result import ScanResult
 from driftscan.reports._base import Report
@@ -35,12 +35,25 @@ def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output,
         call.console.detail(f"driftscan: {len(files) - len(failed)} of {len(files)} reports written")
     for error in failed:
         call.console.error(error)
+    _keep(call, result)
     try:
         call.console.writelines(screen.render(result, call.console.style))
     except DriftscanError as error:
         call.console.error(error)
         return True
     return bool(failed)
+
+
+def _keep(call: Call, result: ScanResult) -> None:
+    """In the store, for `explain`. A store that cannot be written is no reason to call a scan incomplete."""
+    from driftscan.reports.json import report
+    from driftscan.store import Store
+
+    store = Store(state_directory(call))
+    try:
+        store.save(result, "".join(report.render(result, call.console.style)).encode())
+    except DriftscanError as error:
+        call.console.warn(f"the scan is not kept, so `driftscan explain` will not know it: {error.message}")
 
 
 COMMAND = Command(

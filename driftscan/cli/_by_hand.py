@@ -1,0 +1,119 @@
+"""How to see a difference by hand on the host: ordinary read-only commands, safely quoted."""
+
+import shlex
+import string
+from collections.abc import Callable, Iterable
+
+from driftscan.model.names import decode_name, show
+
+MOST = 12
+_PLAIN = (string.ascii_letters + string.digits + "/._-+@%=:,").encode()
+
+
+def commands(differences: Iterable[tuple[str, str]]) -> list[str]:
+    """Commands for (kind, key) pairs, each once, in order, at most `MOST`."""
+    found: dict[str, None] = {}
+    for kind, key in differences:
+        for command in _OF.get(kind, _nothing)(key):
+            found[command] = None
+        if len(found) >= MOST:
+            break
+    return list(found)[:MOST]
+
+
+def quote(key: str) -> str:
+    """A name for a shell: as POSIX quotes it, or as bash's `$'...'` where it holds what a terminal could not show."""
+    raw = decode_name(key)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if text and show(text) == text:
+        return shlex.quote(text)
+    return "$'" + "".join(chr(byte) if byte in _PLAIN else f"\\x{byte:02x}" for byte in raw) + "'"
+
+
+def _nothing(_key: str) -> list[str]:
+    return []
+
+
+def _file(key: str) -> list[str]:
+    path = quote(key)
+    return [f"stat -- {path}", f"sha256sum -- {path}", f"dpkg -S {path}   # or: rpm -qf {path}"]
+
+
+def _package(key: str) -> list[str]:
+    name = quote(key.partition("/")[0])
+    return [f"dpkg -s {name}; dpkg -V {name}   # or: rpm -qi {name}; rpm -V {name}"]
+
+
+def _language_package(key: str) -> list[str]:
+    name, _, folder = key.partition("@")
+    return [f"ls -ld -- {quote(folder)}/{quote(name)}*"]
+
+
+def _service(key: str) -> list[str]:
+    return [f"systemctl cat -- {quote(key)}", f"systemctl status --no-pager -- {quote(key)}"]
+
+
+def _listen(key: str) -> list[str]:
+    family, _, place = key.partition("/")
+    if family == "unix":
+        return ["ss -lxp"]
+    port = place.rpartition(":")[2]
+    return [f"ss -ln{'u' if family.startswith('udp') else 't'}p sport = :{quote(port)}"]
+
+
+def _authorized_key(key: str) -> list[str]:
+    user = quote(key.partition("/")[0])
+    return [f'ssh-keygen -lf "$(getent passwd {user} | cut -d: -f6)/.ssh/authorized_keys"']
+
+
+def _firewall(key: str) -> list[str]:
+    return ["nft list chain " + " ".join(quote(part) for part in key.split("/", 2))]
+
+
+def _container(key: str) -> list[str]:
+    runtime, _, name = key.partition("/")
+    return [f"{quote(runtime)} inspect {quote(name)}"]
+
+
+def _fixed(*given: str) -> Callable[[str], list[str]]:
+    return lambda _key: list(given)
+
+
+def _with(*templates: str) -> Callable[[str], list[str]]:
+    """Templates in which `{}` stands for the quoted key."""
+    return lambda key: [template.replace("{}", quote(key)) for template in templates]
+
+
+_OF: dict[str, Callable[[str], list[str]]] = {
+    "os_version": _fixed("cat /etc/os-release"),
+    "kernel_info": _fixed("uname -a", "cat /proc/cmdline"),
+    "file": _file,
+    "package": _package,
+    "python_package": _language_package,
+    "npm_package": _language_package,
+    "service": _service,
+    "listen": _listen,
+    "process": _with("ls -l /proc/[0-9]*/exe | grep -F -- {}"),
+    "user": _with("getent passwd {}", "last -n 5 {}"),
+    "group": _with("getent group {}"),
+    "password": _with("passwd -S {}"),
+    "sudo_rule": lambda key: [f"cat -A -- {quote(key.partition(':')[0])}"],
+    "authorized_key": _authorized_key,
+    "sshd_setting": lambda key: [f"sshd -T | grep -i {quote('^' + key.partition('@')[0])}"],
+    "interface": _with("ip -d link show dev {}"),
+    "address": _fixed("ip address show"),
+    "route": _fixed("ip route show table all"),
+    "dns": _fixed("cat /etc/resolv.conf", "resolvectl status"),
+    "host_entry": _with("grep -F -- {} /etc/hosts"),
+    "firewall_chain": _firewall,
+    "sysctl": _with("sysctl {}"),
+    "kernel_module": _with("modinfo {}", "grep -w -- {} /proc/modules"),
+    "mount": _with("findmnt --target {}"),
+    "cron": lambda key: [f"ls -l {quote(key.rsplit('/', 2)[0])}", "ls -l /etc/cron* /var/spool/cron"],
+    "at": _fixed("atq"),
+    "ca_certificate": _fixed("ls -lt /etc/ssl/certs /usr/local/share/ca-certificates | head"),
+    "container": _container,
+}

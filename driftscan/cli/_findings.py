@@ -1,0 +1,91 @@
+"""Finds a finding by its id, in the store or in report files."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from driftscan.cli._explanation import Found, Json
+from driftscan.errors import UsageError
+from driftscan.model.names import show
+from driftscan.reports._build import read_report
+
+if TYPE_CHECKING:
+    from driftscan.store import FindingRow, Store
+
+MOST = 20
+_TOLD = {"fail", "unknown"}
+"""Results of controls that can be explained."""
+
+
+def report_path(word: str) -> str:
+    """The file of `json:FILE`, or of a plain FILE that is there; empty for other formats, which hold too little."""
+    name, colon, path = word.partition(":")
+    if colon and name == "json":
+        return path
+    return word if os.path.exists(word) else ""
+
+
+def in_reports(paths: Sequence[str], wanted: str) -> list[Found]:
+    """From report files. UsageError for one that is not a report, and where `wanted` means no finding or several."""
+    known: list[Found] = []
+    for path in paths:
+        report = read_report(path)
+        for host in report["hosts"]:
+            known += _in_host(report["scan"], host, wanted)
+    return _one(wanted, known, ", ".join(paths))
+
+
+def in_store(store: "Store", wanted: str) -> list[Found]:
+    """From the newest scan of each host that has it. IncompleteError for a damaged store; UsageError as above."""
+    newest: dict[tuple[str, str], FindingRow] = {}
+    for row in store.find_finding(wanted):
+        newest.setdefault((row.host, row.fingerprint), row)
+    _check_one(wanted, {row.fingerprint for row in newest.values()}, f"the store {store.directory}")
+
+    @cache
+    def report(digest: str) -> Json:
+        loaded: Any = json.loads(store.blobs.get(digest))
+        return loaded if isinstance(loaded, dict) else {}
+
+    found: list[Found] = []
+    for row in newest.values():
+        loaded = report(row.report)
+        for host in loaded["hosts"]:
+            if host["host"] == row.host:
+                found += _in_host(loaded["scan"], host, row.fingerprint, _history(store, row))
+    return found
+
+
+def _history(store: "Store", row: "FindingRow") -> tuple[tuple[str, str], ...]:
+    facts = [("first seen", row.first_seen), ("last seen", row.last_seen)]
+    last = store.last_scan(row.host)
+    if last is not None and last.id != row.scan:
+        facts.append(("since then", f"the scan of {last.started_at} no longer found it"))
+    return tuple(facts)
+
+
+def _in_host(scan: Json, host: Json, wanted: str, history: tuple[tuple[str, str], ...] = ()) -> Iterator[Found]:
+    for finding in [*host["mutations"], *(one for one in host["controls"] if one["result"] in _TOLD)]:
+        found = Found(scan, host, finding, history)
+        if found.id.startswith(wanted) or (found.is_control and finding["id"] == wanted):
+            yield found
+
+
+def _one(wanted: str, known: list[Found], where: str) -> list[Found]:
+    exact = [found for found in known if found.id == wanted]
+    chosen = exact or known
+    _check_one(wanted, {found.id for found in chosen}, where)
+    return chosen
+
+
+def _check_one(wanted: str, ids: set[str], where: str) -> None:
+    if not ids:
+        raise UsageError(
+            f"no finding {show(wanted)!r} in {show(where)}",
+            "Ids stand in reports, in brackets. Scans made with another --store are looked up with that --store.",
+        )
+    if len(ids) > 1:
+        some = ", ".join(sorted(ids)[:MOST]) + (" ..." if len(ids) > MOST else "")
+        raise UsageError(f"{show(wanted)!r} means {len(ids)} findings: {some}", "Give more of the id.")
