@@ -1,8 +1,10 @@
 """Text and numbers from captured bytes, made safe to keep: what every parser of a target's text needs."""
 
 import re
+from collections.abc import Iterator
 
 from driftscan.model.names import encode_name, encode_text
+from driftscan.model.source import Capture, Captures, Line, Source, Status
 
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9_.:@/+-]+", re.ASCII)
@@ -41,3 +43,8 @@ def unique(text: str, seen: set[str]) -> str:
         found = f"{text}#{count}"
     seen.add(found)
     return found
+
+
+def lines(source: Source, data: bytes) -> Iterator[Line]:
+    """The lines of a member's data, as `Captures.lines` gives those of a file."""
+    return Captures([Capture(source, Status.OK, data)]).lines(source)

@@ -1,0 +1,129 @@
+"""The rules of sudo, file by file in the order in which sudo reads them (sudoers(5))."""
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from driftscan.collectors._base import Collector
+from driftscan.collectors._sudoers import Rule, Unparsed, rules
+from driftscan.collectors._text import hidden, key, lines, unique, value
+from driftscan.model.resource import Attribute, Kind, Resource, Value
+from driftscan.model.source import Captures, File, Gap, Glob, Line, Member, Status
+
+MAIN = File("/etc/sudoers", max_bytes=1 << 20)
+VENDOR = File("/usr/etc/sudoers", max_bytes=1 << 20)
+"""Read where /etc/sudoers is absent (sudo 1.9.15 and later, as openSUSE builds it)."""
+DIRECTORIES = ("/etc/sudoers.d", "/usr/etc/sudoers.d", "/usr/local/etc/sudoers.d")
+FILES = Glob((*(f"{directory}/*" for directory in DIRECTORIES), "/etc/sudoers.*", "/etc/sudoers-*"), max_bytes=1 << 20)
+"""No redaction: it would take the word after `NOPASSWD:` for a secret."""
+
+MAX_DEPTH = 128
+"""sudo's own limit of nested includes."""
+MAX_INCLUDES = 1000
+
+KIND = Kind(
+    "sudo_rule",
+    "A line of sudoers: a user specification, a default, an alias, or an include",
+    "file:header; the header is the left side: `%sudo`, `Defaults env_reset`, `User_Alias ADMINS`, "
+    "`@includedir DIR`; a repeated one gets `#2`, `#3`, ...",
+    {
+        "type": Attribute(str, "user_spec, defaults, alias, include, includedir"),
+        "source": Attribute(str, "The file that it stands in"),
+        "header": Attribute(str, "The left side"),
+        "rule_details": Attribute(str, "The rest, blanks in one form"),
+        "users": Attribute(tuple, "Users, %groups and aliases that it names"),
+        "nopasswd": Attribute(bool, "Whether it asks no password: NOPASSWD for some command, or !authenticate"),
+        "all_commands": Attribute(bool, "Whether it allows ALL commands (aliases are not followed)"),
+    },
+)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What is known while includes are followed."""
+
+    members: dict[str, Member]
+    seen: set[str] = field(default_factory=set)
+    includes: int = 0
+
+    def read(self, path: str, text: Iterable[Line], depth: int) -> Iterator[Resource | Gap]:
+        for rule in rules(text):
+            if isinstance(rule, Unparsed):
+                hides = hidden("sudo_rule", path, after=":*")
+                yield Gap("sudoers", Status.FAILED, f"{value(path)} line {rule.line}: not of sudoers' format", (hides,))
+                continue
+            yield _resource(path, rule, self.seen)
+            if rule.type == "include":
+                yield from self.include(_absolute(path, rule.details), depth + 1)
+            elif rule.type == "includedir":
+                yield from self.include_directory(_absolute(path, rule.details), depth + 1)
+
+    def include(self, path: str, depth: int) -> Iterator[Resource | Gap]:
+        self.includes += 1
+        member = self.members.get(path)
+        if depth > MAX_DEPTH or self.includes > MAX_INCLUDES:
+            if self.includes == MAX_INCLUDES + 1 or depth == MAX_DEPTH + 1:
+                yield Gap("sudoers", Status.TRUNCATED, "more nested includes than sudo allows", ("sudo_rule",))
+        elif member is not None and member.status is Status.OK:
+            yield from self.read(path, lines(FILES, member.data), depth)
+        elif member is not None or not _covered(path):
+            status = Status.UNSUPPORTED if member is None else member.status
+            hides = hidden("sudo_rule", path, after=":*")
+            yield Gap("sudoers", status, f"{value(path)} is included and could not be read", (hides,))
+
+    def include_directory(self, path: str, depth: int) -> Iterator[Resource | Gap]:
+        if path not in DIRECTORIES:
+            hides = hidden("sudo_rule", path, after="/*")
+            yield Gap("sudoers", Status.UNSUPPORTED, f"{value(path)} is included and not looked at", (hides,))
+            return
+        for name in sorted(self.members):
+            if name.rpartition("/")[0] == path and _is_read(name.rpartition("/")[2], self.members[name]):
+                yield from self.include(name, depth)
+
+
+def parse(captures: Captures) -> Iterator[Resource | Gap]:
+    """Every line that sudo reads; nothing where there is no sudoers file, whatever lies in sudoers.d."""
+    main = MAIN if captures.exists(MAIN) else VENDOR
+    if captures.exists(main):
+        members = {member.path.decode("utf-8", "surrogateescape"): member for member in captures.members(FILES)}
+        yield from _Reader(members).read(main.path, captures.lines(main), 0)
+
+
+def _resource(path: str, rule: Rule, seen: set[str]) -> Resource:
+    attributes: dict[str, Value] = {
+        "type": rule.type,
+        "source": value(path),
+        "header": value(rule.header),
+        "rule_details": value(rule.details),
+        "users": tuple(sorted(value(user) for user in rule.users)),
+        "nopasswd": rule.nopasswd,
+        "all_commands": rule.all_commands,
+    }
+    return Resource("sudo_rule", key(unique(f"{path}:{rule.header}", seen)), attributes, {"line": rule.line})
+
+
+def _absolute(base: str, path: str) -> str:
+    """A relative path is relative to the directory of the file that includes it."""
+    whole = path if path.startswith("/") else f"{base.rpartition('/')[0]}/{path}"
+    return whole.rstrip("/") or "/"
+
+
+def _covered(path: str) -> bool:
+    """Whether a file of this path would have been captured, so that its absence is a fact."""
+    directory, _, name = path.rpartition("/")
+    return directory in DIRECTORIES or (directory == "/etc" and name.startswith(("sudoers.", "sudoers-")))
+
+
+def _is_read(name: str, member: Member) -> bool:
+    """sudo skips directories and, so that package managers' leftovers do no harm, names with a dot or a final `~`."""
+    return "." not in name and not name.endswith("~") and not stat.S_ISDIR(member.mode)
+
+
+collector = Collector(
+    name="sudoers",
+    version=1,
+    doc="The rules of sudo, from sudoers and what it includes",
+    kinds=(KIND,),
+    sources=(MAIN, VENDOR, FILES),
+    parse=parse,
+)
