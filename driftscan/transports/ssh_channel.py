@@ -98,6 +98,10 @@ class SshChannel:
         """The tail of standard error as it is now."""
         return bytes(self._stderr)
 
+    def forget_stderr(self) -> None:
+        """Drop what standard error has said so far: it was about starting, not the program's."""
+        self._stderr = bytearray()
+
     def end_input(self) -> None:
         """See transports.base.Channel."""
         try:
@@ -143,8 +147,8 @@ class SshChannel:
             self._stderr = (self._stderr + data)[-STDERR_TAIL:]
 
     def _end_of_output(self) -> None:
-        """A clean end, or the connection's."""
-        if not self._channel.eof_received and not self._channel.exit_status_ready():
+        """A clean end, or the connection's: a host says that its output ends before it closes the channel."""
+        if not self._channel.eof_received and self._channel.exit_status < 0:
             raise self._lost()
         self._ended_output = True
 
@@ -158,6 +162,8 @@ class SshChannel:
         if self._is_late():
             return self._late()
         transport = self._channel.get_transport()
+        # A connection that is lost closes its channels a moment before it calls itself inactive.
+        transport.join(0.2)
         if transport.is_active():
             said = bytes(self._stderr).decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
             return ProbeError(f"the program on {self._where} ended early", f"The host said: {said}" if said else "")

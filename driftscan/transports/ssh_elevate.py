@@ -40,11 +40,11 @@ WRAPPER = (
     'if [ "$2" = never ]; then exec /bin/sh -c "$3" driftscan "$1" user; fi; '
     "LC_ALL=C; export LC_ALL; "
     'sudo -n -- /bin/sh -c "$3" driftscan "$1" root; s=$?; case $s in 1|126|127) ;; *) exit $s;; esac; '
-    'echo "$1 denied"; IFS= read -r a; '
+    'echo "$1 denied" >&2; echo "$1 denied"; IFS= read -r a; '
     'if [ "$a" = password ]; then '
     'sudo -k -S -p "$1 password:" -- /bin/sh -c "$3" driftscan "$1" root; s=$?; '
     "case $s in 1|126|127) ;; *) exit $s;; esac; "
-    'echo "$1 refused"; IFS= read -r a; fi; '
+    'echo "$1 refused" >&2; echo "$1 refused"; IFS= read -r a; fi; '
     'if [ "$a" = user ]; then exec /bin/sh -c "$3" driftscan "$1" user; fi; exit 1'
 )
 
@@ -75,12 +75,13 @@ class Elevation:
         how = self._answer(channel, marker, self.deadline)
         if how == "denied":
             how = self._denied(channel, marker)
+        channel.forget_stderr()
         channel.write(program)
         return how == "root"
 
     def _denied(self, channel: SshChannel, marker: str) -> str:
         """`sudo -n` did not work: with a password, or without root."""
-        said = _said(channel, marker)
+        said = self._said(channel, marker, "denied")
         password = ""
         if "password" in said or "authentication" in said:
             password = self.secrets.get(SUDO_PASSWORD, self._question, self.prompt)
@@ -88,13 +89,24 @@ class Elevation:
                 how = self._with_password(channel, marker, password)
                 if how == "root":
                     return how
-                said = _said(channel, marker)
+                said = self._said(channel, marker, "refused")
+                if "incorrect password" in said:
+                    raise self._wrong_password()
         if self.mode == "always":
             raise SudoError(
                 f"{self.where}: no root rights by sudo: {said or 'sudo failed without a word'}", _hint(said, password)
             )
         channel.write(b"user\n")
         return self._answer(channel, marker, self.deadline)
+
+    def _said(self, channel: SshChannel, marker: str, word: str) -> str:
+        """The last line of what sudo wrote before the wrapper went on: the two streams arrive independently, so the
+        wrapper's word is on both."""
+        end = f"{marker} {word}".encode()
+        patience = min(self.deadline, time.monotonic() + 5)
+        while end not in channel.stderr_so_far() and time.monotonic() < patience:
+            time.sleep(0.005)
+        return _last_line(channel.stderr_so_far().partition(end)[0].replace(f"{marker} password:".encode(), b"\n"))
 
     @property
     def _question(self) -> str:
@@ -125,11 +137,14 @@ class Elevation:
     def _another(self, wrong: str, prompts: int) -> str:
         password = self.secrets.ask_again(self._question, wrong, self.prompt) if prompts <= MAX_PROMPTS else ""
         if not password or password == wrong:
-            raise SudoError(
-                f"{self.where}: the host refused the sudo password of {self.user}",
-                f"Give the right one at the prompt or in {SUDO_PASSWORD}.",
-            )
+            raise self._wrong_password()
         return password
+
+    def _wrong_password(self) -> SudoError:
+        return SudoError(
+            f"{self.where}: the host refused the sudo password of {self.user}",
+            f"Give the right one at the prompt or in {SUDO_PASSWORD}.",
+        )
 
     def _answer(self, channel: SshChannel, marker: str, deadline: float, *, quiet: bool = False) -> str:
         """The word of the next line with our marker; what stands before it is a start-up file's chatter. Empty if
@@ -149,18 +164,18 @@ class Elevation:
                 channel.unread(bytes(seen))
                 return ""
             if not data:
-                raise self._silent(channel, bytes(seen), marker)
+                raise self._silent(channel, bytes(seen))
             seen += data
         channel.unread(bytes(seen[match.end() :]))
         return match[1].decode()
 
-    def _silent(self, channel: SshChannel, seen: bytes, marker: str) -> HostError:
+    def _silent(self, channel: SshChannel, seen: bytes) -> HostError:
         """The program ended before our first line: no usable login shell, mostly."""
         try:
             status = str(channel.ended(min(self.deadline, time.monotonic() + 5)).status)
         except DeadlineError:
             status = "unknown"
-        said = _last_line(seen) or _said(channel, marker)
+        said = _last_line(seen) or _last_line(channel.stderr_so_far())
         words = f"; it said: {said}" if said else ""
         return ProbeError(f"{self.where} ran no program (status {status}){words}", _SHELL_HINT)
 
@@ -178,10 +193,6 @@ def _program(script: str, arguments: tuple[str, ...]) -> bytes:
     if b"\0" in program:
         raise ProbeError("the probe contains a NUL byte, which no shell takes", "Report this: it is a bug.")
     return f"{len(program)}\n".encode() + program
-
-
-def _said(channel: SshChannel, marker: str) -> str:
-    return _last_line(channel.stderr_so_far().replace(f"{marker} password:".encode(), b""))
 
 
 def _last_line(data: bytes) -> str:
