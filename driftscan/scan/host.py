@@ -155,7 +155,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
         return Assessment.of(seen.target, taken, image, policies=job.policies(image.match), notes=(standin.NOTHING,))
     watch("compare")
     manifest = standin.manifest(database, taken, f"driftscan {__version__}")
-    found = diff(manifest, standin.reduced(taken, manifest), manifest.zones)
+    found = diff(manifest, standin.reduced(database, taken, manifest), manifest.zones)
     watch("explain")
     known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures)
     mutations = fold(differences, known)

@@ -1,8 +1,8 @@
 """A weak baseline where nobody baked a manifest: what the host's own package database says of its files.
 
 The host testifies about itself, and only about the content of packaged files: who holds root can edit the database
-too. dpkg: deb-md5sums(5), deb-conffiles(5), dpkg-divert(1); `info/*.list` are not read, so owned paths are those that
-have a digest. What no package owns counts as added if it is an executable where packages put theirs.
+too. dpkg: deb-md5sums(5), deb-conffiles(5), dpkg-divert(1), and `info/*.list` (the paths of each package). What no
+package owns counts as added if it is an executable where packages put theirs.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from driftscan.capture.base import Session
 from driftscan.collectors import files
+from driftscan.compare.evidence import spellings
 from driftscan.model.codec import encode_resource
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.names import encode_name
@@ -33,8 +34,9 @@ NOTHING = (
 )
 _STATUS = File("/var/lib/dpkg/status", max_bytes=64 << 20)
 _SUMS = Glob(("/var/lib/dpkg/info/*.md5sums",), max_files=50_000, max_bytes=16 << 20)
+_LISTS = Glob(("/var/lib/dpkg/info/*.list",), max_files=50_000, max_bytes=16 << 20)
 _DIVERSIONS = File("/var/lib/dpkg/diversions")
-SOURCES = (_STATUS, _SUMS, _DIVERSIONS)
+SOURCES = (_STATUS, _SUMS, _LISTS, _DIVERSIONS)
 
 _SUM_LINE = re.compile(rb"([0-9a-f]{32})  ([^\n]+)")
 _CONFFILE = re.compile(rb"^ (/[^\n]*) ([0-9a-f]{32})( obsolete)?$", re.MULTILINE)
@@ -88,14 +90,16 @@ def manifest(captures: Captures, snapshot: Snapshot, tool: str) -> Manifest:
     )
 
 
-def reduced(snapshot: Snapshot, baseline: Manifest) -> Snapshot:
+def reduced(captures: Captures, snapshot: Snapshot, baseline: Manifest) -> Snapshot:
     """The snapshot with the files that the stand-in can judge: packaged ones, and executables beside them. A packaged
     file whose type changed is judged too; links in their place are dpkg's alternatives."""
     table = snapshot.resources.files
+    listed = _listed(captures)
     keep = [
         index
         for index, key in enumerate(table.keys)
-        if baseline.resources.files.find(key) is not None or _foreign_executable(key, table.lines[index])
+        if baseline.resources.files.find(key) is not None
+        or (_executable(key, table.lines[index]) and not listed.intersection(spellings(key)))
     ]
     records = Records(
         tuple(table.keys[index] for index in keep),
@@ -105,11 +109,18 @@ def reduced(snapshot: Snapshot, baseline: Manifest) -> Snapshot:
     return replace(snapshot, resources=Resources(snapshot.resources.small, records))
 
 
-def _foreign_executable(key: str, line: bytes) -> bool:
+def _executable(key: str, line: bytes) -> bool:
     if not _EXECUTABLES.match(key) or b'"type":"regular"' not in line:
         return False
     mode = re.search(rb'"mode":"([0-7]{4})"', line)
     return mode is not None and bool(int(mode[1], 8) & 0o111)
+
+
+def _listed(captures: Captures) -> frozenset[str]:
+    """All paths that some package lists, and where diverted ones lie."""
+    lines = {line for member in captures[_LISTS].members for line in member.data.split(b"\n")}
+    lines.update(to for to, _ in _diversions(captures).values())
+    return frozenset(encode_name(line) for line in lines)
 
 
 def _owned(captures: Captures) -> Iterator[tuple[str, str]]:

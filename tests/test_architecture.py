@@ -1,0 +1,166 @@
+"""The floors of ARCHITECTURE.md, no cycles, one home for each outside library; every plugin is tested by name.
+
+That every collector has cases, a broken one among them, is tested in tests/collectors.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "driftscan"
+TESTS = Path(__file__).parent
+FLOORS = (
+    {"model", "errors"},
+    {"plugins", "schema_check", "content", "atomic"},
+    {"yaml_strict", "aws"},
+    {"transports"},
+    {"inventory", "manifests", "capture", "collectors", "zones", "compare", "policy", "reports", "store"},
+    {"scan"},
+    {"cli"},
+)
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+HOMES = {
+    "subprocess": {"transports/local.py", "transports/_process.py", "capture/probe/worker.py"},
+    "paramiko": {"transports/"},
+    "yaml": {"yaml_strict.py"},
+    "boto3": {"aws.py"},
+    "botocore": {"aws.py"},
+    "sqlite3": {"store/"},
+    "jsonschema": {"schema_check.py"},
+    "deepdiff": {"compare/texts.py"},
+    "tabulate": {"reports/"},
+}
+PURE = ("collectors", "compare", "policy")
+CLOCKS_AND_NOISE = {"logging", "time", "datetime.now", "datetime.utcnow", "datetime.today"}
+LARGEST = 500
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(name: str) -> str:
+    return name.split(".")[1] if name.count(".") else ""
+
+
+@pytest.mark.parametrize("path", modules(), ids=place)
+def test_imports_run_down(path: Path) -> None:
+    own = place(path).split("/")[0].removesuffix(".py")
+    if own in {"__init__", "__main__"}:
+        return
+    for name in imports(path):
+        other = room(name) if name.startswith("driftscan.") else ""
+        if other in FLOOR_OF and other != own:
+            assert FLOOR_OF[other] < FLOOR_OF[own] or {own, other} <= FLOORS[0], f"{place(path)} imports {name}"
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {place(path).split("/")[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
+    assert rooms == set(FLOOR_OF)
+
+
+def test_no_cycles() -> None:
+    names = {
+        "driftscan." + place(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
+        for path in modules()
+    }
+    graph = {
+        name: {other for other in run_time_imports(path) if other in names and other != name}
+        for name, path in names.items()
+    }
+    done: set[str] = set()
+    for name in sorted(graph):
+        visit(name, graph, [], done)
+
+
+def run_time_imports(path: Path) -> Iterator[str]:
+    """Imports at the top of a module; those inside functions and under TYPE_CHECKING make no cycle."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            inside = [name for name in names if (PACKAGE.parent / (name.replace(".", "/") + ".py")).exists()]
+            yield from inside
+            if len(inside) < len(names):
+                yield node.module
+
+
+def visit(name: str, graph: dict[str, set[str]], trail: list[str], done: set[str]) -> None:
+    assert name not in trail, " -> ".join([*trail, name])
+    if name in done:
+        return
+    for other in sorted(graph[name]):
+        visit(other, graph, [*trail, name], done)
+    done.add(name)
+
+
+@pytest.mark.parametrize("path", modules(), ids=place)
+def test_outside_libraries_have_one_home(path: Path) -> None:
+    for name in imports(path):
+        homes = HOMES.get(name.split(".")[0])
+        if homes is not None:
+            assert any(place(path).startswith(home) for home in homes), f"{place(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in modules() if place(path).split("/")[0] in PURE], ids=place)
+def test_pure_rooms_have_no_clock_and_make_no_noise(path: Path) -> None:
+    assert not CLOCKS_AND_NOISE & set(imports(path))
+    tree = ast.parse(path.read_text())
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not {"print", "open", "datetime.now", "time.time", "time.monotonic", "datetime.utcnow"} & calls
+
+
+@pytest.mark.parametrize("path", modules(), ids=place)
+def test_files_are_rooms_not_halls(path: Path) -> None:
+    assert len(path.read_text().split("\n")) <= LARGEST
+
+
+@pytest.mark.parametrize("path", modules(), ids=place)
+def test_functions_fit_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and node.end_lineno:
+            assert node.end_lineno - node.lineno < 60, f"{place(path)}: {node.name}"
+
+
+def test_the_probe_imports_nothing_of_ours_at_the_top() -> None:
+    for name in ("walk.py", "worker.py"):
+        top = list(run_time_imports(PACKAGE / "capture/probe" / name))
+        assert not [module for module in top if module.startswith("driftscan")]
+
+
+def test_no_path_of_a_machine_is_written_down() -> None:
+    pattern = re.compile(r"/root/\.|/work/|/home/[a-z]+/src")
+    for path in (*modules(), *(PACKAGE.parent / "policies").rglob("*.yaml")):
+        assert not pattern.search(path.read_text().replace("/root/.ssh", "")), path
+
+
+def plugins(folder: str) -> list[str]:
+    return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if not path.name.startswith("_"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "tests"), [("compare/folds", "compare"), ("reports", "reports"), ("inventory", "inventory")]
+)
+def test_every_other_plugin_is_tested_by_name(folder: str, tests: str) -> None:
+    text = "\n".join(path.read_text() for path in (TESTS / tests).rglob("*.py"))
+    files = "\n".join(path.name for path in (TESTS / tests).rglob("*"))
+    missing = [name for name in plugins(folder) if not re.search(rf"\b{name}\b|{name}", text + files)]
+    assert not missing
