@@ -29,11 +29,9 @@ def select(hosts: Sequence[Host], targets: Iterable[str] = (), limit: str | Iter
         and all(_means(pattern, host) for pattern in limits if pattern)
         and (not host.gone or any(_names(term, host) for p in (*patterns, *limits) for term in _terms(p)))
     ]
-    if hosts and not chosen and limits:
-        raise UsageError(
-            f"--limit {quoted(' '.join(limits))} leaves no host",
-            "Widen it; `driftscan inventory list` shows the hosts.",
-        )
+    if hosts and not chosen:
+        what = f"--limit {quoted(' '.join(limits))} leaves no host" if any(limits) else "every host meant is gone"
+        raise UsageError(what, _HINT)
     return tuple(chosen)
 
 

@@ -60,6 +60,15 @@ def write(path: str | os.PathLike[str], lines: Iterable[bytes]) -> str:
     return f"sha256:{body.hexdigest()}"
 
 
+def head(first: bytes, file: str, *wanted: str) -> Mapping[str, Any]:
+    """The envelope in the first line alone; the seal is not looked at. UsageError if it is none of the formats."""
+    envelope = _object(first)
+    _check_format(file, envelope, wanted)
+    if envelope is None or envelope.get("format") not in wanted:
+        raise UsageError(f"{show(file)}: is not {' or '.join(wanted)}", _WHICH)
+    return envelope
+
+
 def _joined(batch: list[bytes], body: Any) -> bytes:
     data = b"".join(line + b"\n" for line in batch)
     body.update(data)
