@@ -55,7 +55,8 @@ def encode_text(text: str) -> str:
 
 
 def show(text: str) -> str:
-    """Text that is safe on a terminal and on one line: unsafe characters become `\\xNN` or `\\uNNNN`."""
+    """Text that is safe on a terminal and on one line: unsafe characters become `\\xNN` or `\\uNNNN`. In a key, `\\xNN`
+    from 80 on is a byte that was not UTF-8, so characters are written so only below: no two keys look the same."""
     return _UNSAFE.sub(_written, text)
 
 
@@ -66,4 +67,4 @@ def show_lines(lines: Iterable[str]) -> str:
 
 def _written(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
