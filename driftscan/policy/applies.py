@@ -32,7 +32,7 @@ def _system(wanted: tuple[str, ...], context: Context) -> Truth:
         return True
     if context.os is None:
         return None
-    name, version, like = (str(context.os.get(column) or "") for column in ("id", "version_id", "id_like"))
+    name, version, like = (str(context.os.get(column) or "") for column in ("platform", "version_id", "platform_like"))
     names = [name, *like.split(), f"{name}/{version}"]
     return _like(wanted, names)
 

@@ -31,6 +31,7 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
     return Match(
         cause=frozenset(CauseType(word) for word in _texts(raw, "cause")),
         subject=_texts(raw, "subject"),
+        detail=_texts(raw, "detail"),
         grade=frozenset(Grade(word) for word in _texts(raw, "grade")),
         actor=_texts(raw, "actor"),
         command=_texts(raw, "command"),
@@ -42,6 +43,7 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
         zone=frozenset(ZoneClass(word) for word in _texts(raw, "zone")),
         expected=_columns(scope, kinds, raw, path, "expected"),
         actual=_columns(scope, kinds, raw, path, "actual"),
+        unless=compile_match(scope, raw["unless"], (*path, "unless")) if "unless" in raw else None,
     )
 
 

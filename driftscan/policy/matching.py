@@ -11,15 +11,17 @@ from driftscan.policy.model import Context, Match
 
 def matches(match: Match, mutation: Mutation, context: Context) -> bool:
     """Of the mutation everything fits, and at least one difference fits in all that is said of differences."""
-    return _outer(match, mutation, context) and (
-        not match.about_differences or any(_difference(match, each) for each in mutation.differences)
-    )
+    if not _outer(match, mutation, context):
+        return False
+    if match.about_differences and not any(_difference(match, each) for each in mutation.differences):
+        return False
+    return match.unless is None or not matches(match.unless, mutation, context)
 
 
 def allows(match: Match, mutation: Mutation, context: Context, *, exactly: bool) -> bool:
     """Of the mutation everything fits, and so does every difference: what an allow rule does not speak of is not
     allowed with the rest. `exactly` (for what would be quarantine): only by a subject or keys without wildcard."""
-    if not _outer(match, mutation, context):
+    if not matches(match, mutation, context):
         return False
     if exactly and not any(texts and all(map(is_literal, texts)) for texts in (match.subject, match.key)):
         return False
@@ -32,6 +34,7 @@ def _outer(match: Match, mutation: Mutation, context: Context) -> bool:
         (not match.cause or mutation.cause.type in match.cause)
         and (not match.grade or attribution.grade in match.grade)
         and (not match.subject or _like(match.subject, mutation.cause.subject))
+        and (not match.detail or _like(match.detail, mutation.cause.detail))
         and (not match.actor or _like(match.actor, attribution.actor))
         and (not match.command or _like(match.command, attribution.command))
         and (not match.baseline or match.baseline == _baseline(context))

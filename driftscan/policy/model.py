@@ -63,10 +63,11 @@ class Rule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """Which mutations a drift rule is about. Empty parts say nothing. `cause` to `command` are about the mutation;
-    the rest must hold of one and the same difference."""
+    the rest must hold of one and the same difference. `unless`: a match that takes mutations out again."""
 
     cause: frozenset[CauseType] = frozenset()
     subject: tuple[str, ...] = ()
+    detail: tuple[str, ...] = ()
     grade: frozenset[Grade] = frozenset()
     actor: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class Match:
     zone: frozenset[ZoneClass] = frozenset()
     expected: tuple[tuple[str, Condition], ...] = ()
     actual: tuple[tuple[str, Condition], ...] = ()
+    unless: "Match | None" = None
 
     @property
     def about_differences(self) -> bool:

@@ -148,9 +148,10 @@ def _drift() -> Schema:
         "zone": [zone.value for zone in ZoneClass],
     }
     match: Schema = {name: _word_or_words(known) for name, known in words.items()}
-    match |= dict.fromkeys(("subject", "actor", "command", "kind", "key", "attribute"), _KEYS)
+    match |= dict.fromkeys(("subject", "detail", "actor", "command", "kind", "key", "attribute"), _KEYS)
     match |= {name: {"type": "object", "minProperties": 1} for name in ("expected", "actual")}
     match["baseline"] = {"enum": ["image", "stand-in"]}
+    match["unless"] = _object("unless", dict(match))
     own = {"on": {"enum": ["mutation"]}, "match": _object("match", match), "allow": TEXT}
     return _object("drift rule", _common() | own, ("id", "title", "on", "match"))
 
@@ -178,6 +179,7 @@ def _case() -> Schema:
         {
             "cause": {"enum": [cause.value for cause in CauseType]},
             "subject": {"type": "string"},
+            "detail": {"type": "string"},
             "actor": TEXT,
             "command": TEXT,
             "grade": {"enum": [grade.value for grade in Grade]},
