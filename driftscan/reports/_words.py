@@ -121,13 +121,18 @@ def value(given: Value, width: int = VALUE_WIDTH) -> str:
 
 
 def name(key: str) -> str:
-    """A key safe to show and told apart from every other: one with white space stands in quotes, and white space
-    that is no single plain space is written as its code."""
+    """A key safe to show and told apart from every other: what prints nothing of its own (other white space, invisible
+    characters) is written as its code, and a key with blanks stands in quotes."""
     text = show(key)
-    if not any(char.isspace() for char in text):
+    if text.isascii() and " " not in text:
         return text
-    spelled = "".join(char if char == " " or not char.isspace() else f"\\u{ord(char):04x}" for char in text)
-    return '"' + spelled.replace('"', '\\"').replace("  ", " \\x20") + '"'
+    spelled = "".join(char if char.isprintable() else _code(char) for char in text)
+    return '"' + spelled.replace('"', '\\"').replace("  ", " \\x20") + '"' if " " in text else spelled
+
+
+def _code(char: str) -> str:
+    code = ord(char)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -47,6 +47,7 @@ HOSTILE = (
 
 OLD, NEW = "3f" * 32, "9a" * 32
 DIGEST = "sha256:" + "5c" * 32
+NOBODY = Attribution()
 RULE = RuleRef("immutable-core/executables", "policies/immutable-core.yaml", 42)
 SETTING = """--- image:/etc/ssh/sshd_config
 +++ web-1:/etc/ssh/sshd_config
@@ -68,7 +69,7 @@ def mutation(
     title: str,
     cause: Cause,
     differences: tuple[Difference, ...],
-    attribution: Attribution = Attribution(),
+    attribution: Attribution = NOBODY,
 ) -> Mutation:
     """A mutation with a readable id."""
     return Mutation(id=f"F-{number:08x}", title=title, cause=cause, differences=differences, attribution=attribution)
