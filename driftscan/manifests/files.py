@@ -17,7 +17,14 @@ from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.schema_check import problems, quoted
 
 SNAPSHOT_FORMAT = "driftscan.snapshot/1"
-_SECTIONS = {"coverage": "coverage", "reference": "references", "source": "sources", "text": "texts", "zone": "zones"}
+_SECTIONS = {
+    "coverage": "coverage",
+    "package": "packages",
+    "reference": "references",
+    "source": "sources",
+    "text": "texts",
+    "zone": "zones",
+}
 """How a section's line begins -> what the envelope's schema calls the list of them."""
 MAX_PROBLEMS = 20
 
@@ -26,6 +33,7 @@ def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> str:
     """Write a manifest atomically and return its digest. IncompleteError, UsageError: see `atomic.write`."""
     sections = [
         *({"coverage": _envelope.coverage_row(item)} for item in manifest.coverage),
+        *({"package": {"files": paths, "key": key}} for key, paths in sorted(manifest.package_files.items())),
         *({"reference": _envelope.reference_row(item)} for item in manifest.references),
         *({"source": {"digest": digest, "name": name}} for name, digest in sorted(manifest.source_digests.items())),
         *({"text": {"path": name, "text": text}} for name, text in sorted(manifest.texts.items())),
@@ -39,6 +47,7 @@ def write_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> str:
     """Write a snapshot atomically, evidence included, and return its digest."""
     sections = [
         *({"coverage": _envelope.coverage_row(item)} for item in snapshot.coverage),
+        *({"package": {"files": paths, "key": key}} for key, paths in sorted(snapshot.package_files.items())),
         *({"text": {"path": name, "text": text}} for name, text in sorted(snapshot.texts.items())),
     ]
     head = {"format": SNAPSHOT_FORMAT, **_envelope.snapshot_head(snapshot)}
@@ -66,6 +75,7 @@ def manifest_from(container: Container) -> Manifest:
         zones=tuple(_envelope.zone(item) for item in head["zones"]),
         references=tuple(_envelope.reference(item) for item in head["references"]),
         texts={item["path"]: item["text"] for item in head["texts"]},
+        package_files={item["key"]: tuple(item["files"]) for item in head["packages"]},
         source_digests={item["name"]: item["digest"] for item in head["sources"]},
         live=head["live"],
         digest=container.digest,
@@ -94,6 +104,7 @@ def _snapshot_from(container: Container) -> Snapshot:
         probe_digest=head["probe_digest"],
         boot_id=head["boot_id"],
         texts={item["path"]: item["text"] for item in head["texts"]},
+        package_files={item["key"]: tuple(item["files"]) for item in head["packages"]},
     )
 
 
@@ -171,7 +182,7 @@ def _write(
 def _sections(file_format: str) -> Mapping[str, str]:
     """The sections that a format has: how their lines begin, and what its schema calls the list of them."""
     if file_format == SNAPSHOT_FORMAT:
-        return {"coverage": "coverage", "text": "texts"}
+        return {"coverage": "coverage", "package": "packages", "text": "texts"}
     return _SECTIONS
 
 

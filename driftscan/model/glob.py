@@ -1,4 +1,4 @@
-"""Globs of walk rules as regular expressions for targets, which may run Python 3.6 (`model.patterns` matches zones here).
+"""Globs of walk rules as regular expressions for targets of Python 3.6 (`model.patterns` matches zones here).
 
 `*`, `?`, `[...]` stay within a path component; a component `**` matches any depth, also none.
 

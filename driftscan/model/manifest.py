@@ -32,6 +32,8 @@ class Manifest:
     zones: tuple[Zone, ...] = ()
     references: tuple[Reference, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    package_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Package key -> paths that its package database lists: whose file it was, also when the package is gone."""
     source_digests: Mapping[str, str] = field(default_factory=dict)
     """Source (as text) -> SHA-256 of its capture: what a later scan can answer with "same"."""
     live: bool = True

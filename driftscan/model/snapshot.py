@@ -105,6 +105,8 @@ class Snapshot:
     boot_id: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Path -> text of small non-secret files under /etc, secrets redacted on the target."""
+    package_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Package key -> paths that its package database lists: whose file it was, also when the package is gone."""
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -76,6 +76,7 @@ def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, zones: tuple[Zone,
             for taken in snapshots
         ),
         texts=_common_texts(snapshots),
+        package_files=snapshots[0].package_files,
         live=all(taken.live for taken in snapshots),
     )
 

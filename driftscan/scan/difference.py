@@ -5,9 +5,11 @@ from pathlib import Path
 
 from driftscan.compare.accounting import accounting
 from driftscan.compare.diff import diff as compare
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.manifests.files import read_manifest
 from driftscan.model.drift import Accounting, Difference, Mutation
+from driftscan.model.snapshot import Snapshot
 from driftscan.model.source import Gap
 from driftscan.scan.fleet import each
 from driftscan.scan.observe import as_manifest, take_snapshot
@@ -38,7 +40,8 @@ def diff(old: Target, new: Target, options: ScanOptions) -> Comparison:
     baked = old.scheme == "manifest"
     manifest = read_manifest(old.path) if baked else as_manifest(before, in_force(packs(), before.resources))
     found = compare(manifest, after, (*manifest.zones, *by_hand))
-    mutations = fold(found.differences)
+    known = Evidence(package_files=_owned(after), baseline_files=before.package_files, resources=after.resources)
+    mutations = fold(found.differences, known)
     return Comparison(
         old=old.name,
         new=new.name,
@@ -49,3 +52,8 @@ def diff(old: Target, new: Target, options: ScanOptions) -> Comparison:
         not_baselined=found.not_baselined,
         gaps=(*before.gaps, *after.gaps),
     )
+
+
+def _owned(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    """Files by package, without digests: a stored target can't be asked for them."""
+    return {key: dict.fromkeys(paths, "") for key, paths in snapshot.package_files.items()}

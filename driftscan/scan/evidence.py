@@ -24,10 +24,15 @@ _PACKAGE_SYSTEMS = {"packages_rpm": "rpm", "packages_apk": "apk"}
 
 
 def gather(
-    session: Session, differences: Sequence[Difference], snapshot: Snapshot, captures: Captures
+    session: Session,
+    differences: Sequence[Difference],
+    snapshot: Snapshot,
+    captures: Captures,
+    baseline_files: Mapping[str, tuple[str, ...]],
 ) -> tuple[Evidence, tuple[Difference, ...]]:
     """What folds may look at, and the differences with `md5` among what was observed of changed files. One round at
-    most; nothing is asked where nothing differs. `captures` are those that the snapshot was parsed from."""
+    most; nothing is asked where nothing differs. `captures` are those that the snapshot was parsed from;
+    `baseline_files` says which package owned which files in the reference."""
     told = [item for item in differences if not item.allowed]
     if not told:
         return Evidence(resources=snapshot.resources), tuple(differences)
@@ -39,6 +44,7 @@ def gather(
     members = answers[info].members if packages else ()
     found = Evidence(
         package_files=_package_files(packages, members, captures),
+        baseline_files=baseline_files,
         package_scripts=_scripts(packages, members),
         apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), _offset(answers)),
         package_system=_package_system(snapshot),

@@ -10,6 +10,7 @@ from driftscan import __version__
 from driftscan.capture.base import Session
 from driftscan.collectors import files
 from driftscan.compare.diff import diff
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
 from driftscan.model.matching import Matcher
@@ -129,7 +130,7 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, Matcher(zones)))
     found = diff(manifest, taken, zones) if taken.texts else found
-    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures)
+    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
     own = identities(taken.resources, zones)
     return Assessment.of(
         seen.target,
@@ -157,7 +158,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
     manifest = standin.manifest(database, taken, f"driftscan {__version__}")
     found = diff(manifest, standin.reduced(database, taken, manifest), manifest.zones)
     watch("explain")
-    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures)
+    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
     mutations = fold(differences, known)
     return Assessment.of(
         seen.target,
@@ -202,7 +203,8 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
         )
     zones = (*baseline.manifest.zones, *job.zones)
     found = diff(baseline.manifest, taken, zones)
-    mutations = fold(found.differences)
+    stored = Evidence(baseline_files=baseline.manifest.package_files, resources=taken.resources)
+    mutations = fold(found.differences, stored)
     own = identities(taken.resources, zones)
     shared = shared_identities(own, baseline.manifest.references, {})
     watch("")

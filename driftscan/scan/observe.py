@@ -16,6 +16,7 @@ from driftscan.model.zone import Zone
 from driftscan.scan import readiness, texts
 from driftscan.scan.look import open_session
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.packages import package_files
 from driftscan.scan.snapshot import Parsed, assemble, parse_small, small_sources, walk
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, packs, walk_rules
@@ -88,7 +89,11 @@ def take_snapshot(
         in_force_here = (*seen.pack_zones(), *zones)
         phase("walk")
         taken = seen.snapshot(files.tree(walk_rules(in_force_here)))
-        return replace(taken, texts=texts.all_texts(seen.session, Matcher(in_force_here)))
+        return replace(
+            taken,
+            texts=texts.all_texts(seen.session, Matcher(in_force_here)),
+            package_files=package_files(seen.session, taken.resources.small),
+        )
 
 
 def from_manifest(manifest: Manifest, target: Target) -> Snapshot:
@@ -102,6 +107,7 @@ def from_manifest(manifest: Manifest, target: Target) -> Snapshot:
         image=manifest.image,
         live=manifest.live,
         texts=manifest.texts,
+        package_files=manifest.package_files,
     )
 
 
@@ -114,5 +120,6 @@ def as_manifest(snapshot: Snapshot, zones: tuple[Zone, ...] = (), tool: str = ""
         coverage=snapshot.coverage,
         zones=zones,
         texts=snapshot.texts,
+        package_files=snapshot.package_files,
         live=snapshot.live,
     )
