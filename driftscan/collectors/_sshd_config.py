@@ -48,6 +48,10 @@ _ALIASES = {
 }
 
 
+_VERBATIM = frozenset({"forcecommand", "versionaddendum"})
+"""Their argument is the rest of the line, quotes and `#` included."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One line that sets something. `match`: the criteria of the Match it stands in, empty outside."""
@@ -149,11 +153,11 @@ def split(text: str) -> tuple[str, tuple[str, ...]] | None:
     if not text or text[0] == "#":
         return "", ()
     match = _KEYWORD.fullmatch(text)
-    arguments = None if match is None else _arguments(match[2])
-    if match is None or not arguments:
+    if match is None:
         return None
     keyword = match[1].lower()
-    return _ALIASES.get(keyword, keyword), arguments
+    arguments = (match[2],) if keyword in _VERBATIM else _arguments(match[2])
+    return (_ALIASES.get(keyword, keyword), arguments) if arguments and arguments != ("",) else None
 
 
 def _arguments(text: str) -> tuple[str, ...] | None:

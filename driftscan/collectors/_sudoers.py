@@ -18,7 +18,9 @@ _SETTING = re.compile(r"(!*)[ ]?([A-Za-z_]+)[ ]?(?:([+-]?=)(.*))?", re.DOTALL)
 _ALIAS_START = re.compile(r"[A-Z][A-Z0-9_]*$")
 _UNESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _RUNAS = re.compile(r"\([^()]*\)")
-_OPTION = re.compile(r"\b(?:ROLE|TYPE|APPARMOR_PROFILE|PRIVS|LIMITPRIVS|CWD|CHROOT|TIMEOUT|NOTBEFORE|NOTAFTER)=\S+ ")
+_OPTION = re.compile(
+    r"\b(?:ROLE|TYPE|APPARMOR_PROFILE|PRIVS|LIMITPRIVS|CWD|CHROOT|TIMEOUT|NOTBEFORE|NOTAFTER)=\S{1,4096} "
+)
 _SEPARATOR = re.compile(r"(?<!\\)[:=]")
 MAX_LINE = 1 << 16
 
@@ -51,6 +53,9 @@ def rules(lines: Iterable[Line]) -> Iterator[Rule | Unparsed]:
         if include:
             yield Rule(number, include[1], f"@{include[1]} {_path(include[2])}", _path(include[2]))
             continue
+        if len(text) > MAX_LINE:
+            yield Unparsed(number)
+            continue
         tokens = _normal(text)
         line = "".join(tokens)
         if not line:
@@ -64,8 +69,9 @@ def rules(lines: Iterable[Line]) -> Iterator[Rule | Unparsed]:
 
 
 def _logical(lines: Iterable[Line]) -> Iterator[tuple[int, str]]:
-    """Lines without comments, continuation lines joined; include directives keep their `#`."""
-    start, parts = 0, list[str]()
+    """Lines without comments, continuation lines joined; include directives keep their `#`. Of a line that is longer
+    than MAX_LINE one character more than that is kept."""
+    start, size, parts = 0, 0, list[str]()
     for line in lines:
         text = line.text.removesuffix("\r")
         if not parts:
@@ -75,13 +81,16 @@ def _logical(lines: Iterable[Line]) -> Iterator[tuple[int, str]]:
                 yield start, bare
                 continue
         text = _without_comment(text)
-        if _ends_in_backslash(text) and sum(map(len, parts)) < MAX_LINE:
-            parts.append(text[:-1] + " ")
-            continue
-        yield start, "".join(parts) + text
-        parts = []
+        more = _ends_in_backslash(text)
+        text = text[:-1] + " " if more else text
+        if size <= MAX_LINE:
+            parts.append(text)
+            size += len(text)
+        if not more:
+            yield start, "".join(parts)[: MAX_LINE + 1]
+            size, parts = 0, []
     if parts:
-        yield start, "".join(parts)
+        yield start, "".join(parts)[: MAX_LINE + 1]
 
 
 def _without_comment(text: str) -> str:

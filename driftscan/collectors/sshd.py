@@ -77,6 +77,9 @@ DEFAULTS = {
 }
 """What holds where no file says anything, for keywords whose default has been the same from OpenSSH 7.4 to 10."""
 
+EVERYONE = "all"
+"""`Match all` holds for every connection: its settings take the place of those outside Match."""
+
 _REPEATABLE = frozenset(
     {
         "acceptenv",
@@ -121,6 +124,8 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             _apply(found, item)
     for keyword, text in DEFAULTS.items():
         found.setdefault((keyword, ""), _Effective([text], ["default"]))
+    for keyword in [keyword for keyword, match in found if match == EVERYONE]:
+        found[keyword, ""] = found.pop((keyword, EVERYONE))
     for (keyword, match), setting in sorted(found.items()):
         joined = (", " if keyword == "subsystem" else " ").join(setting.values)
         name = f"{keyword}@{match}" if match else keyword
@@ -147,7 +152,7 @@ def canonical(keyword: str, arguments: tuple[str, ...]) -> str:
     if keyword in _TIMES and _TIME.fullmatch(text):
         return str(sum(int(part[1]) * _SECONDS[part[2].lower()] for part in _TIME_PART.finditer(text)))
     if keyword == "maxstartups" and number(text) is not None:
-        return f"{text}:100:{text}"
+        return f"{text}:30:{text}"
     if text.lower() in _WORDS:
         text = text.lower()
     return "prohibit-password" if text == "without-password" else text
