@@ -67,8 +67,10 @@ def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
     known = {key for kind, key in manifest.resources.small if kind == "mount"}
     told = "mount" in manifest.covered_kinds
     found = set()
-    for kind, path in snapshot.resources.small:
-        if kind != "mount" or path == "/" or not _below(manifest.resources.files, path):
+    for (kind, path), resource in snapshot.resources.small.items():
+        if kind != "mount" or path == "/" or resource.attributes.get("type") is None:
+            continue  # a row of fstab alone mounts nothing
+        if not _below(manifest.resources.files, path):
             continue
         if (told and path not in known) or not _below(snapshot.resources.files, path):
             found.add(path)
