@@ -26,12 +26,12 @@ def write(path: str | os.PathLike[str], data: Iterable[bytes]) -> None:
     try:
         mode = _mode_of(target)
         folder, name = os.path.split(target)
-        temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.tmp")
+        temporary = os.path.join(folder, f".{name[:50]}.{secrets.token_hex(8)}.tmp")
         _fill(temporary, data, mode)
         os.replace(temporary, target)
         temporary = ""
         _sync_folder(folder or ".")
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _explained(target, error) from error
     finally:
         if temporary:
@@ -44,6 +44,8 @@ def _mode_of(target: str) -> int | None:
         there = os.lstat(target)
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise UsageError(f"{show(target)}: not a path: {error}", "Name a file to write to.") from None
     if stat.S_ISLNK(there.st_mode) and not _is_device_folder(target):
         return None
     if not stat.S_ISREG(there.st_mode):
@@ -83,9 +85,7 @@ def _remove(temporary: str) -> None:
         os.unlink(temporary)
 
 
-def _explained(target: str, error: OSError | ValueError) -> DriftscanError:
-    if isinstance(error, ValueError):
-        return UsageError(f"{show(target)}: not a path: {error}", "Name a file to write to.")
+def _explained(target: str, error: OSError) -> DriftscanError:
     message = f"{show(target)}: cannot be written: {error.strerror}"
     if error.errno in _FULL:
         return IncompleteError(message, "Make room, or write elsewhere; nothing was left half-written.")

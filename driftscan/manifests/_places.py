@@ -24,6 +24,7 @@ class Item:
 
     name: str
     version: str
+    size: int
 
 
 class Place(Protocol):
@@ -71,8 +72,8 @@ class Directory:
         try:
             there = os.stat(path)
         except OSError:
-            return Item(path, "")  # a dangling link: reading it tells
-        return Item(path, f"{there.st_ino}-{there.st_size}-{there.st_mtime_ns}")
+            return Item(path, "", 0)  # a dangling link: reading it tells
+        return Item(path, f"{there.st_ino}-{there.st_size}-{there.st_mtime_ns}", there.st_size)
 
     def head(self, item: Item) -> bytes:
         """See `Place`."""
@@ -106,7 +107,10 @@ class Bucket:
     def items(self) -> list[Item]:
         """See `Place`."""
         found = aws.paginate(self._client, "list_objects_v2", "Contents", Bucket=self._bucket, Prefix=self._prefix)
-        items = [Item(f"s3://{self._bucket}/{item['Key']}", item["ETag"].strip('"')) for item in self._below(found)]
+        items = [
+            Item(f"s3://{self._bucket}/{item['Key']}", item["ETag"].strip('"'), item["Size"])
+            for item in self._below(found)
+        ]
         _check_count(self._location, len(items))
         return sorted(items, key=lambda item: item.name)
 
@@ -122,6 +126,8 @@ class Bucket:
 
     def head(self, item: Item) -> bytes:
         """See `Place`."""
+        if not item.size:
+            return b""  # S3 has no first byte of it to give
         cached = self._cached(item)
         start = cached if cached is not None else self._get(item, Range=f"bytes=0-{MAX_HEAD - 1}")
         return start[: start.find(b"\n") + 1] or start[:MAX_HEAD]

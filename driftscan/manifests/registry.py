@@ -122,7 +122,8 @@ def _entry(place: Place, item: Item) -> Entry:
     try:
         head = _container.head(place.head(item), item.name, FORMAT)
     except UsageError as error:
-        return Entry(name=item.name, problem=error.message)
+        named = show(item.name) in error.message
+        return Entry(name=item.name, problem=error.message if named else f"{show(item.name)}: {error.message}")
     image, made = head.get("image"), head.get("provenance")
     if not isinstance(image, dict) or not isinstance(made, dict):
         return Entry(name=item.name, problem=f"{show(item.name)}: its first line names no image")
