@@ -61,6 +61,10 @@ class UnusableKeyError(Exception):
         self.hint = hint
 
 
+class WrongPassphraseError(UnusableKeyError):
+    """The file is there; the passphrase does not open it."""
+
+
 class KeyRing:
     """The key files of one run, each read and decrypted once. Safe to use from many threads."""
 
@@ -96,7 +100,7 @@ class KeyRing:
                 )
             try:
                 return _load(file, passphrase)
-            except UnusableKeyError:
+            except WrongPassphraseError:
                 passphrase = self.secrets.ask_again(question, passphrase, prompt)
         raise UnusableKeyError(
             f"{file.path}: wrong passphrase", f"Give the right one at the prompt or in {KEY_PASSPHRASE}."
@@ -228,13 +232,17 @@ def read(path: str) -> KeyFile:
         body = base64.b64decode(b"".join(data.split(b"-----")[2].split()))
         cipher, public = _header(body)
     except (ValueError, IndexError, binascii.Error, struct.error) as error:
-        raise UnusableKeyError(f"{path} is damaged", "Take the key from a backup, or make a new one.") from error
+        raise _damaged(path) from error
     if public[4:7] == b"sk-":
         raise UnusableKeyError(
             f"{path} belongs to a security key (FIDO), which cannot be used from a file",
             "Load it into the agent with ssh-add.",
         )
     return KeyFile(path, data, cipher != b"none", public)
+
+
+def _damaged(path: str) -> UnusableKeyError:
+    return UnusableKeyError(f"{path} is damaged", "Take the key from a backup, or make a new one.")
 
 
 def _header(body: bytes) -> tuple[bytes, bytes]:
@@ -274,8 +282,9 @@ def _load(file: KeyFile, passphrase: str) -> "PKey":
             f"{file.path}: its type or cipher is not supported", "Use an ed25519, ecdsa or rsa key."
         ) from error
     except (ValueError, TypeError) as error:
-        why = "wrong passphrase" if file.encrypted else "is damaged"
-        raise UnusableKeyError(f"{file.path}: {why}") from error
+        if file.encrypted:
+            raise WrongPassphraseError(f"{file.path}: wrong passphrase") from error
+        raise _damaged(file.path) from error
 
 
 def _wrap(path: str, loaded: object) -> "PKey":
