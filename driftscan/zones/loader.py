@@ -13,7 +13,7 @@ from driftscan.model.zone import Provenance, Zone, ZoneClass
 from driftscan.zones.conditions import When, in_force
 from driftscan.zones.schema import SCHEMA
 
-MAX_STARS = 4
+MAX_STARS = 6
 """Wildcards `*` in one pattern (a component `**` counts as one): more say nothing that a person can foresee."""
 _KIND = re.compile(r"[a-z][a-z0-9_]*")
 _HINT = "See docs/formats/zones.md for the format."

@@ -11,8 +11,8 @@ from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 def executable_of(item: Difference) -> str:
     """The executable of a listener, as far as the difference tells it."""
-    found = text(item, "executable", "exe", "path", "process_path")
-    return found if found.startswith("/") and not item.key.endswith(found) else ""
+    found = text(item, "process")
+    return found if found.startswith("/") else ""
 
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
@@ -20,7 +20,7 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
         program, change = _program(rows[0]), rows[0].change
         cause = CauseType.LISTENER_CLOSED if change is Change.REMOVED else CauseType.LISTENER_OPENED
         verb = "no longer listens" if change is Change.REMOVED else "listens"
-        who = program or text(rows[0], "process", "name") or "a process"
+        who = program or "a process"
         where = and_more([row.key for row in rows])
         title = f"{who} {verb} on {where}"
         if change is Change.MODIFIED:
