@@ -9,7 +9,7 @@ relative to /etc/ssh; a pattern that matches nothing is no error.
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from driftscan.collectors._fnmatch import compile_name
@@ -33,7 +33,7 @@ SOURCES = (MAIN, VENDOR, FILES)
 
 MAX_DEPTH = 16
 """sshd's own limit of nested includes."""
-MAX_INCLUDES = 1000
+MAX_LINES = 100_000
 _KEYWORD = re.compile(r"[ \t]*([^ \t=\"]+)(?:[ \t]*=[ \t]*|[ \t]+)(.*)", re.DOTALL)
 _ARGUMENT = re.compile(r"""[ \t]*((?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\.|\\$|[^ \t"'\\])+)""", re.DOTALL)
 _END = re.compile(r"[ \t]*(?:#|$)")
@@ -83,7 +83,7 @@ def read(captures: Captures) -> Iterator[Item] | None:
     capture = captures[FILES]
     problem = "" if capture.status in (Status.OK, Status.ABSENT) else capture.detail or "included files"
     members = {member.path.decode("utf-8", "surrogateescape"): member for member in capture.members}
-    return _Reader(members, capture.status, problem).file(main.path, captures.lines(main), "", 0)
+    return _Reader(members, capture.status, problem).file(main.path, captures.lines(main), "")
 
 
 @dataclass(slots=True)
@@ -91,11 +91,17 @@ class _Reader:
     members: dict[str, Member]
     status: Status
     problem: str
-    includes: int = 0
+    open: list[str] = field(default_factory=list)
+    lines: int = 0
 
-    def file(self, path: str, content: Iterable[Line], match: str, depth: int) -> Iterator[Item]:
+    def file(self, path: str, content: Iterable[Line], match: str) -> Iterator[Item]:
         outer = match
+        self.open.append(path)
         for line in content:
+            self.lines += 1
+            if self.lines > MAX_LINES:
+                yield Problem(Status.TRUNCATED, f"more than {MAX_LINES} lines")
+                break
             found = split(line.text)
             if found is None:
                 yield Problem(Status.FAILED, f"{value(path)} line {line.number}: no keyword with arguments")
@@ -103,24 +109,23 @@ class _Reader:
                 match = f"{outer} {_criteria(found[1])}".strip()
             elif found[0] == "include":
                 for pattern in found[1]:
-                    yield from self.include(pattern, match, depth + 1)
+                    yield from self.include(pattern, match)
             elif found[0]:
                 yield Setting(found[0], found[1], match, path, line.number)
+        self.open.pop()
 
-    def include(self, pattern: str, match: str, depth: int) -> Iterator[Item]:
+    def include(self, pattern: str, match: str) -> Iterator[Item]:
         pattern = pattern if pattern.startswith("/") else f"/etc/ssh/{pattern}"
         paths = [path for path in self._matching(pattern) if not stat.S_ISDIR(self.members[path].mode)]
         if self.problem or not _covered(pattern):
             status = self.status if self.problem else Status.UNSUPPORTED
             yield Problem(status, f"{value(pattern)} is included and could not be looked at")
         for path in paths:
-            self.includes += 1
-            if depth > MAX_DEPTH or self.includes > MAX_INCLUDES:
-                yield Problem(Status.TRUNCATED, f"{value(path)}: more nested includes than sshd allows")
-                return
             member = self.members[path]
-            if member.status is Status.OK:
-                yield from self.file(path, lines(FILES, member.data), match, depth)
+            if path in self.open or len(self.open) > MAX_DEPTH:
+                yield Problem(Status.FAILED, f"{value(path)} is included too deeply, or by itself")
+            elif member.status is Status.OK:
+                yield from self.file(path, lines(FILES, member.data), match)
             else:
                 yield Problem(member.status, f"{value(path)} could not be read")
 

@@ -19,7 +19,7 @@ FILES = Glob((*(f"{directory}/*" for directory in DIRECTORIES), "/etc/sudoers.*"
 
 MAX_DEPTH = 128
 """sudo's own limit of nested includes."""
-MAX_INCLUDES = 1000
+MAX_RULES = 50_000
 
 KIND = Kind(
     "sudo_rule",
@@ -40,45 +40,55 @@ KIND = Kind(
 
 @dataclass(slots=True)
 class _Reader:
-    """What is known while includes are followed."""
+    """What is known while includes are followed. `open`: the files that led here, outermost first."""
 
     members: dict[str, Member]
     seen: set[str] = field(default_factory=set)
-    includes: int = 0
+    done: set[str] = field(default_factory=set)
+    open: list[str] = field(default_factory=list)
+    rules: int = 0
 
-    def read(self, path: str, text: Iterable[Line], depth: int) -> Iterator[Resource | Gap]:
+    def read(self, path: str, text: Iterable[Line]) -> Iterator[Resource | Gap]:
+        self.open.append(path)
+        self.done.add(path)
         for rule in rules(text):
+            self.rules += 1
+            if self.rules > MAX_RULES:
+                yield Gap("sudoers", Status.TRUNCATED, f"more than {MAX_RULES} rules", ("sudo_rule",))
+                break
             if isinstance(rule, Unparsed):
                 hides = hidden("sudo_rule", path, after=":*")
                 yield Gap("sudoers", Status.FAILED, f"{value(path)} line {rule.line}: not of sudoers' format", (hides,))
                 continue
             yield _resource(path, rule, self.seen)
             if rule.type == "include":
-                yield from self.include(_absolute(path, rule.details), depth + 1)
+                yield from self.include(_absolute(path, rule.details))
             elif rule.type == "includedir":
-                yield from self.include_directory(_absolute(path, rule.details), depth + 1)
+                yield from self.include_directory(_absolute(path, rule.details))
+        self.open.pop()
 
-    def include(self, path: str, depth: int) -> Iterator[Resource | Gap]:
-        self.includes += 1
+    def include(self, path: str) -> Iterator[Resource | Gap]:
+        """A file that was read before is not listed again: its rules are the same."""
         member = self.members.get(path)
-        if depth > MAX_DEPTH or self.includes > MAX_INCLUDES:
-            if self.includes == MAX_INCLUDES + 1 or depth == MAX_DEPTH + 1:
-                yield Gap("sudoers", Status.TRUNCATED, "more nested includes than sudo allows", ("sudo_rule",))
+        hides = hidden("sudo_rule", path, after=":*")
+        if path in self.open or len(self.open) > MAX_DEPTH:
+            yield Gap("sudoers", Status.FAILED, f"{value(path)} is included too deeply, or by itself", (hides,))
+        elif path in self.done:
+            return
         elif member is not None and member.status is Status.OK:
-            yield from self.read(path, lines(FILES, member.data), depth)
+            yield from self.read(path, lines(FILES, member.data))
         elif member is not None or not _covered(path):
             status = Status.UNSUPPORTED if member is None else member.status
-            hides = hidden("sudo_rule", path, after=":*")
             yield Gap("sudoers", status, f"{value(path)} is included and could not be read", (hides,))
 
-    def include_directory(self, path: str, depth: int) -> Iterator[Resource | Gap]:
+    def include_directory(self, path: str) -> Iterator[Resource | Gap]:
         if path not in DIRECTORIES:
             hides = hidden("sudo_rule", path, after="/*")
             yield Gap("sudoers", Status.UNSUPPORTED, f"{value(path)} is included and not looked at", (hides,))
             return
         for name in sorted(self.members):
             if name.rpartition("/")[0] == path and _is_read(name.rpartition("/")[2], self.members[name]):
-                yield from self.include(name, depth)
+                yield from self.include(name)
 
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
@@ -86,7 +96,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     main = MAIN if captures.exists(MAIN) else VENDOR
     if captures.exists(main):
         members = {member.path.decode("utf-8", "surrogateescape"): member for member in captures.members(FILES)}
-        yield from _Reader(members).read(main.path, captures.lines(main), 0)
+        yield from _Reader(members).read(main.path, captures.lines(main))
 
 
 def _resource(path: str, rule: Rule, seen: set[str]) -> Resource:
