@@ -10,6 +10,7 @@ from driftscan.cli._explanation import Found, Json
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 from driftscan.reports._build import read_report
+from driftscan.schema_check import quoted
 
 if TYPE_CHECKING:
     from driftscan.store import FindingRow, Store
@@ -83,9 +84,9 @@ def _one(wanted: str, known: list[Found], where: str) -> list[Found]:
 def _check_one(wanted: str, ids: set[str], where: str) -> None:
     if not ids:
         raise UsageError(
-            f"no finding {show(wanted)!r} in {show(where)}",
+            f"no finding {quoted(wanted)} in {show(where)}",
             "Ids stand in reports, in brackets. Scans made with another --store are looked up with that --store.",
         )
     if len(ids) > 1:
         some = ", ".join(sorted(ids)[:MOST]) + (" ..." if len(ids) > MOST else "")
-        raise UsageError(f"{show(wanted)!r} means {len(ids)} findings: {some}", "Give more of the id.")
+        raise UsageError(f"{quoted(wanted)} means {len(ids)} findings: {some}", "Give more of the id.")

@@ -12,7 +12,8 @@ COLUMN = 30
 def command_help(command: Command, width: int) -> str:
     """What `driftscan COMMAND --help` prints, in `width` columns."""
     width = max(60, min(width, 100))
-    parts = [f"driftscan {command.name}: {command.summary}", _examples(command), f"Usage: {usage(command)}"]
+    head = textwrap.fill(f"driftscan {command.name}: {command.summary}", width)
+    parts = [head, _examples(command, width), f"Usage: {usage(command)}"]
     own = [option for option in command.options if option not in CONNECT and option not in COMMON]
     if command.arguments:
         parts.append(_rows(((_label(item), item.help) for item in command.arguments), width))
@@ -43,11 +44,11 @@ def usage(command: Command) -> str:
     return " ".join(["driftscan", command.name, *words, "[OPTION...]"])
 
 
-def _examples(command: Command) -> str:
-    lines = []
+def _examples(command: Command, width: int) -> str:
+    lines: list[str] = []
     for typed, meaning in command.examples:
         lines.append(f"  {typed}")
-        lines.append(f"      {meaning}")
+        lines += textwrap.wrap(meaning, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
 
 

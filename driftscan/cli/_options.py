@@ -2,6 +2,7 @@
 
 from driftscan.cli._command import Option
 from driftscan.model.finding import Action, Severity
+from driftscan.schema_check import quoted
 
 MAX_PORT = 65535
 DAY = 86400
@@ -9,7 +10,7 @@ DAY = 86400
 
 def _number(least: int, most: int, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
-        raise ValueError(f"{text!r} is not a number from {least} to {most}")
+        raise ValueError(f"{quoted(text)} is not a number from {least} to {most}")
     return int(text)
 
 
@@ -31,7 +32,7 @@ def fail_on(text: str) -> Severity | Action:
         if text.upper() in kind.__members__ and text == text.lower() and text != "none":
             return kind[text.upper()]
     words = [item.word for kind in (Severity, Action) for item in kind if item.word != "none"]
-    raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+    raise ValueError(f"{quoted(text)} is not one of {', '.join(words)}")
 
 
 QUIET = Option(name="quiet", short="-q", help="say nothing but errors and the data itself")

@@ -4,31 +4,52 @@ import os
 import sys
 from collections.abc import Callable
 
+INCOMPLETE, INTERRUPTED = 3, 130
+
 
 def run_process(main: Callable[[list[str]], int]) -> None:
     """Run `main` on the command line and end the process with its code."""
+    closed = sys.stdout is None
+    if closed:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    code = _guarded(main)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except OSError as error:
-        sys.stderr.write(f"driftscan: error: standard output: {error.strerror}\n")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = code or 3
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = _flushed(_guarded(main))
+    if closed:
+        code = code or _lost("it is closed")
     sys.exit(code)
 
 
 def _guarded(main: Callable[[list[str]], int]) -> int:
-    """Ctrl-C outside any scan, or the second one: threads may hang on dead hosts, so nothing is waited for."""
+    """Ctrl-C outside any scan, or the second one: threads may hang on dead hosts, so nothing is waited for. Commands
+    deal with their own errors; what comes through is of the few lines that are printed before there is a command."""
     try:
         return main(sys.argv[1:])
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        return _lost(error.strerror or str(error))
     except KeyboardInterrupt:
         sys.stderr.write("\ndriftscan: interrupted\n")
         sys.stderr.flush()
-        os._exit(130)
+        os._exit(INTERRUPTED)
+
+
+def _flushed(code: int) -> int:
+    """Nothing is left for the interpreter's own last flush, whose complaint and exit code are not ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        code = code or _lost(error.strerror or str(error))
+    else:
+        return code
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _lost(why: str) -> int:
+    sys.stderr.write(f"driftscan: error: standard output: {why}\n")
+    return INCOMPLETE

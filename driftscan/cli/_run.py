@@ -15,6 +15,7 @@ from driftscan.cli._settings import parse, resolve, switched
 from driftscan.cli.main import COMMANDS
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.names import show
+from driftscan.schema_check import quoted
 
 BUG = 70
 OTHER_VARIABLES = {
@@ -85,7 +86,7 @@ def _unknown(name: str) -> UsageError:
 
     close = get_close_matches(name, COMMANDS, 1)
     hint = f"Did you mean `driftscan {close[0]}`? " if close else ""
-    return UsageError(f"no command {show(name)!r}", f"{hint}`driftscan --help` lists all.")
+    return UsageError(f"no command {quoted(name)}", f"{hint}`driftscan --help` lists all.")
 
 
 def _group(name: str) -> str:

@@ -10,6 +10,7 @@ from driftscan.cli._command import Command, Option, Settings
 from driftscan.cli._config import Config
 from driftscan.errors import UsageError
 from driftscan.model.names import show
+from driftscan.schema_check import quoted
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -96,7 +97,7 @@ def _from_environment(option: Option, text: str) -> Any:
         return text
     if text.lower() in TRUE | FALSE:
         return text.lower() in TRUE
-    raise UsageError(f"{option.variable}: {show(text)!r} is neither true nor false", "Write 1 or 0.")
+    raise UsageError(f"{option.variable}: {quoted(text)} is neither true nor false", "Write 1 or 0.")
 
 
 def _convert(option: Option, given: Any, where: str) -> Any:
@@ -111,7 +112,7 @@ def _convert(option: Option, given: Any, where: str) -> Any:
 
 def _one(option: Option, text: str, where: str) -> Any:
     if option.choices and text not in option.choices:
-        raise UsageError(f"{where}: {show(text)!r} is not one of {', '.join(option.choices)}", _SEE)
+        raise UsageError(f"{where}: {quoted(text)} is not one of {', '.join(option.choices)}", _SEE)
     try:
         return option.parse(os.path.expanduser(text) if option.path else text)
     except ValueError as error:
@@ -128,4 +129,4 @@ def _unknown(command: Command, word: str) -> tuple[str, str]:
     known = [f"--{option.name}" for option in command.options]
     close = get_close_matches(flag, known, 1)
     see = f"See `driftscan {command.name} --help`."
-    return f"driftscan {command.name}: unexpected {show(word)!r}", f"Did you mean {close[0]}? {see}" if close else see
+    return f"driftscan {command.name}: unexpected {quoted(word)}", f"Did you mean {close[0]}? {see}" if close else see

@@ -11,6 +11,7 @@ from driftscan.cli._findings import MOST, in_reports, in_store, report_path
 from driftscan.cli._targets import state_directory
 from driftscan.errors import UsageError
 from driftscan.model.names import show
+from driftscan.schema_check import quoted
 
 REPORT = replace(opt.REPORT, metavar="json:FILE", help="look in this JSON report instead of the store; repeatable")
 FORMAT = replace(opt.FORMAT, choices=("text", "json"))
@@ -20,7 +21,7 @@ SHORTEST = 3
 def _run(call: Call) -> int:
     wanted: str = call.settings.finding
     if len(wanted) < SHORTEST:
-        raise UsageError(f"{show(wanted)!r} is too short for a finding's id", "Give at least its first characters.")
+        raise UsageError(f"{quoted(wanted)} is too short for a finding's id", "Give at least its first characters.")
     found = _find(call, wanted)
     chosen = _of_host(found, call.settings.host)
     if call.settings.format == "json":
@@ -49,7 +50,7 @@ def _of_host(found: Sequence[Found], host: str | None) -> Found:
         if host is None or one.host["host"] == host:
             return one
     names = ", ".join(str(one.host["host"]) for one in found)
-    raise UsageError(f"host {show(host or '')!r} does not have this finding", f"It is on {show(names)}.")
+    raise UsageError(f"host {quoted(host or '')} does not have this finding", f"It is on {show(names)}.")
 
 
 def _json(found: Found) -> str:

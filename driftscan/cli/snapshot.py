@@ -1,16 +1,20 @@
 """`driftscan snapshot`."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._outputs import check_writable
+from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
 from driftscan.cli._targets import chosen, scan_options
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 from driftscan.model.snapshot import CollectorStatus, Snapshot
+
+MOST = 10
 
 
 def _run(call: Call) -> int:
@@ -30,9 +34,10 @@ def _run(call: Call) -> int:
         )
     options = scan_options(call, prompter(call.console, threading.Event()))
     captures = Path(settings.captures) if settings.captures else None
-    snapshot = host.snapshot(targets[0], options, captures)
+    snapshot = host.snapshot(targets[0], options, captures, ConsoleProgress(call.console, 1))
+    call.console.status("")
     digest = files.write_snapshot(snapshot, settings.output)
-    call.console.write(_summary(snapshot, settings.output, digest))
+    call.console.writelines(line + "\n" for line in _summary(snapshot, settings.output, digest, settings.verbose))
     return 3 if _incomplete(snapshot) else 0
 
 
@@ -40,12 +45,14 @@ def _incomplete(snapshot: Snapshot) -> bool:
     return bool(snapshot.torn) or any(one.status is CollectorStatus.FAILED for one in snapshot.coverage)
 
 
-def _summary(snapshot: Snapshot, path: str, digest: str) -> str:
+def _summary(snapshot: Snapshot, path: str, digest: str, verbose: int) -> Iterator[str]:
     resources = sum(one.resources for one in snapshot.coverage)
-    lines = [f"{path}: {resources:,} resources of {show(snapshot.host)} at {snapshot.taken_at}, {digest}"]
-    lines += [f"torn: {show(reason)}" for reason in snapshot.torn]
-    lines += [f"not looked at: {gap.collector}: {gap.status.value}: {show(gap.reason)}" for gap in snapshot.gaps]
-    return "\n".join(lines) + "\n"
+    yield f"{show(path)}: {resources:,} resources of {show(snapshot.host)} at {snapshot.taken_at}, {digest}"
+    yield from (f"torn: {show(reason)}" for reason in snapshot.torn)
+    shown = snapshot.gaps if verbose else snapshot.gaps[:MOST]
+    yield from (f"not looked at: {gap.collector}: {gap.status.value}: {show(gap.reason)}" for gap in shown)
+    if len(snapshot.gaps) > len(shown):
+        yield f"... and {len(snapshot.gaps) - len(shown):,} more that could not be looked at; -v lists them"
 
 
 COMMAND = Command(

@@ -24,14 +24,18 @@ def _render(result: ScanResult, style: Style) -> Iterator[str]:
 
 
 def _lines(result: ScanResult, style: Style) -> Iterator[str]:
+    """A comparison of two targets (`diff`) is a scan without id: no fleet, and nothing that the store could explain."""
     painter = Painter(style)
     hosts = words.by_urgency(result.hosts)
-    yield from _fleet(result, hosts, painter)
+    compared = not result.id
+    if not compared:
+        yield from _fleet(result, hosts, painter)
     for one in hosts:
-        if _has_section(one) or style.verbose:
-            yield ""
+        if compared or _has_section(one) or style.verbose:
+            if not compared:
+                yield ""
             yield from _host(one, painter)
-    following = _following(hosts)
+    following = "" if compared else _following(hosts)
     if following:
         yield from ("", following)
 
@@ -69,7 +73,8 @@ def _host(host: HostResult, painter: Painter) -> list[str]:
         lines += painter.wrap(show(host.recommendation.counterfactual), INDENT)
     if host.recommendation.command:
         lines.append(f"{INDENT}To replace it: {show(host.recommendation.command)}")
-    lines += [f"{INDENT}{painter.paint(line, 'dim')}" for line in _basis(host)]
+    for basis in _basis(host):
+        lines += [painter.paint(line, "dim") for line in painter.wrap(basis, INDENT, INDENT * 2)]
     for error in host.errors:
         lines += painter.wrap(f"{error.kind}: {show(error.message)}", INDENT, INDENT * 2)
         if error.hint:

@@ -1,0 +1,315 @@
+"""`driftscan scan`: exit codes, reports, the screen, Ctrl-C. Scans themselves are given; they are tested elsewhere."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from driftscan.cli._exit import exit_code, fails, not_whole, sentences
+from driftscan.errors import IncompleteError
+from driftscan.model.drift import Cause, CauseType, Change, Difference
+from driftscan.model.finding import Action, Result, Severity, State, Verdict
+from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
+from driftscan.reports._build import read_report
+from driftscan.scan import fleet
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.progress import Progress
+from driftscan.scan.targets import Target
+from driftscan.store import Store
+from tests.cli.runner import run
+from tests.reports import samples
+
+Scan = Callable[[Sequence[Target], ScanOptions, Progress, threading.Event], ScanResult]
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScanResult], None]:
+    """Makes every scan end with this result, each host reported to the progress."""
+
+    def give(result: ScanResult) -> None:
+        def scan(
+            _targets: Sequence[Target], _options: ScanOptions, progress: Progress, _stop: threading.Event
+        ) -> ScanResult:
+            for host in result.hosts:
+                progress.started(host.host)
+                progress.phase(host.host, "collect")
+                progress.finished(host.host, host)
+            return result
+
+        monkeypatch.setattr(fleet, "scan", scan)
+
+    return give
+
+
+def _host(verdict: Verdict, severity: Severity | None = None, **changes: object) -> HostResult:
+    mutations = ()
+    if severity is not None:
+        given = samples.mutation(5, "t", Cause(CauseType.FILE_ADDED, "/x"), (samples.added("file", "/x"),))
+        mutations = (samples.judged(given, severity, Action.ROTATE),)
+    host = replace(samples.clean(), verdict=verdict, mutations=mutations)
+    return replace(host, **changes)  # type: ignore[arg-type]
+
+
+UNKNOWN = samples.mutation(
+    6, "u", Cause(CauseType.UNEXPLAINED, "/y"), (Difference(kind="file", key="/y", change=Change.UNKNOWN),)
+)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "fail_on", "code"),
+    [
+        ([_host(Verdict.CLEAN)], Severity.MEDIUM, 0),
+        ([_host(Verdict.FINDINGS, Severity.LOW)], Severity.MEDIUM, 0),
+        ([_host(Verdict.FINDINGS, Severity.MEDIUM)], Severity.MEDIUM, 1),
+        ([_host(Verdict.FINDINGS, Severity.LOW)], Severity.INFO, 1),
+        ([_host(Verdict.FINDINGS, Severity.LOW)], Action.ROTATE, 1),
+        ([_host(Verdict.FINDINGS, Severity.CRITICAL)], Action.REPLACE, 0),
+        ([_host(Verdict.UNREACHABLE)], Severity.MEDIUM, 3),
+        ([_host(Verdict.UNREACHABLE, Severity.CRITICAL)], Severity.MEDIUM, 1),
+        ([_host(Verdict.INCOMPLETE)], Severity.MEDIUM, 3),
+        ([_host(Verdict.SETTLING)], Severity.MEDIUM, 0),
+        ([_host(Verdict.SETTLING, Severity.CRITICAL)], Severity.MEDIUM, 0),
+        ([_host(Verdict.GONE)], Severity.MEDIUM, 0),
+        ([_host(Verdict.UNREACHABLE), _host(Verdict.FINDINGS, Severity.HIGH)], Severity.MEDIUM, 1),
+        ([_host(Verdict.FINDINGS, Severity.LOW, torn=("dpkg",))], Severity.HIGH, 3),
+        ([_host(Verdict.FINDINGS, Severity.LOW, errors=(HostErrorRecord(kind="k", message="m"),))], Severity.HIGH, 3),
+        ([_host(Verdict.FINDINGS, Severity.LOW, controls=(samples.control(1, Result.UNKNOWN, Severity.LOW),))],
+         Severity.HIGH, 3),
+        ([_host(Verdict.FINDINGS, mutations=(samples.judged(UNKNOWN, Severity.LOW, Action.INVESTIGATE),))],
+         Severity.HIGH, 3),
+        ([_host(Verdict.CLEAN, torn=("dpkg",))], Severity.HIGH, 0),
+    ],
+)  # fmt: skip
+def test_exit_codes(hosts: list[HostResult], fail_on: Severity | Action, code: int) -> None:
+    result = samples.result(*hosts)
+    assert exit_code(result, fail_on, unwritten=False) == code
+    assert exit_code(result, fail_on, unwritten=True) == (code or 3)
+    assert exit_code(replace(result, interrupted=True), fail_on, unwritten=False) == 130
+
+
+def test_waived_findings_and_passed_controls_do_not_fail() -> None:
+    host = _host(Verdict.FINDINGS, Severity.CRITICAL)
+    waived = replace(host, mutations=(replace(host.mutations[0], state=State.WAIVED),))
+    assert not fails(waived, Severity.INFO)
+    controls = (
+        samples.control(1, Result.PASS, Severity.HIGH),
+        samples.control(2, Result.NOT_APPLICABLE, Severity.HIGH),
+    )
+    assert not fails(replace(waived, controls=controls), Severity.INFO)
+    failed = replace(waived, controls=(samples.control(1, Result.FAIL, Severity.HIGH),))
+    assert fails(failed, Severity.HIGH)
+    assert fails(failed, Action.OBSERVE)
+
+
+def test_both_reasons_are_told() -> None:
+    told = " ".join(sentences(samples.fleet(), Severity.MEDIUM))
+    assert "2 of 4 hosts with findings at or above medium" in told
+    assert "hosts not, or not wholly, scanned" in told
+    assert not_whole(samples.unreachable())
+
+
+def test_a_clean_fleet(scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str]) -> None:
+    scans(samples.result(samples.clean()))
+    said = run(capsys, "scan", "local")
+    assert said.code == 0
+    assert "web-3   clean" in said.out
+    assert said.err == "web-3: clean: Equals image web 2026.11.20.\n"
+
+
+def test_quiet_says_nothing_but_the_data(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans(samples.fleet())
+    said = run(capsys, "scan", "local", "-q")
+    assert said.code == 1
+    assert said.err == ""
+    assert said.out
+
+
+def test_logs_have_a_line_per_host_and_no_control(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans(samples.fleet())
+    said = run(capsys, "scan", "local", "-o", "json")
+    assert json.loads(said.out)["summary"]["hosts"]["findings"] == 2
+    lines = said.err.splitlines()
+    assert lines[0].startswith("web-1: findings, replace: deploy installed")
+    assert lines[3].startswith("web-4: unreachable, investigate: web-4 (10.0.0.14) port 22: connection refused")
+    assert "\x1b" not in said.err
+
+
+@pytest.mark.parametrize("name", ["text", "json", "jsonl", "markdown"])
+def test_every_format_on_the_screen_and_in_a_file(
+    name: str, scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scans(samples.fleet())
+    path = tmp_path / "report"
+    said = run(capsys, "scan", "local", "-o", name, "--report", f"{name}:{path}")
+    assert said.code == 1
+    assert path.read_text("utf-8") == said.out
+
+
+def test_a_report_that_cannot_be_written_does_not_stop_the_others(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    good = tmp_path / "good.json"
+    words = ["scan", "local", "--report=json:/dev/full", f"--report=json:{good}"]
+    scans(samples.result(samples.clean()))
+    said = run(capsys, *words)
+    assert said.code == 3
+    assert "/dev/full: cannot be written: No space left on device" in said.err
+    assert read_report(str(good))["hosts"][0]["host"] == "web-3"
+    scans(samples.fleet())
+    assert run(capsys, *words).code == 1
+
+
+def test_a_directory_that_vanishes_during_the_scan(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def scan(*_given: object) -> ScanResult:
+        folder.rmdir()
+        return samples.result(samples.clean())
+
+    monkeypatch.setattr(fleet, "scan", scan)
+    said = run(capsys, "scan", "local", f"--report=json:{folder}/r.json", f"--report=jsonl:{tmp_path}/r.jsonl")
+    assert said.code == 3
+    assert "gone/r.json" in said.err
+    assert (tmp_path / "r.jsonl").is_file()
+
+
+def test_nothing_half_written_is_left(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scans(samples.fleet())
+    run(capsys, "scan", "local", f"--report=json:{tmp_path}/r.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "r.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-o", "xml"], "-o xml: no such format"),
+        (["--report", "json"], "not FORMAT:PATH"),
+        (["--report", "xml:r.xml"], "FORMAT is one of json"),
+        (["--report", "json:"], "not FORMAT:PATH"),
+        (["--report", "json:/no/such/dir/r.json"], "there is no directory /no/such/dir"),
+        (["--report", "json:/"], "is a directory"),
+        (["--report", "json:r", "--report", "text:./r"], "another report goes to the same file"),
+        (["-p", "no-such-policy"], "no-such-policy"),
+        (["-m", "no.manifest"], "no.manifest"),
+        (["--zones", "no.yaml"], "no.yaml"),
+        (["-i", "no-inventory.yaml"], "no-inventory.yaml"),
+    ],
+)
+def test_wrong_input_is_found_before_any_connection(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_given: object) -> None:
+        pytest.fail("a connection was made")
+
+    monkeypatch.setattr("driftscan.scan.look.open_session", never)
+    said = run(capsys, "scan", "local", *words)
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
+
+
+def test_no_target(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "scan")
+    assert said.code == 2
+    assert "no target" in said.err
+
+
+def _kept(home: Path) -> list[str]:
+    return [row.id for row in Store(home / ".local/state/driftscan").scans()]
+
+
+def test_the_result_is_kept_for_explain(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    scans(samples.fleet())
+    run(capsys, "scan", "local")
+    assert _kept(home) == [samples.fleet().id]
+    said = run(capsys, "explain", "F-00000002")
+    assert said.code == 0
+    assert "F-00000002  high: /etc/ssh/sshd_config was changed" in said.out
+
+
+def test_a_store_that_cannot_be_written_is_a_warning(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> None:
+        raise IncompleteError("the disk is full")
+
+    monkeypatch.setattr(Store, "save", full)
+    scans(samples.result(samples.clean()))
+    said = run(capsys, "scan", "local")
+    assert said.code == 0
+    assert "warning: the scan is not kept" in said.err
+    assert "the disk is full" in said.err
+
+
+def _interrupting(count: int) -> Scan:
+    def scan(
+        _targets: Sequence[Target], _options: ScanOptions, _progress: Progress, stop: threading.Event
+    ) -> ScanResult:
+        for _ in range(count):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert stop.is_set()
+        return samples.result(samples.clean(), samples.unreachable(), interrupted=True)
+
+    return scan
+
+
+def test_ctrl_c_reports_what_is_finished(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fleet, "scan", _interrupting(1))
+    before = signal.getsignal(signal.SIGINT)
+    said = run(capsys, "scan", "local", "-o", "json", f"--report=json:{tmp_path}/r.json")
+    assert said.code == 130
+    assert json.loads(said.out)["scan"]["interrupted"] is True
+    assert read_report(f"{tmp_path}/r.json") == json.loads(said.out)
+    assert "stopping" in said.err
+    assert "interrupted" in said.err
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_second_ctrl_c_ends_at_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "scan", _interrupting(2))
+    with pytest.raises(KeyboardInterrupt):
+        run(capsys, "scan", "local")
+
+
+def test_what_was_asked_for_reaches_the_scan(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    seen: list[tuple[Sequence[Target], ScanOptions]] = []
+
+    def scan(targets: Sequence[Target], options: ScanOptions, *_rest: object) -> ScanResult:
+        seen.append((targets, options))
+        return samples.result(samples.clean())
+
+    monkeypatch.setattr(fleet, "scan", scan)
+    words = (
+        "scan ssh://admin@h:2222 -m m -p a -p b --zones z --workers 7 --store st --identity key --sudo never --jump j"
+    )
+    run(capsys, *words.split(), "--timeout", "9", "--known-hosts", "kh", "--ssh-config", "sc", "--accept-new-host-keys")
+    ((target,), options) = seen[0]
+    assert (options.manifest, options.policies, options.zones, options.workers) == ("m", ("a", "b"), "z", 7)
+    assert options.state_dir == Path("st")
+    assert options.prompt is None
+    assert target.host is not None
+    connect = target.host.options
+    assert (connect.user, connect.port, connect.sudo, connect.jump, connect.timeout) == ("admin", 2222, "never", "j", 9)
+    assert connect.identity == (str(home / "key"),)
+    assert connect.known_hosts == (str(home / "kh"),)
+    assert connect.ssh_config == str(home / "sc")
+    assert connect.accept_new_host_keys is True

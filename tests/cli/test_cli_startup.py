@@ -1,0 +1,59 @@
+"""`driftscan --help` is as fast as an empty Python: it imports nothing that it does not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import environment
+
+HEAVY = {
+    "argparse",
+    "dataclasses",
+    "difflib",
+    "enum",
+    "importlib.metadata",
+    "inspect",
+    "json",
+    "logging",
+    "re",
+    "typing",
+}
+LIBRARIES = {"boto3", "botocore", "cryptography", "deepdiff", "jsonschema", "paramiko", "sqlite3", "tabulate", "yaml"}
+
+
+def _imported(home: Path, *argv: str) -> set[str]:
+    program = (
+        "import sys; before = set(sys.modules); from driftscan.cli.main import main; code = main(sys.argv[1:]);"
+        " sys.stderr.write(' '.join(sorted(set(sys.modules) - before))); sys.exit(code)"
+    )
+    # -S: site may import what it likes; only what driftscan asks for counts.
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, *argv],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], []])
+def test_the_top_level_imports_next_to_nothing(home: Path, argv: list[str]) -> None:
+    imported = _imported(home, *argv)
+    assert "driftscan.cli.main" in imported
+    assert not imported & HEAVY
+    assert {name for name in imported if name.startswith("driftscan")} <= {
+        "driftscan",
+        "driftscan.cli",
+        "driftscan.cli.main",
+    }
+
+
+@pytest.mark.parametrize("command", ["scan", "bake", "explain", "diff", "doctor", "policy lint", "inventory list"])
+def test_the_help_of_a_command_imports_no_heavy_library(home: Path, command: str) -> None:
+    imported = _imported(home, *command.split(), "--help")
+    assert f"driftscan.cli.{command.partition(' ')[0]}" in imported
+    assert not imported & LIBRARIES
