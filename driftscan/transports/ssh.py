@@ -14,7 +14,8 @@ from driftscan.transports.ssh_connection import Connection, Limits, log_in
 from driftscan.transports.ssh_elevate import Elevation
 from driftscan.transports.ssh_host_key import HostKeyPolicy
 from driftscan.transports.ssh_jump import Jumps, Lease
-from driftscan.transports.ssh_keys import KeyRing, Search
+from driftscan.transports.ssh_keyfile import KeyRing
+from driftscan.transports.ssh_keys import Search
 from driftscan.transports.ssh_secrets import Prompt, Secrets
 from driftscan.transports.ssh_socket import open_socket
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from driftscan.errors import AuthenticationError, HostError, UnreachableError
 from driftscan.model.names import show
 from driftscan.transports.ssh_config import Endpoint
-from driftscan.transports.ssh_keys import Candidate
+from driftscan.transports.ssh_keyfile import Candidate
 from driftscan.transports.ssh_secrets import SSH_PASSWORD, Prompt, Secrets
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from driftscan.errors import DeadlineError, HostError, UnreachableError
 from driftscan.model.names import show
 from driftscan.transports.known_hosts import HostKey
+from driftscan.transports.ssh_agent import Agent, agent_socket
 from driftscan.transports.ssh_auth import Login
 from driftscan.transports.ssh_config import Endpoint
 from driftscan.transports.ssh_host_key import HostKeyPolicy
-from driftscan.transports.ssh_keys import Agent, Search, agent_socket
+from driftscan.transports.ssh_keys import Search
 
 if TYPE_CHECKING:
     from paramiko import Channel, Transport

@@ -68,7 +68,7 @@ class Jumps:
         try:
             connection = open_connection()
         except HostError as error:
-            failure = type(error)(f"jump host {error.message}", error.hint)
+            failure = type(error)(f"jump host: {error.message}", error.hint)
             # A host that ran out of its own time says nothing about the jump host.
             if not isinstance(error, DeadlineError):
                 slot.failure, slot.failed_at = failure, time.monotonic()
