@@ -35,13 +35,15 @@ def hidden(kind: str, text: str, before: str = "", after: str = "") -> str:
     return f"{kind}:{before}{text}{after}" if _PLAIN.fullmatch(text) else kind
 
 
-def unique(text: str, seen: set[str]) -> str:
-    """The text, or with `#2`, `#3`, ... appended if it was seen before; it is seen from then on."""
-    found, count = text, 1
-    while found in seen:
+def unique(text: str, seen: dict[str, int]) -> str:
+    """The text, or with `#2`, `#3`, ... appended if it was given before. `seen` counts, and belongs to one parse."""
+    count = seen.get(text, 0) + 1
+    found = text if count == 1 else f"{text}#{count}"
+    while count > 1 and found in seen:
         count += 1
         found = f"{text}#{count}"
-    seen.add(found)
+    seen[text] = count
+    seen.setdefault(found, 1)
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from driftscan.collectors._accounts import PASSWD, User, is_compat, users
 from driftscan.collectors._base import Collector
 from driftscan.collectors._fnmatch import compile_name
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._ssh_keys import AuthorizedKey, parse_line
 from driftscan.collectors._sshd_config import SOURCES, Problem, read
 from driftscan.collectors._text import hidden, key, lines, unique, value
@@ -58,10 +59,14 @@ class _Server:
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Each user's keys. Files that belong to no user of passwd let nobody in, and are not listed."""
+    return few_gaps(_parse(captures), "authorized_keys", "authorized_key")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     server = _server(captures)
     yield from server.gaps
     members = {member.path.decode("utf-8", "surrogateescape"): member for member in captures.members(FILES)}
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     done: set[str] = set()
     for user in users(captures):
         if not isinstance(user, User) or is_compat(user.name) or user.name in done:
@@ -104,7 +109,7 @@ def _path(template: str, user: User) -> str:
     return posixpath.normpath("/" + whole.lstrip("/"))
 
 
-def _keys(user: str, path: str, member: Member, seen: set[str]) -> Iterator[Resource | Gap]:
+def _keys(user: str, path: str, member: Member, seen: dict[str, int]) -> Iterator[Resource | Gap]:
     if member.status is not Status.OK:
         yield Gap("authorized_keys", member.status, f"{value(path)} could not be read", (_hides(user),))
         return

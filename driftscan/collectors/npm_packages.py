@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from driftscan.collectors._base import Collector
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import hidden, key, path_text, unique, value
 from driftscan.model.resource import Attribute, Kind, Resource
 from driftscan.model.source import Captures, Gap, Glob, Member, Status
@@ -33,7 +34,11 @@ KIND = Kind(
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """One resource per package; a second one of the same name in a directory gets `#2`."""
-    seen: set[str] = set()
+    return few_gaps(_parse(captures), "npm_packages", "npm_package")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
+    seen: dict[str, int] = {}
     for member in captures.members(MANIFESTS):
         folder = member.path.removesuffix(b"/package.json").decode("utf-8", "surrogateescape")
         parts = folder.split("/")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from driftscan.collectors._accounts import PASSWD, SHADOW, Malformed, User, is_compat, users
 from driftscan.collectors._base import Collector
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import hidden, key, number, unique, value
 from driftscan.model.resource import Attribute, Kind, Resource, Value
 from driftscan.model.source import Captures, Gap, Line, Status
@@ -34,7 +35,11 @@ _AGES = ("min", "max", "warning", "inactive", "expire")
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """A resource per row of shadow, and per user whose password stands in passwd itself."""
-    seen: set[str] = set()
+    return few_gaps(_parse(captures), "passwords", "password")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
+    seen: dict[str, int] = {}
     shadowed: set[str] = set()
     for line in captures.lines(SHADOW):
         parts = line.text.split(":")

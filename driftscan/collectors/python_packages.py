@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from driftscan.collectors._base import Collector
 from driftscan.collectors._deb822 import stanzas
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import hidden, key, path_text, value
 from driftscan.model.resource import Attribute, Kind, Resource
 from driftscan.model.source import Capture, Captures, Gap, Glob, Member, Status
@@ -58,6 +59,10 @@ class _Found:
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """One resource per name and directory."""
+    return few_gaps(_parse(captures), "python_packages", "python_package")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     installers = {
         member.path.rpartition(b"/")[0]: member.data.decode("utf-8", "surrogateescape").strip()
         for member in captures.members(INSTALLER)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from driftscan.collectors._base import Collector
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._sshd_config import SOURCES, Problem, Setting, read
 from driftscan.collectors._text import key, number, value
 from driftscan.model.resource import Attribute, Kind, Resource
@@ -113,6 +114,10 @@ class _Effective:
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """A resource per effective setting, defaults too; nothing where there is no configuration, thus no sshd."""
+    return few_gaps(_parse(captures), "sshd", "sshd_setting")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     items = read(captures)
     if items is None:
         return

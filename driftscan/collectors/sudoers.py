@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from driftscan.collectors._base import Collector
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._sudoers import Rule, Unparsed, rules
 from driftscan.collectors._text import hidden, key, lines, unique, value
 from driftscan.model.resource import Attribute, Kind, Resource, Value
@@ -43,7 +44,7 @@ class _Reader:
     """What is known while includes are followed. `open`: the files that led here, outermost first."""
 
     members: dict[str, Member]
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, int] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     open: list[str] = field(default_factory=list)
     rules: int = 0
@@ -93,13 +94,17 @@ class _Reader:
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Every line that sudo reads; nothing where there is no sudoers file, whatever lies in sudoers.d."""
+    return few_gaps(_parse(captures), "sudoers", "sudo_rule")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     main = MAIN if captures.exists(MAIN) else VENDOR
     if captures.exists(main):
         members = {member.path.decode("utf-8", "surrogateescape"): member for member in captures.members(FILES)}
         yield from _Reader(members).read(main.path, captures.lines(main))
 
 
-def _resource(path: str, rule: Rule, seen: set[str]) -> Resource:
+def _resource(path: str, rule: Rule, seen: dict[str, int]) -> Resource:
     attributes: dict[str, Value] = {
         "type": rule.type,
         "source": value(path),

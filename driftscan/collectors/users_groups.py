@@ -17,6 +17,7 @@ from driftscan.collectors._accounts import (
     users,
 )
 from driftscan.collectors._base import Collector
+from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import hidden, key, unique, value
 from driftscan.model.resource import Attribute, Kind, Resource, Value
 from driftscan.model.source import Captures, Gap, Status
@@ -49,6 +50,10 @@ _COMPAT = re.compile(r"^(passwd|group)[ \t]*:[^#\n]*\bcompat\b", re.MULTILINE)
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Users and groups; one file that cannot be read hides its own kind alone."""
+    return few_gaps(_parse(captures), "users_groups", "user", "group")
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     memberships: Mapping[str, set[str]] | None = None
     if captures[GROUP].status in (Status.OK, Status.ABSENT):
         group_rows = list(groups(captures))
@@ -66,7 +71,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 
 
 def _groups(rows: list[Group | Malformed]) -> Iterator[Resource | Gap]:
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for row in rows:
         if isinstance(row, Malformed):
             yield _malformed("group", row)
@@ -80,7 +85,7 @@ def _groups(rows: list[Group | Malformed]) -> Iterator[Resource | Gap]:
 
 
 def _users(rows: list[User | Malformed], memberships: Mapping[str, set[str]] | None) -> Iterator[Resource | Gap]:
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for row in rows:
         if isinstance(row, Malformed):
             yield _malformed("user", row)
