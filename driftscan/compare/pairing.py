@@ -9,8 +9,9 @@ from driftscan.model.zone import ZoneClass
 
 
 def replaced_identities(differences: Sequence[Difference], zones: Matcher) -> list[Difference]:
-    """Accepts, for each identity zone of keys that carry a value, as many new ones as are gone: a host has as many
-    addresses as its image had, and they are its own. One more or one fewer stays a difference."""
+    """Accepts, for each identity zone of keys that carry a value, those that came if as many are gone: a host has as
+    many addresses as its image had, and they are its own. With one more or one fewer all stay differences, since
+    nobody can tell which of them is the odd one."""
     gone: dict[str, list[int]] = {}
     come: dict[str, list[int]] = {}
     for index, item in enumerate(differences):
@@ -22,7 +23,7 @@ def replaced_identities(differences: Sequence[Difference], zones: Matcher) -> li
     paired = {
         index
         for pattern in come.keys() & gone.keys()
-        for pair in zip(come[pattern], gone[pattern], strict=False)
-        for index in pair
+        if len(come[pattern]) == len(gone[pattern])
+        for index in (*come[pattern], *gone[pattern])
     }
     return [replace(item, allowed=True) if index in paired else item for index, item in enumerate(differences)]

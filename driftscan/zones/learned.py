@@ -19,7 +19,8 @@ from driftscan.zones.protected import protected
 from driftscan.zones.shapes import shape
 
 Compare = Callable[[Manifest, Snapshot, Sequence[Zone]], Iterable[Difference]]
-CONTENT = frozenset({"size", "sha256", "md5", "target"})
+OWN_KEYS = ("address", "dns", "route")
+"""Kinds whose keys carry values of the host itself: there is one for each of another boot's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,12 @@ def learn(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare
 
 def merge(snapshots: Sequence[Snapshot]) -> Resources:
     """What all boots have. Where their values differ, the first boot's stand: a zone covers them or a question is
-    open. Small kinds that a boot's collectors could not look at are left out with the rest that it lacks."""
+    open. Of kinds whose key is a host's own value the first boot's stand, if all boots have as many of them."""
     first, *others = [snapshot.resources for snapshot in snapshots]
-    small = {rid: item for rid, item in first.small.items() if all(rid in other.small for other in others)}
+    own = {kind for kind in OWN_KEYS if len({sum(1 for _ in each.of(kind)) for each in (first, *others)}) == 1}
+    small = {
+        rid: item for rid, item in first.small.items() if rid[0] in own or all(rid in other.small for other in others)
+    }
     if not others:
         return first
     shared = set(first.files.keys).intersection(*(other.files.keys for other in others))
