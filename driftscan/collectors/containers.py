@@ -21,8 +21,7 @@ from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
 from driftscan.model.source import Captures, Command, Gap, Glob, Status
 
 _ABSENT = 90
-_DOCKER = r"""
-if ! [ -e /var/lib/docker ]; then [ -S /run/docker.sock ] && exit 92; exit 90; fi
+_DOCKER = r"""if ! [ -e /var/lib/docker ]; then [ -S /run/docker.sock ] && exit 92; exit 90; fi
 [ -x /var/lib/docker ] || exit 93
 [ -e /var/lib/docker/containers ] || exit 90
 cd /var/lib/docker/containers && [ -r . ] || exit 93
@@ -36,7 +35,7 @@ for file in */config.v2.json */hostconfig.json; do
     echo
 done
 """
-DOCKER = Command(("sh", "-c", _DOCKER, "driftscan"), ok=(0, _ABSENT), timeout=30)
+DOCKER = Command(("sh", "-c", _DOCKER), ok=(0, _ABSENT), timeout=30)
 PODMAN = Glob(("/var/lib/containers/storage/*-containers/containers.json",), max_bytes=8 << 20)
 KUBERNETES = Glob(("/var/log/containers/*.log",), content=False)
 CONTAINERD = Glob(("/run/containerd/io.containerd.runtime.v2.task/*/*",), content=False)

@@ -21,25 +21,27 @@ from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
 from driftscan.model.source import Captures, Command, Gap, Status
 
 _NONE, _NO_PROGRAM = 90, 91
-_NFT = """
+_NFT = """\
 [ -e /sys/module/nf_tables ] || grep -q ' nf_tables_newtable' /proc/kallsyms 2>/dev/null || exit 90
 command -v nft >/dev/null 2>&1 || exit 91
 exec nft -j list ruleset
 """
 _LEGACY = """
-[ -e "/proc/net/$1_tables_names" ] || exit 90
-tables=$(cat "/proc/net/$1_tables_names") || exit 1
+[ -e "/proc/net/$names" ] || exit 90
+tables=$(cat "/proc/net/$names") || exit 1
 [ -n "$tables" ] || exit 90
-for program in "$1tables-legacy-save" "$1tables-save"; do
+for program in "$tool-legacy-save" "$tool-save"; do
     command -v "$program" >/dev/null 2>&1 || continue
     case $("$program" --version 2>/dev/null) in *nf_tables*) continue ;; esac
     exec "$program"
 done
 exit 91
 """
-NFT = Command(("sh", "-c", _NFT, "driftscan"), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
-IPTABLES = Command(("sh", "-c", _LEGACY, "driftscan", "ip"), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
-IP6TABLES = Command(("sh", "-c", _LEGACY, "driftscan", "ip6"), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
+NFT = Command(("sh", "-c", _NFT), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
+IPTABLES, IP6TABLES = (
+    Command(("sh", "-c", f"names={names} tool={tool}{_LEGACY}"), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
+    for names, tool in (("ip_tables_names", "iptables"), ("ip6_tables_names", "ip6tables"))
+)
 
 FIREWALL_CHAIN = Kind(
     name="firewall_chain",

@@ -54,6 +54,8 @@ _PASSING = re.compile(
     r"|/run/systemd/unit-root(?:/.*)?",
     re.DOTALL,
 )
+_GIVEN = "/run/host/"
+"""What a container manager gives a container (systemd's Container Interface): directories named after the container."""
 _DEVICES = (
     (re.compile(r"/dev/loop[0-9]+"), "/dev/loop*"),
     (re.compile(r"/dev/dm-[0-9]+"), "/dev/dm-*"),
@@ -122,7 +124,7 @@ def _live(mounts: list[_Mount]) -> dict[str, Value]:
     return {
         "device": _device(top),
         "type": top.type,
-        "root": _neutral(top.root),
+        "root": "*" if top.point.startswith(_GIVEN) else _neutral(top.root),
         "options": _options(top.options),
         "covers": tuple(f"{mount.type} {_device(mount)}" for mount in mounts[:-1]),
     }

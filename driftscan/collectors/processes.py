@@ -36,7 +36,7 @@ _RANDOM = re.compile(rb"[0-9a-f]{8,}")
 _NUMBERED = (
     (re.compile(r"session-[^.]*\.scope"), "session-*.scope"),
     (re.compile(r"user@[0-9]+\.service"), "user@*.service"),
-    (re.compile(r"(run)-[ru]?[0-9a-f]+\.(service|scope)"), r"\1-*.\2"),
+    (re.compile(r"run-(?:[ru]?[0-9a-f]+|p[0-9]+-i[0-9]+)\.(service|scope|timer|path|socket)"), r"run-*.\1"),
     (re.compile(r"(docker|libpod|crio|cri-containerd|machine-[^.]*)-[0-9a-f]{12,64}\.scope"), r"\1-*.scope"),
     (re.compile(r"([^@]+@)[0-9][^.]*\.service"), r"\1*.service"),
 )

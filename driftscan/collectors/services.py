@@ -7,7 +7,8 @@ of their other units (`systemd-cryptsetup@...`) a running host has more than its
 a unit of its name becomes one by systemd's SysV generator, and is one here on any root.
 
 Names that are links to other units are their `aliases`. Instances of templates are units of their own where a link
-enables them or a drop-in is theirs; others that run are observed with their template.
+enables them or a drop-in is theirs; others that run are observed with their template. Transient units that systemd-run
+numbered are one, `run-*.service`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from driftscan.collectors._unit_activity import BOOTED, LIST, Activity, activiti
 from driftscan.collectors._unit_files import (
     GENERATED,
     SOURCES,
+    TRANSIENT,
     Entry,
     Unit,
     UnitFiles,
@@ -27,6 +29,7 @@ from driftscan.collectors._unit_files import (
     template_of,
 )
 from driftscan.collectors._unit_state import settings, state, wanted_by
+from driftscan.collectors.processes import stable_unit
 from driftscan.model.resource import Resource, Value
 from driftscan.model.source import Captures, Gap, Glob, Source, Status
 
@@ -82,7 +85,7 @@ class _Units:
             unit = self._files.find(name)
             if unit is None and name in self._files.units:
                 yield name, None
-            elif unit is not None and unit.name == name and not _is_generated_mount(unit.entry):
+            elif unit is not None and unit.name == name and not _is_passing(unit.entry):
                 yield name, unit
 
     def _drop_ins_of(self, unit: Unit | None) -> tuple[Entry, ...]:
@@ -92,7 +95,15 @@ class _Units:
 
     def resources(self) -> Iterator[Resource]:
         """One for each unit."""
+        unnamed: dict[str, list[str]] = {}
         for name, unit in self._units.items():
+            if (
+                unit is not None
+                and unit.entry.directory == TRANSIENT
+                and (stable := stable_unit(name.encode("utf-8", "surrogateescape"))) != name
+            ):
+                unnamed.setdefault(stable, []).append(name)
+                continue
             attributes = self._attributes(name, unit)
             observed: dict[str, Value] = {}
             if generated := wanted_by(self._files, name, generated=True):
@@ -100,6 +111,10 @@ class _Units:
             if self._running is not None and unit is not None and not unit.entry.masks:
                 observed |= self._activity(name, attributes)
             yield Resource(SERVICE.name, key(name), attributes, observed)
+        for stable, names in sorted(unnamed.items()):
+            yield Resource(
+                SERVICE.name, key(stable), {"unit_file_state": "transient"}, {"units": tuple(map(value, names))}
+            )
 
     def _attributes(self, name: str, unit: Unit | None) -> dict[str, Value]:
         """What could not be read is missing, with all that depends on it."""
@@ -141,8 +156,12 @@ class _Units:
         return observed
 
 
-def _is_generated_mount(entry: Entry) -> bool:
-    return entry.directory in GENERATED and entry.name.rpartition(".")[2] in _MOUNTS
+def _is_passing(entry: Entry) -> bool:
+    """Mounts and swaps of generators, and slices in /run, which are made for logins and managers."""
+    kind = entry.name.rpartition(".")[2]
+    return (entry.directory in GENERATED and kind in _MOUNTS) or (
+        entry.directory.startswith("/run/") and kind == "slice"
+    )
 
 
 def _scripts(captures: Captures, files: UnitFiles, running: Mapping[str, Activity] | None) -> Iterator[Resource | Gap]:
