@@ -12,6 +12,7 @@ from driftscan.errors import UsageError
 from driftscan.inventory._address import parse_address
 from driftscan.inventory._base import InventorySource
 from driftscan.model.host import ConnectOptions, Host
+from driftscan.model.names import show
 from driftscan.schema_check import quoted
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -74,7 +75,7 @@ class _Reader:
             policy=tuple(self._policy(item) for item in _listed(layers.value("policy"))),
             labels=layers.labels(),
             groups=layers.groups,
-            origin=f"{position.file}:{position.line}",
+            origin=f"{show(position.file)}:{position.line}",
         )
 
     def _options(self, layers: "_Layers") -> ConnectOptions:

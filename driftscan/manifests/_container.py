@@ -91,7 +91,8 @@ def parse(data: bytes, file: str, *wanted: str) -> Container:
     if not _is_trailer(trailer):
         raise _no_trailer(file, data, envelope, wanted)
     assert trailer is not None
-    lines = data[:cut].removesuffix(b"\n").split(b"\n")
+    lines = data.split(b"\n")
+    del lines[-2:]  # the trailer, and nothing after its newline
     if len(lines) != trailer["lines"]:
         counts = f"its trailer says {trailer['lines']}, it has {len(lines)}"
         raise UsageError(f"{show(file)}: lines are missing or were added: {counts}", _TAMPERED)

@@ -40,26 +40,30 @@ def decode(container: Container, lines: Iterable[bytes], first: int) -> Resource
     """The resources of lines, the first of which is line `first` of the file. UsageError for a line that is not a
     resource, or that does not stand in order of kind and key."""
     small: dict[ResourceId, Resource] = {}
-    files: list[tuple[str, bytes, bytes]] = []
-    before: ResourceId = ("", "")
+    keys: list[str] = []
+    compared: list[bytes] = []
+    observed: list[bytes] = []
+    last: ResourceId = ("", "")
     for number, line in enumerate(lines, first):
-        row = cut_file(line) or _decode(container, number, line)
-        if isinstance(row, Resource):
-            rid = row.id
-            if row.kind == "file":
-                files.append((row.key, encode_resource(row), _observed_bytes(row.observed)))
+        cut = cut_file(line)
+        if cut is None:
+            resource = _decode(container, number, line)
+            rid = resource.id
+            if resource.kind == "file":
+                cut = resource.key, encode_resource(resource), _observed_bytes(resource.observed)
             else:
-                small[rid] = row
+                small[rid] = resource
         else:
-            rid = ("file", row[0])
-            files.append(row)
-        if rid <= before:
-            what = "stands twice" if rid == before else "is not in order of kind and key"
+            rid = "file", cut[0]
+        if rid <= last:
+            what = "stands twice" if rid == last else "is not in order of kind and key"
             raise container.error(number, f"{rid[0]} {quoted(rid[1])} {what}")
-        before = rid
-    keys = tuple(row[0] for row in files)
-    observed = tuple(row[2] for row in files) if any(row[2] for row in files) else ()
-    return Resources(small, Records(keys, tuple(row[1] for row in files), observed))
+        last = rid
+        if cut is not None:
+            keys.append(cut[0])
+            compared.append(cut[1])
+            observed.append(cut[2])
+    return Resources(small, Records(tuple(keys), tuple(compared), tuple(observed) if any(observed) else ()))
 
 
 def cut_file(line: bytes) -> tuple[str, bytes, bytes] | None:

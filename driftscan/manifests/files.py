@@ -75,7 +75,7 @@ def manifest_from(container: Container) -> Manifest:
         zones=tuple(_envelope.zone(item) for item in head["zones"]),
         references=tuple(_envelope.reference(item) for item in head["references"]),
         texts={item["path"]: item["text"] for item in head["texts"]},
-        package_files={item["key"]: tuple(item["files"]) for item in head["packages"]},
+        package_files=_package_files(container, head["packages"]),
         source_digests={item["name"]: item["digest"] for item in head["sources"]},
         live=head["live"],
         digest=container.digest,
@@ -104,8 +104,18 @@ def _snapshot_from(container: Container) -> Snapshot:
         probe_digest=head["probe_digest"],
         boot_id=head["boot_id"],
         texts={item["path"]: item["text"] for item in head["texts"]},
-        package_files={item["key"]: tuple(item["files"]) for item in head["packages"]},
+        package_files=_package_files(container, head["packages"]),
     )
+
+
+def _package_files(container: Container, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The paths of each package. Their types are checked here: there are too many for the JSON Schema."""
+    for row in rows:
+        if any(type(path) is not str for path in row["files"]):
+            raise UsageError(
+                f"{show(container.file)}: the files of package {quoted(row['key'])} are not text", _REWRITE
+            )
+    return {row["key"]: tuple(row["files"]) for row in rows}
 
 
 def verify(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
@@ -203,7 +213,7 @@ def _read(container: Container, name: str) -> tuple[dict[str, Any], Resources]:
     _check(container, head, name, numbers)
     resources = _rows.decode(container, container.lines[count:], count + 2)
     found = {section: len(head[section]) for section in sections.values()} | {"resources": _rows.counts(resources)}
-    if any(head["counts"].get(section) != number for section, number in found.items()):
+    if any(head["counts"].get(section, 0) != number for section, number in found.items()):
         raise container.error(1, "the counts in the envelope are not those of the lines")
     return head, resources
 

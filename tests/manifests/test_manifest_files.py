@@ -101,6 +101,7 @@ MANIFEST = Manifest(
         Reference(host="h1", taken_at="2026-11-20T09:00:00Z", identities={"file:/etc/machine-id": "sha256:00"}),
     ),
     texts={"/etc/motd": "hi\nthere\n", "/etc/é": ""},
+    package_files={"bash/amd64": ("/bin/bash", "/etc")},
     source_digests={"File('/etc/passwd')": "sha256:11"},
     live=False,
 )
@@ -119,6 +120,7 @@ SNAPSHOT = Snapshot(
     probe_digest="sha256:22",
     boot_id="b-1",
     texts={"/etc/motd": "x"},
+    package_files={"bash/amd64": ("/bin/bash",)},
 )
 
 
@@ -141,8 +143,8 @@ def test_a_snapshot_comes_back_whole_with_its_evidence(tmp_path: Path) -> None:
 def test_the_round_trip_covers_every_field(value: Any) -> None:
     """A field that is added to the model and forgotten here would be lost: each has a value that is not its default."""
     for field in dataclasses.fields(value):
-        if field.name != "digest" and field.default is not dataclasses.MISSING:
-            assert getattr(value, field.name) != field.default, field.name
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        assert field.name == "digest" or getattr(value, field.name) != default, field.name
 
 
 def test_manifests_hold_no_evidence_and_equal_ones_are_equal_bytes(tmp_path: Path) -> None:
@@ -167,7 +169,10 @@ def test_the_documented_shape(tmp_path: Path) -> None:
     assert rows[0]["format"] == "driftscan.manifest/1"
     assert rows[0]["counts"]["resources"] == {"address": 1, "file": len(HOSTILE), "package": 1, "user": 1}
     tags = [next(iter(row)) for row in rows[1:]]
-    assert tags == ["coverage"] * 2 + ["reference", "source"] + ["text"] * 2 + ["zone"] * 2 + ["attributes"] * 12
+    assert (
+        tags
+        == ["coverage"] * 2 + ["package", "reference", "source"] + ["text"] * 2 + ["zone"] * 2 + ["attributes"] * 12
+    )
     ids = [(row["kind"], row["key"]) for row in rows if "kind" in row]
     assert ids == sorted(ids)
 
@@ -307,17 +312,19 @@ def _head(change: dict[str, Any], *, without: str = "") -> Edit:
         (_head({}, without="image"), "m:1: manifest: manifest lacks the key 'image'"),
         (_head({"image": {"id": 1, "version": ""}}), "m:1: image.id: expected text, found a number"),
         (_head({"live": "yes"}), "m:1: live: expected true or false, found the text 'yes'"),
-        (lambda lines: [*lines[:7], BAD_ZONE, *lines[8:]],
-         "m:8: zones.0.zone: 'fre' is not known here; did you mean 'free'?"),
+        (lambda lines: [*lines[:8], BAD_ZONE, *lines[9:]],
+         "m:9: zones.0.zone: 'fre' is not known here; did you mean 'free'?"),
+        (lambda lines: [line.replace(b'["/bin/bash"', b"[7") for line in lines],
+         "m: the files of package 'bash/amd64' are not text"),
         (lambda lines: [*lines[:-1]], "m:1: the counts in the envelope are not those of the lines"),
-        (lambda lines: [*lines, lines[-1]], "m:22: user 'root' stands twice"),
-        (lambda lines: [*lines[:-2], lines[-1], lines[-2]], "m:21: package 'bash/amd64' is not in order"),
-        (lambda lines: [*lines, b"[]"], "m:22: is not a resource"),
-        (lambda lines: [*lines, b'{"attributes":{"a":1.5},"key":"z","kind":"z"}'], "m:22: is not a resource"),
-        (lambda lines: [*lines, b'{"attributes":{},"key":1,"kind":"file"}'], "m:22: is not a resource"),
-        (lambda lines: [*lines, b"[" * 100_000], "m:22: is not a resource"),
-        (lambda lines: [*lines, HUGE_NUMBER], "m:22: is not a resource"),
-        (lambda lines: [*lines, b""], "m:22: is not a resource"),
+        (lambda lines: [*lines, lines[-1]], "m:23: user 'root' stands twice"),
+        (lambda lines: [*lines[:-2], lines[-1], lines[-2]], "m:22: package 'bash/amd64' is not in order"),
+        (lambda lines: [*lines, b"[]"], "m:23: is not a resource"),
+        (lambda lines: [*lines, b'{"attributes":{"a":1.5},"key":"z","kind":"z"}'], "m:23: is not a resource"),
+        (lambda lines: [*lines, b'{"attributes":{},"key":1,"kind":"file"}'], "m:23: is not a resource"),
+        (lambda lines: [*lines, b"[" * 100_000], "m:23: is not a resource"),
+        (lambda lines: [*lines, HUGE_NUMBER], "m:23: is not a resource"),
+        (lambda lines: [*lines, b""], "m:23: is not a resource"),
     ],
 )  # fmt: skip
 def test_sealed_and_yet_wrong(whole: bytes, edit: Edit, message: str) -> None:
@@ -362,7 +369,7 @@ def test_verify_tells_what_a_file_is(tmp_path: Path) -> None:
     assert facts["zones"] == "learned 1, pack 1"
     assert facts["resources"] == f"address 1, file {len(HOSTILE)}, package 1, user 1"
     assert facts["collectors"] == "complete 1, partial 1; gaps: 1"
-    assert facts["size"] == f"{(tmp_path / 'm').stat().st_size} bytes, 22 lines"
+    assert facts["size"] == f"{(tmp_path / 'm').stat().st_size} bytes, 23 lines"
     files.write_snapshot(SNAPSHOT, tmp_path / "s")
     facts = dict(files.verify(tmp_path / "s"))
     assert (facts["host"], facts["torn"], facts["planes"]) == ("web-1 (ssh://web-1)", "dpkg ran", "image")
