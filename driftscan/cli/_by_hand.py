@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from driftscan.model.names import decode_name, show
 
 MOST = 12
+_RUNTIMES = frozenset({"docker", "podman", "nerdctl", "crictl"})
 _PLAIN = (string.ascii_letters + string.digits + "/._-+@%=:,").encode()
 
 
@@ -39,12 +40,12 @@ def _nothing(_key: str) -> list[str]:
 
 def _file(key: str) -> list[str]:
     path = quote(key)
-    return [f"stat -- {path}", f"sha256sum -- {path}", f"dpkg -S {path}   # or: rpm -qf {path}"]
+    return [f"stat -- {path}", f"sha256sum -- {path}", f"dpkg -S -- {path}   # or: rpm -qf -- {path}"]
 
 
 def _package(key: str) -> list[str]:
     name = quote(key.partition("/")[0])
-    return [f"dpkg -s {name}; dpkg -V {name}   # or: rpm -qi {name}; rpm -V {name}"]
+    return [f"dpkg -s -- {name}; dpkg -V -- {name}   # or: rpm -qi -- {name}; rpm -V -- {name}"]
 
 
 def _language_package(key: str) -> list[str]:
@@ -66,16 +67,16 @@ def _listen(key: str) -> list[str]:
 
 def _authorized_key(key: str) -> list[str]:
     user = quote(key.partition("/")[0])
-    return [f'ssh-keygen -lf "$(getent passwd {user} | cut -d: -f6)/.ssh/authorized_keys"']
+    return [f'ssh-keygen -lf "$(getent passwd -- {user} | cut -d: -f6)/.ssh/authorized_keys"']
 
 
 def _firewall(key: str) -> list[str]:
-    return ["nft list chain " + " ".join(quote(part) for part in key.split("/", 2))]
+    return ["nft -- list chain " + " ".join(quote(part) for part in key.split("/", 2))]
 
 
 def _container(key: str) -> list[str]:
     runtime, _, name = key.partition("/")
-    return [f"{quote(runtime)} inspect {quote(name)}"]
+    return [f"{runtime} inspect -- {quote(name)}"] if runtime in _RUNTIMES else []
 
 
 def _fixed(*given: str) -> Callable[[str], list[str]]:
@@ -97,22 +98,22 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "service": _service,
     "listen": _listen,
     "process": _with("ls -l /proc/[0-9]*/exe | grep -F -- {}"),
-    "user": _with("getent passwd {}", "last -n 5 {}"),
-    "group": _with("getent group {}"),
-    "password": _with("passwd -S {}"),
+    "user": _with("getent passwd -- {}", "last -n 5 -- {}"),
+    "group": _with("getent group -- {}"),
+    "password": _with("passwd -S -- {}"),
     "sudo_rule": lambda key: [f"cat -A -- {quote(key.partition(':')[0])}"],
     "authorized_key": _authorized_key,
-    "sshd_setting": lambda key: [f"sshd -T | grep -i {quote('^' + key.partition('@')[0])}"],
+    "sshd_setting": lambda key: [f"sshd -T | grep -i -- {quote('^' + key.partition('@')[0])}"],
     "interface": _with("ip -d link show dev {}"),
     "address": _fixed("ip address show"),
     "route": _fixed("ip route show table all"),
     "dns": _fixed("cat /etc/resolv.conf", "resolvectl status"),
     "host_entry": _with("grep -F -- {} /etc/hosts"),
     "firewall_chain": _firewall,
-    "sysctl": _with("sysctl {}"),
-    "kernel_module": _with("modinfo {}", "grep -w -- {} /proc/modules"),
+    "sysctl": _with("sysctl -- {}"),
+    "kernel_module": _with("modinfo -- {}", "grep -w -- {} /proc/modules"),
     "mount": _with("findmnt --target {}"),
-    "cron": lambda key: [f"ls -l {quote(key.rsplit('/', 2)[0])}", "ls -l /etc/cron* /var/spool/cron"],
+    "cron": lambda key: [f"ls -l -- {quote(key.rsplit('/', 2)[0])}", "ls -l /etc/cron* /var/spool/cron"],
     "at": _fixed("atq"),
     "ca_certificate": _fixed("ls -lt /etc/ssl/certs /usr/local/share/ca-certificates | head"),
     "container": _container,

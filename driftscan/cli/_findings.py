@@ -3,8 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from driftscan.cli._explanation import Found, Json
 from driftscan.errors import UsageError
@@ -13,7 +12,7 @@ from driftscan.reports._build import read_report
 from driftscan.schema_check import quoted
 
 if TYPE_CHECKING:
-    from driftscan.store import FindingRow, Store
+    from driftscan.store import FindingRow, ScanRow, Store
 
 MOST = 20
 _TOLD = {"fail", "unknown"}
@@ -43,20 +42,36 @@ def in_store(store: "Store", wanted: str) -> list[Found]:
     newest: dict[tuple[str, str], FindingRow] = {}
     for row in store.find_finding(wanted):
         newest.setdefault((row.host, row.fingerprint), row)
+    if not newest and (by_rule := _by_rule(store, wanted)):
+        return by_rule
     _check_one(wanted, {row.fingerprint for row in newest.values()}, f"the store {store.directory}")
 
-    @cache
-    def report(digest: str) -> Json:
-        loaded: Any = json.loads(store.blobs.get(digest))
-        return loaded if isinstance(loaded, dict) else {}
-
+    reports: dict[str, Json] = {}
     found: list[Found] = []
     for row in newest.values():
-        loaded = report(row.report)
+        loaded = reports.get(row.report) or _report(store, row)
+        reports[row.report] = loaded
         for host in loaded["hosts"]:
             if host["host"] == row.host:
                 found += _in_host(loaded["scan"], host, row.fingerprint, _history(store, row))
     return found
+
+
+def _by_rule(store: "Store", wanted: str) -> list[Found]:
+    """A control's own id: its result on each host of the newest scan."""
+    last = store.last_scan()
+    loaded = _report(store, last) if last is not None else {"scan": {}, "hosts": []}
+    return [
+        found
+        for host in loaded["hosts"]
+        for found in _in_host(loaded["scan"], host, wanted)
+        if found.is_control and found.finding["id"] == wanted
+    ]
+
+
+def _report(store: "Store", row: "FindingRow | ScanRow") -> Json:
+    loaded: Json = json.loads(store.report(row))
+    return loaded
 
 
 def _history(store: "Store", row: "FindingRow") -> tuple[tuple[str, str], ...]:

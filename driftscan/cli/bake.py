@@ -20,6 +20,7 @@ from driftscan.model.snapshot import ImageRef
 from driftscan.model.zone import Zone
 
 MANIFEST = "manifest:"
+NO_ZONES = "none"
 
 
 def _run(call: Call) -> int:
@@ -37,6 +38,7 @@ def _bake(call: Call) -> int:
     settings = call.settings
     targets = chosen(call, settings.target)
     options = scan_options(call, prompter(call.console, threading.Event()))
+    options = replace(options, zones="" if settings.zones == NO_ZONES else settings.zones)
     baked = bake(
         targets,
         image=ImageRef(settings.image_id, settings.image_version),
@@ -46,7 +48,7 @@ def _bake(call: Call) -> int:
     )
     call.console.status("")
     zones_path = f"{settings.output}.zones.yaml"
-    several = len(targets) > 1 and settings.zones != "none"
+    several = len(targets) > 1 and settings.zones != NO_ZONES
     if several:
         atomic.write(zones_path, [zone_file(baked.learned, baked.questions, settings.output).encode()])
     digest = write_manifest(baked.manifest, settings.output)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.errors import IncompleteError, UnreachableError
+from driftscan.errors import IncompleteError, UnreachableError, UsageError
 from driftscan.manifests import files
 from tests.cli.runner import environment, process, run
 
@@ -50,7 +50,7 @@ def test_an_unexpected_exception_is_a_bug(capsys: pytest.CaptureFixture[str], mo
     assert "Traceback" in debugged.err
 
 
-@pytest.mark.parametrize(("error", "code"), [(IncompleteError, 3), (UnreachableError, 3), (files.UsageError, 2)])
+@pytest.mark.parametrize(("error", "code"), [(IncompleteError, 3), (UnreachableError, 3), (UsageError, 2)])
 def test_each_error_has_its_code_and_its_hint(
     error: type[Exception], code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

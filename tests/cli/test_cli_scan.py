@@ -13,7 +13,7 @@ import pytest
 from driftscan.cli._exit import exit_code, fails, not_whole, sentences
 from driftscan.errors import IncompleteError
 from driftscan.model.drift import Cause, CauseType, Change, Difference
-from driftscan.model.finding import Action, Result, Severity, State, Verdict
+from driftscan.model.finding import Action, JudgedMutation, Result, Severity, State, Verdict
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
 from driftscan.reports._build import read_report
 from driftscan.scan import fleet
@@ -47,7 +47,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> Callable[[ScanResult], None]:
 
 
 def _host(verdict: Verdict, severity: Severity | None = None, **changes: object) -> HostResult:
-    mutations = ()
+    mutations: tuple[JudgedMutation, ...] = ()
     if severity is not None:
         given = samples.mutation(5, "t", Cause(CauseType.FILE_ADDED, "/x"), (samples.added("file", "/x"),))
         mutations = (samples.judged(given, severity, Action.ROTATE),)

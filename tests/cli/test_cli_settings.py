@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from driftscan.cli import _config
-from driftscan.cli._command import Settings
+from driftscan.cli._command import Option, Settings
 from driftscan.cli._options import ALL
 from driftscan.cli._run import _with_common, load
 from driftscan.cli._settings import parse, resolve
@@ -55,9 +55,7 @@ def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("option", ALL, ids=lambda option: option.name)
-def test_every_option_has_its_variable_and_its_key(
-    option: _config.Option, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_option_has_its_variable_and_its_key(option: Option, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In each command that has it: the environment and the file give what the line gives."""
     if option.name == "config":
         return

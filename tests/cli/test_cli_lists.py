@@ -1,0 +1,131 @@
+"""`policy`, `inventory list`, `doctor`, `probe`: what is there, and what is wrong with it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from driftscan.policy.load import shipped
+from driftscan.scan import doctor
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.targets import Target
+from tests.cli.runner import run
+
+INVENTORY = """\
+defaults: {user: scanner}
+groups:
+  web: {labels: {role: web}, hosts: [web-1, web-2]}
+hosts:
+  web-1: {address: 10.0.0.11, port: 2222}
+  web-2: {labels: {az: b}}
+  db-1: {manifest: db.manifest}
+"""
+
+
+@pytest.fixture
+def inventory(home: Path) -> str:
+    """Three hosts."""
+    (home / "fleet.yaml").write_text(INVENTORY)
+    return "fleet.yaml"
+
+
+def test_inventory_list(inventory: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "inventory", "list", "-i", inventory)
+    assert said.code == 0
+    rows = {line.split()[0]: line.split() for line in said.out.splitlines()}
+    assert rows["web-1"][1:4] == ["scanner@10.0.0.11:2222", "web", "role=web"]
+    assert rows["web-2"][1:5] == ["scanner@web-2:22", "web", "az=b", "role=web"]
+    assert rows["db-1"][4].endswith("/db.manifest")
+
+
+def test_inventory_list_of_some_and_for_machines(inventory: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "inventory", "list", "web", "-i", inventory, "--json")
+    hosts = json.loads(said.out)
+    assert [host["name"] for host in hosts] == ["web-1", "web-2"]
+    assert hosts[0]["options"]["port"] == 2222
+    assert hosts[1]["labels"] == {"az": "b", "role": "web"}
+    limited = run(capsys, "inventory", "list", "-i", inventory, "-l", "db-*")
+    assert "db-1" in limited.out
+    assert "web-1" not in limited.out
+
+
+def test_inventory_list_of_nothing(inventory: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "inventory", "list").code == 2
+    said = run(capsys, "inventory", "list", "-i", inventory, "nobody")
+    assert said.code == 2
+    assert "nobody" in said.err
+
+
+def test_a_bad_inventory_is_named_by_its_place(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "bad.yaml").write_text("hosts:\n  web-1: {adress: 10.0.0.1}\n")
+    said = run(capsys, "inventory", "list", "-i", "bad.yaml")
+    assert said.code == 2
+    assert "bad.yaml:2:" in said.err
+
+
+def test_policy_list_names_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "policy", "list")
+    assert said.code == 0
+    assert shipped()
+    assert [name for name in shipped() if f"\n{name} " not in said.out] == []
+
+
+def test_policy_show(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "policy", "show", "immutable-core")
+    assert said.code == 0
+    assert "why: " in said.out
+    assert "(line " in said.out
+    wrong = run(capsys, "policy", "show", "immutable-cor")
+    assert wrong.code == 2
+    assert "immutable-core" in wrong.err
+
+
+def test_policy_lint_names_every_bad_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one.yaml", "two.yaml"):
+        (home / name).write_text("policy: x\nrulez: []\n")
+    said = run(capsys, "policy", "lint", "one.yaml", "immutable-core", "two.yaml")
+    assert said.code == 2
+    assert "one.yaml:2:1" in said.err
+    assert "two.yaml:2:1" in said.err
+    assert "immutable-core: good" in said.err
+    assert run(capsys, "policy", "lint", "immutable-core").code == 0
+
+
+def test_doctor_tells_what_is_not_ready(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def examine(target: Target, _options: ScanOptions) -> doctor.Doctor:
+        seen.append(target.spec)
+        ready = target.spec == "local"
+        checks = (("connection", True, "reached x\x1b[31m", ""), ("rights", ready, "no root", "Use sudo."))
+        return doctor.Doctor(target.name, ready, checks)
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    assert run(capsys, "doctor").code == 0
+    said = run(capsys, "doctor", "local", "ssh://web-9")
+    assert said.code == 3
+    assert seen == ["local", "local", "ssh://web-9"]
+    assert "web-9: not ready" in said.out
+    assert "  FAIL  rights         no root\n        Use sudo.\n" in said.out
+    assert "\x1b" not in said.out
+
+
+def test_probe_print_is_a_program_that_a_shell_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "probe", "--print")
+    assert said.code == 0
+    subprocess.run(["sh", "-n"], input=said.out.encode(), check=True)
+
+
+def test_probe_sudoers(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "probe", "--sudoers", "--user", "scanner")
+    assert "\nscanner ALL=(root) NOPASSWD: /bin/sh\n" in said.out
+    assert "ANYTHING as root" in said.out
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--print", "--sudoers"], ["--sudoers", "--user", "a ALL=ALL\nb"], ["--sudoers", "--user", "#1"]]
+)
+def test_probe_refuses(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "probe", *words)
+    assert (said.code, said.out) == (2, "")
