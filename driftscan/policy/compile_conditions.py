@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.resource import Kind, Value
-from driftscan.policy.conditions import Condition, Predicate, Test
+from driftscan.policy.conditions import KNOWN, Condition, Predicate, Test
 from driftscan.policy.operators import NESTED, OPERATORS, ArgumentError, equals
 from driftscan.policy.scope import Column, Scope
 from driftscan.policy.truth import every, opposite, some
@@ -106,6 +106,8 @@ def _table(scope: Scope, column: Column, data: Mapping[str, Any], path: Path) ->
     parts = [_operation(scope, column, name, argument, (*path, name)) for name, argument in data.items()]
     if len(parts) == 1:
         return parts[0]
+    if KNOWN in data:
+        scope.problem((*path, KNOWN), f"'{KNOWN}' stands alone: what is asked of the value goes elsewhere", key=True)
     tests = [part.test for part in parts]
     return Condition(" and ".join(part.words for part in parts), lambda value: every(test(value) for test in tests))
 

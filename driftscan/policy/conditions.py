@@ -7,6 +7,8 @@ from typing import TypeAlias
 from driftscan.model.resource import Value
 from driftscan.policy.truth import Truth, every, opposite, some
 
+KNOWN = "known"
+"""The one operator that asks whether there is a fact, and not what it is."""
 Test: TypeAlias = Callable[[Value], Truth]
 
 
@@ -23,12 +25,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A resource as a predicate sees it. `hidden`: a gap covers it, so that a column that is not there is not
-    known rather than absent. `assumed`: not seen, but a default that the rule states."""
+    """A resource as a predicate sees it. A column that it lacks is not known, unless it is one of `without`: those
+    that such a thing never has. `assumed`: not seen, but a default that the rule states."""
 
     key: str
     attributes: Mapping[str, Value] = field(default_factory=dict)
-    hidden: bool = False
+    without: frozenset[str] = frozenset()
     assumed: bool = False
 
     def value(self, column: str) -> Value:
@@ -37,7 +39,7 @@ class Row:
 
     def knows(self, column: str) -> bool:
         """Whether that column's value, or its absence, is known."""
-        return not self.hidden or column == "key" or column in self.attributes
+        return column == "key" or column in self.attributes or column in self.without
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Predicate:
 
     def holds(self, row: Row) -> Truth:
         """Kleene's conjunction of its parts."""
-        own = every(condition.test(row.value(name)) if row.knows(name) else None for name, condition in self.columns)
+        own = every(_holds(row, name, condition) for name, condition in self.columns)
         if own is False or not (self.all_of or self.any_of or self.negated):
             return own
         parts = [own, *(part.holds(row) for part in self.all_of)]
@@ -75,3 +77,9 @@ class Predicate:
             for name, condition in self.columns
             if row.knows(name) and condition.test(row.value(name)) is not True
         )
+
+
+def _holds(row: Row, name: str, condition: Condition) -> Truth:
+    if row.knows(name):
+        return condition.test(row.value(name))
+    return False if condition.operator == KNOWN else None

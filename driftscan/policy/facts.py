@@ -16,6 +16,15 @@ from driftscan.policy.sieve import Sieve, passes
 from driftscan.policy.truth import Truth
 
 _HIGHEST = "\U0010ffff"
+_NO_FILE = frozenset({"size", "nlink", "sha256", "md5"})
+_WITHOUT = {
+    "regular": frozenset({"target", "device"}),
+    "symlink": _NO_FILE | {"mode", "device", "acl", "capabilities", "selinux", "flags", "xattrs"},
+    "block": _NO_FILE | {"target"},
+    "character": _NO_FILE | {"target"},
+    **dict.fromkeys(("directory", "fifo", "socket"), _NO_FILE | {"target", "device"}),
+}
+"""Columns that a type of file never has."""
 
 
 @dataclass(slots=True)
@@ -55,7 +64,7 @@ class Facts:
         self._gaps: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for each in coverage:
             for gap in each.gaps:
-                for pattern in gap.hides or each.kinds:
+                for pattern in gap.hides:
                     kind, glob = split_pattern(pattern)
                     self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
         self._decoded: dict[int, Resource] = {}
@@ -88,10 +97,9 @@ class Facts:
 
     def _named(self, selection: Selection, key: str, found: Selected) -> None:
         resource = self._resources.get(selection.kind, key)
-        reason = self._hidden(selection.kind, key)
         if resource is not None:
-            self._place(selection, Row(key, resource.attributes, hidden=bool(reason)), found)
-        elif reason:
+            self._place(selection, _row(resource), found)
+        elif reason := self._hidden(selection.kind, key):
             found.hidden.append(f"{selection.kind} {key}: {reason}")
         elif selection.default is not None:
             self._place(selection, Row(key, selection.default, assumed=True), found)
@@ -114,7 +122,7 @@ class Facts:
                 found.hidden.append(f"{kind} {glob}: {reason}")
         for resource in self._files(globs, sieve) if kind == "file" else self._others(kind, globs):
             if resource.key not in named:
-                yield Row(resource.key, resource.attributes, hidden=bool(self._hidden(kind, resource.key)))
+                yield _row(resource)
 
     def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
         """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
@@ -138,9 +146,8 @@ class Facts:
             for index in range(first, last):
                 if glob != "/**" and not expression.fullmatch(table.keys[index]):
                     continue
-                if sieve and not passes(sieve, table.lines[index]) and not self._hidden("file", table.keys[index]):
-                    continue
-                seen.add(index)
+                if passes(sieve, table.lines[index]):
+                    seen.add(index)
         for index in sorted(seen):
             if index not in self._decoded:
                 self._decoded[index] = decode_resource(table.lines[index])
@@ -151,6 +158,13 @@ class Facts:
         if not gaps:
             return ""
         return next((reason for glob, reason in gaps.items() if _covers(kind, (glob,), key)), "")
+
+
+def _row(resource: Resource) -> Row:
+    without = (
+        _WITHOUT.get(str(resource.attributes.get("type")), frozenset()) if resource.kind == "file" else frozenset()
+    )
+    return Row(resource.key, resource.attributes, without)
 
 
 def _all(kind: str) -> str:

@@ -11,14 +11,12 @@ from typing import Any
 
 from driftscan.model.patterns import compile_key_glob
 from driftscan.model.resource import Value
-from driftscan.policy.conditions import Test
+from driftscan.policy.conditions import KNOWN, Test
 from driftscan.policy.regex import Pattern, RegexError
 from driftscan.policy.truth import Truth
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _MODE = re.compile(r"[0-7]{4}")
-_SPAN = re.compile(r"([0-9]{1,9})([smhdwSMHDW]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 SCALARS = frozenset({"text", "number", "truth"})
 ALL = SCALARS | {"list", "mapping"}
 LISTED = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer", "boolean"]}}
@@ -53,30 +51,16 @@ def number(value: Value) -> int | None:
     return int(value) if _NUMBER.fullmatch(value) else None
 
 
-def seconds(value: Value) -> int | None:
-    """A time span as sshd_config(5) writes it (`90`, `2m`, `1h30m`) in seconds; None for all else."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if not isinstance(value, str) or not value or len(value) > 32:
-        return None
-    total, end = 0, 0
-    for part in _SPAN.finditer(value):
-        if part.start() != end:
-            return None
-        total, end = total + int(part[1]) * _SECONDS[part[2].lower()], part.end()
-    return total if end == len(value) else None
-
-
-def _compare(read: Callable[[Value], int | None], holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
+def _compare(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
     def build(argument: Any) -> Test:
-        bound = read(argument)
+        bound = number(argument)
         if bound is None:
             raise ArgumentError("must be a number")
 
         def test(value: Value) -> Truth:
             if value is None:
                 return False
-            found = read(value)
+            found = number(value)
             return None if found is None else holds(found, bound)
 
         return test
@@ -173,12 +157,20 @@ def _bits(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
     return build
 
 
+def _nothing(value: Value) -> bool:
+    return value is None or value in ("", ())
+
+
 def _absent(argument: Any) -> Test:
-    return lambda value: value is None
+    return _nothing
 
 
 def _present(argument: Any) -> Test:
-    return lambda value: value is not None
+    return lambda value: not _nothing(value)
+
+
+def _known(argument: Any) -> Test:
+    return lambda value: True
 
 
 _LIST = frozenset({"list"})
@@ -210,27 +202,23 @@ _ROWS = (
     ),
     Operator("subset", _LIST, "nothing but {}", "every item is one of the given; so is an empty list", LISTED, _subset),
     *(
-        Operator(name, _NUMBERS, words, f"is {words.format('the argument')}, as a number", WHOLE, _compare(number, how))
+        Operator(name, _NUMBERS, words, f"is {words.format('the argument')}, as a number", WHOLE, _compare(how))
         for name, (words, how) in _ORDER.items()
-    ),
-    *(
-        Operator(
-            f"seconds_{name}",
-            _NUMBERS,
-            words + " seconds",
-            f"is {words.format('so many')} seconds; the value may be written `90`, `2m`, `1h30m`",
-            WHOLE,
-            _compare(seconds, how),
-        )
-        for name, (words, how) in _ORDER.items()
-        if name in {"le", "ge"}
     ),
     *(
         Operator(name, _TEXT, words, f"an octal mode that {doc}", {"type": "string"}, _bits(how))
         for name, (words, how, doc) in _BITS.items()
     ),
-    Operator("absent", ALL, "absent", "there is no value", ONLY_TRUE, _absent),
-    Operator("present", ALL, "present", "there is a value", ONLY_TRUE, _present),
+    Operator("absent", ALL, "absent", "there is nothing: no value, an empty text or list", ONLY_TRUE, _absent),
+    Operator(
+        KNOWN,
+        ALL,
+        "known",
+        "the column was collected, whatever is in it; for `where`, and the only operator that is never unknown",
+        ONLY_TRUE,
+        _known,
+    ),
+    Operator("present", ALL, "present", "there is a value that is not empty", ONLY_TRUE, _present),
 )
 
 OPERATORS: Mapping[str, Operator] = {operator.name: operator for operator in _ROWS}

@@ -15,13 +15,15 @@ Sieve = tuple[re.Pattern[bytes], ...]
 
 
 def sieve_of(predicates: Iterable[Predicate | None]) -> Sieve:
-    """What a record must have for all of the predicates to hold of it; nothing is known of combinations."""
+    """What a record must have for all of the predicates to hold of it, or to be not known; combinations say nothing."""
     found: list[re.Pattern[bytes]] = []
     for predicate in predicates:
         for name, condition in predicate.columns if predicate else ():
-            expression = _expression(name, condition) if name != "key" else None
+            expression = _expression(condition) if name != "key" else None
             if expression is not None:
-                found.append(re.compile(expression))
+                column = re.escape(canonical(name)) + b":"
+                # A record that lacks the column must pass: there the value is not known.
+                found.append(re.compile(column + expression + b"|\\A(?!.*" + column + b")", re.DOTALL))
     return tuple(found)
 
 
@@ -30,15 +32,17 @@ def passes(sieve: Sieve, line: bytes) -> bool:
     return all(expression.search(line) for expression in sieve)
 
 
-def _expression(name: str, condition: Condition) -> bytes | None:
-    begin = re.escape(canonical(name)) + b":"
+def _expression(condition: Condition) -> bytes | None:
     match condition.operator:
         case "is":
-            return begin + re.escape(canonical(condition.argument)) + b"[,}]"
+            return re.escape(canonical(condition.argument)) + b"[,}]"
+        case "in" if isinstance(condition.argument, tuple):
+            values = b"|".join(re.escape(canonical(value)) for value in condition.argument)
+            return b"(?:" + values + b")[,}]"
         case "present":
-            return begin + b"(?!null)"
+            return b'(?!null|""|\\[\\])'
         case "mode_has" if isinstance(condition.argument, str):
-            return begin + b'"(?:' + b"|".join(_digits(condition.argument)) + b')"'
+            return b'"(?:' + b"|".join(_digits(condition.argument)) + b')"'
         case _:
             return None
 
