@@ -116,7 +116,10 @@ class _Comparison:
         if ruling.allowed:
             return replace(found, allowed=True)
         told = {name: delta for name, delta in pair.deltas.items() if name in ruling.refused}
-        return replace(found, attributes=told or pair.deltas, why=ruling.why, text=self._text(pair))
+        found = replace(found, attributes=told or pair.deltas, why=ruling.why, text=self._text(pair))
+        if zone is not None and zone.attributes and not ruling.why:  # what the zone does not name is sealed
+            return replace(found, zone=ZoneClass.SEALED, zone_reason="")
+        return found
 
     def _text(self, pair: Pair) -> str:
         if pair.change is not Change.MODIFIED:

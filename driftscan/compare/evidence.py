@@ -88,6 +88,16 @@ class Evidence:
         files = self.package_files.get(package, {})
         return next((files[name] for name in spellings(path) if name in files), None)
 
+    def scripts_name(self, package: str) -> frozenset[str]:
+        """The paths that a package's install scripts name, and the directories above them."""
+        found = set()
+        for path in re.findall(r"(?<![A-Za-z0-9._/+-])/[A-Za-z0-9._/+-]+", self.package_scripts.get(package, "")):
+            place = path.rstrip("/")
+            while place.count("/") > 1:
+                found.add(place)
+                place = place.rpartition("/")[0]
+        return frozenset(found)
+
     def scripts_make_account(self, package: str, name: str) -> bool:
         """Whether a package's install scripts make accounts and name this one."""
         text = self.package_scripts.get(package, "")

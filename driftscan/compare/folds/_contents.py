@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence, spellings
 from driftscan.compare.folds._generated import account_files, enabling_links, generated
 from driftscan.compare.folds._operations import Operation
@@ -50,6 +51,7 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     contents.items += _jobs(pool, paths)
     contents.items += _accounts(pool, keys, evidence)
     contents.items += _language(pool, paths)
+    contents.items += _made_by_scripts(pool, keys, evidence)
     contents.items += [item for item in generated(pool, keys, evidence) if item not in _refused(contents)]
     return contents
 
@@ -109,6 +111,16 @@ def _services(pool: Pool, units: frozenset[str], operation: Operation) -> Iterat
         went = removed and row.change is Change.REMOVED and pool.get("file", path) is not None
         if shipped or went:
             yield row
+
+
+def _made_by_scripts(pool: Pool, keys: Sequence[str], evidence: Evidence) -> Iterator[Difference]:
+    """What came at a path that the install scripts name; not what is executed, and no settings."""
+    named = frozenset(path for key in keys for path in evidence.scripts_name(key))
+    for item in pool.of("file") if named else ():
+        new = actual(item)
+        settings = item.key.startswith(("/etc/", "/root/", "/home/")) and new.get("type") != "directory"
+        if item.change is Change.ADDED and item.key in named and not is_executable(new) and not settings:
+            yield item
 
 
 def _running(pool: Pool, paths: frozenset[str]) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ ACCOUNT_FILES = tuple(
     for suffix in ("", "-")
 )
 _MAX_VALUE = 60
+_DIGESTS = frozenset({"sha256", "md5", "digest"})
 
 
 def said(value: Value) -> str:
@@ -30,7 +31,7 @@ def moved(item: Difference, only: Iterable[str] = ()) -> str:
     return ", ".join(
         f"{name} {said(item.attributes[name].expected)} -> {said(item.attributes[name].actual)}"
         for name in names
-        if name in item.attributes and name not in {"sha256", "md5"}
+        if name in item.attributes and name not in _DIGESTS
     )
 
 

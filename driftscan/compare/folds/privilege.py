@@ -44,7 +44,9 @@ def _title(item: Difference, what: str) -> str:
 
 def _detail(item: Difference, evidence: Evidence) -> str:
     owners = evidence.owners_of(item.key)
-    return f"in the paths of package {', '.join(owners)}" if owners else "of no package"
+    if owners:
+        return f"in the paths of package {', '.join(owners)}"
+    return "of no package" if evidence.every_package else ""
 
 
 fold = Fold("privilege", 50, _apply)

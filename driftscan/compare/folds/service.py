@@ -51,8 +51,9 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     held = unit_files(pool)
     for rows in _families(pool.of("service")):
         units = [row.key for row in rows]
-        following = [item for unit in units for item in held.get(unit, ()) if item in pool]
-        changes = "; ".join(f"{row.key}: {moved(row)}" for row in rows if row.change is Change.MODIFIED)
+        names = [*units, *(alias for row in rows for alias in _aliases(row))]
+        following = [item for name in names for item in held.get(name, ()) if item in pool]
+        changes = "; ".join(moved(row) or "its files" for row in rows if row.change is Change.MODIFIED)
         title = f"{' and '.join(units)} {word(rows[0].change)}" + (f" ({changes})" if changes else "")
         yield pool.fold(_CAUSE[rows[0].change], units[0], title, rows, following)
     for unit, items in sorted(held.items()):
@@ -60,6 +61,12 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
         if left:
             title = f"{counted(len(left), 'file')} of unit {unit} {word(left[0].change)}"
             yield pool.fold(CauseType.SERVICE_CHANGED, unit, title, left)
+
+
+def _aliases(row: Difference) -> Iterator[str]:
+    delta = row.attributes.get("aliases")
+    for names in (delta.expected, delta.actual) if delta else ():
+        yield from (name for name in names if isinstance(name, str)) if isinstance(names, tuple) else ()
 
 
 def _families(rows: Iterable[Difference]) -> list[list[Difference]]:
