@@ -46,8 +46,10 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             for member in captures.members(DATABASE)[:1]
         )
         return
-    if not captures.exists(QUERY):
-        yield Gap("packages_rpm", Status.UNSUPPORTED, "there is an rpm database, and no rpm to ask it", ("package",))
+    if captures[QUERY].status is not Status.OK:
+        status, detail = captures[QUERY].status, captures[QUERY].detail or "rpm -qa gave no list"
+        status = Status.UNSUPPORTED if status is Status.ABSENT else status
+        yield Gap("packages_rpm", status, f"the rpm database could not be asked: {detail}", ("package",))
         return
     packages: list[Package] = []
     gaps: list[Gap] = []

@@ -24,11 +24,36 @@ QUIET = settings(max_examples=40, deadline=None, derandomize=True, suppress_heal
 
 # what the formats give a meaning to, so that random input gets past the first check
 WORDS = (
-    b"\n", b":", b"=", b",", b'"', b"'", b"\\", b"#", b" ", b"\t", b"\x00", b"\xff", b"\xed\xa0\x80", b"%", b"*", b"[",
-    b"]", b"root", b"ALL", b"NOPASSWD", b"(", b")", b"!", b"@include ", b"Include ", b"Match ", b"Defaults",
-    b"User_Alias A=", b"Package: x\n", b"Version: 1\n", b"Status: install ok installed\n", b"P:x\n", b"V:1\n", b"Name: x\n", b"{", b"}",
-    b"ssh-ed25519 ", b"AAAA", b"0", b"-1", b"99999999999999999999999999", b"\xe2\x80\xae", b"/", b"..", b"~", b"<x>",
-)  # fmt: skip
+    *(
+        b"\n",
+        b":",
+        b"=",
+        b",",
+        b'"',
+        b"'",
+        b"\\",
+        b"#",
+        b" ",
+        b"\t",
+        b"\x00",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\xe2\x80\xae",
+    ),
+    *(b"%", b"*", b"[", b"]", b"(", b")", b"!", b"{", b"}", b"/", b"..", b"~", b"0", b"-1", b"9" * 26, b"<x>", b"AAAA"),
+    *(
+        b"root",
+        b"ALL",
+        b"NOPASSWD",
+        b"Defaults",
+        b"@include ",
+        b"Include ",
+        b"Match ",
+        b"User_Alias A=",
+        b"ssh-ed25519 ",
+    ),
+    *(b"Package: x\n", b"Version: 1\n", b"Status: install ok installed\n", b"P:x\n", b"V:1\n", b"Name: x\n"),
+)
 BYTES = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(WORDS), max_size=60).map(b"".join))
 STATUS = st.sampled_from([Status.OK] * 6 + list(Status))
 
