@@ -118,4 +118,4 @@ def test_help_shown_in_the_docs_is_true(page: Path, capsys: pytest.CaptureFixtur
 def test_every_command_and_option_is_in_the_docs() -> None:
     text = (REPOSITORY / "docs" / "cli.md").read_text("utf-8")
     assert [name for name in COMMANDS if f"driftscan {name}" not in text] == []
-    assert [option.name for option in _options.ALL if f"`--{option.name}" not in text] == []
+    assert [option.name for option in _options.ALL if f"--{option.name}" not in text] == []
