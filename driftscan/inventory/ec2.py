@@ -18,6 +18,8 @@ from driftscan.inventory._base import InventorySource
 from driftscan.model.host import Host
 from driftscan.schema_check import did_you_mean, quoted
 
+PAGE = 500
+"""Instances that are asked for at once; EC2 advises against asking for all."""
 _KEYS = ("region", "profile", "state", "address", "tag:NAME")
 _STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "terminated")
 _GONE = ("shutting-down", "terminated")
@@ -96,7 +98,10 @@ def _instances(query: Query, region: str) -> Iterator[Mapping[str, Any]]:
     states = tuple(dict.fromkeys((*query.states, *_GONE)))
     filters = [{"Name": "instance-state-name", "Values": list(states)}]
     filters += [{"Name": key, "Values": list(values)} for key, values in query.tags]
-    for reservation in aws.paginate(client, "describe_instances", "Reservations", Filters=filters):
+    pages = {"PageSize": PAGE}
+    for reservation in aws.paginate(
+        client, "describe_instances", "Reservations", Filters=filters, PaginationConfig=pages
+    ):
         yield from reservation.get("Instances", ())
 
 

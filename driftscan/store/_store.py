@@ -76,11 +76,12 @@ class Store:
         query = (
             "SELECT sighting.*, type, first_seen, last_seen, started_at, report FROM sighting"
             " JOIN finding USING (fingerprint, host) JOIN scan ON scan.id = scan"
-            " WHERE substr(fingerprint, 1, ?) = ? ORDER BY started_at DESC, scan.rowid DESC, host, fingerprint"
+            " WHERE fingerprint >= ?1 AND fingerprint < ?1 || char(1114111)"
+            " ORDER BY started_at DESC, scan.rowid DESC, host, fingerprint"
         )
         rows = [
             FindingRow(**{name: row[name] for name in FindingRow.__dataclass_fields__})
-            for row in self._select(query, len(id_or_prefix), storable(id_or_prefix))
+            for row in self._select(query, storable(id_or_prefix))
         ]
         whole = [row for row in rows if row.fingerprint == id_or_prefix]
         return whole or rows
