@@ -14,7 +14,7 @@ import hmac
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 CERT_AUTHORITY = "@cert-authority"
@@ -32,6 +32,7 @@ KEY_TYPES = frozenset(
 )
 """Types that count as "on record". ssh-dss does not: OpenSSH too takes such lines for unreadable."""
 
+SHA1_BYTES = 20
 MAX_FILE = 64 << 20
 """Bytes that are read of one file."""
 
@@ -62,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What all files say of one host."""
+    """What is on record of one host."""
 
     keys: tuple[Entry, ...] = ()
     authorities: tuple[Entry, ...] = ()
@@ -70,42 +71,62 @@ class Record:
 
 
 @dataclass(slots=True)
-class KnownHosts:
-    """The entries of several files, in their order. `notes` names every line that could not be used, and why."""
+class KnownHostsFile:
+    """The entries of one file, in their order. `notes` names every line that could not be used, and why."""
 
     entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _exact: dict[str, list[int]] = field(default_factory=dict)
     """Entries that one plain name selects, by that name: most lines of most files."""
-    _matched: list[int] = field(default_factory=list)
+    _matched: list[tuple[int, Callable[[str], bool]]] = field(default_factory=list)
     """Entries that must be matched one by one: hashes, patterns."""
 
     def add(self, entry: Entry) -> None:
-        """Append an entry."""
+        """Append an entry. ValueError if its hosts are malformed."""
         position = len(self.entries)
-        self.entries.append(entry)
         if any(sign in entry.hosts for sign in "*?!|"):
-            self._matched.append(position)
-            return
-        for name in set(entry.hosts.lower().split(",")):
-            self._exact.setdefault(name, []).append(position)
-
-    def find(self, address: str, port: int) -> Record:
-        """What is on record for a host. As with ssh, a host on another port than 22 is looked up as `[host]:port`;
-        a key on record for the bare name serves too where nothing is on record for the port (see ssh_host_key)."""
-        return self.find_name(lookup_name(address, port))
+            self._matched.append((position, host_matcher(entry.hosts)))
+        else:
+            for name in set(entry.hosts.lower().split(",")):
+                self._exact.setdefault(name, []).append(position)
+        self.entries.append(entry)
 
     def find_name(self, name: str) -> Record:
         """What is on record for a name as known_hosts writes it: `host` or `[host]:port`."""
         name = name.lower()
         chosen = set(self._exact.get(name, ()))
-        chosen.update(place for place in self._matched if hosts_match(self.entries[place].hosts, name))
-        found = [self.entries[place] for place in sorted(chosen)]
+        chosen.update(position for position, matches in self._matched if matches(name))
+        found = [self.entries[position] for position in sorted(chosen)]
         return Record(
             keys=tuple(entry for entry in found if not entry.marker),
             authorities=tuple(entry for entry in found if entry.marker == CERT_AUTHORITY),
             revoked=tuple(entry for entry in found if entry.marker == REVOKED),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHosts:
+    """Several files, of which the first comes first."""
+
+    files: tuple[KnownHostsFile, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be used, of all files."""
+        return [note for file in self.files for note in file.notes]
+
+    def find_name(self, name: str) -> Record:
+        """As KnownHostsFile.find_name, of all files."""
+        found = [file.find_name(name) for file in self.files]
+        return Record(
+            keys=tuple(entry for record in found for entry in record.keys),
+            authorities=tuple(entry for record in found for entry in record.authorities),
+            revoked=tuple(entry for record in found for entry in record.revoked),
+        )
+
+    def find(self, address: str, port: int) -> Record:
+        """What is on record for a host; on another port than 22 it is looked up as `[host]:port`."""
+        return self.find_name(lookup_name(address, port))
 
 
 def lookup_name(address: str, port: int) -> str:
@@ -115,22 +136,22 @@ def lookup_name(address: str, port: int) -> str:
 
 def load(paths: Iterable[str]) -> KnownHosts:
     """Read files. One that does not exist is empty; one that cannot be read, and each bad line, is noted."""
-    known = KnownHosts()
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_FILE)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            known.notes.append(f"{path}: {error.strerror}")
-            continue
-        parse(data, path, known)
-    return known
+    return KnownHosts(tuple(_load_one(path) for path in paths))
 
 
-def parse(data: bytes, origin: str, known: KnownHosts) -> None:
-    """Add the lines of a file to `known`. Never raises: a bad line is skipped and noted."""
+def _load_one(path: str) -> KnownHostsFile:
+    try:
+        with open(path, "rb") as file:
+            return parse(file.read(MAX_FILE), path)
+    except FileNotFoundError:
+        return KnownHostsFile()
+    except OSError as error:
+        return KnownHostsFile(notes=[f"{path}: {error.strerror}"])
+
+
+def parse(data: bytes, origin: str) -> KnownHostsFile:
+    """The lines of a file; `origin` is its name. Never raises: a bad line is skipped and noted."""
+    known = KnownHostsFile()
     for number, raw in enumerate(data.split(b"\n"), start=1):
         line = raw.decode("utf-8", "replace").strip()
         if not line or line.startswith("#"):
@@ -139,6 +160,7 @@ def parse(data: bytes, origin: str, known: KnownHosts) -> None:
             known.add(_entry(line, f"{origin}:{number}"))
         except ValueError as error:
             known.notes.append(f"{origin}:{number}: {error}")
+    return known
 
 
 def _entry(line: str, origin: str) -> Entry:
@@ -158,36 +180,33 @@ def _entry(line: str, origin: str) -> Entry:
         raise ValueError("the key is not base64") from None
     if not blob.startswith(struct.pack(">I", len(kind)) + kind.encode()):
         raise ValueError("the key is not of the type that the line names")
-    if "|" in hosts and _salt_and_hash(hosts) is None:
-        raise ValueError("the hashed name is not |1|salt|hash")
     return Entry(marker, hosts, HostKey(kind, blob), origin)
 
 
-def hosts_match(hosts: str, name: str) -> bool:
-    """Whether the hosts field of a line selects a name (lower case). A matching negated pattern refuses the line
-    whatever else matches; names are compared without regard to case."""
-    if hosts.startswith("|"):
-        salted = _salt_and_hash(hosts)
-        return salted is not None and hmac.compare_digest(hmac.digest(salted[0], name.encode(), "sha1"), salted[1])
-    matched = False
-    for pattern in hosts.lower().split(","):
-        negated = pattern.startswith("!")
-        if wildcard_match(pattern[negated:], name):
-            if negated:
-                return False
-            matched = True
-    return matched
+def host_matcher(hosts: str) -> Callable[[str], bool]:
+    """Whether the hosts field of a line selects a name (lower case), as a function of the name. A matching negated
+    pattern refuses the line whatever else matches; case does not count. ValueError for a malformed hash."""
+    if "|" in hosts:
+        salt, digest = _salt_and_hash(hosts)
+        return lambda name: hmac.digest(salt, name.encode(), "sha1") == digest
+    patterns = [(pattern.startswith("!"), pattern.removeprefix("!")) for pattern in hosts.lower().split(",")]
+
+    def matches(name: str) -> bool:
+        found = {negated for negated, pattern in patterns if wildcard_match(pattern, name)}
+        return found == {False}
+
+    return matches
 
 
-def _salt_and_hash(hosts: str) -> tuple[bytes, bytes] | None:
+def _salt_and_hash(hosts: str) -> tuple[bytes, bytes]:
     parts = hosts.split("|")
-    if len(parts) != 4 or parts[:2] != ["", "1"]:
-        return None
     try:
         salt, digest = (base64.b64decode(part, validate=True) for part in parts[2:])
     except (binascii.Error, ValueError):
-        return None
-    return (salt, digest) if len(digest) == hashlib.sha1(usedforsecurity=False).digest_size else None
+        salt = digest = b""
+    if parts[:2] != ["", "1"] or len(digest) != SHA1_BYTES:
+        raise ValueError("the hashed name is not |1|salt|hash")
+    return salt, digest
 
 
 def wildcard_match(pattern: str, name: str) -> bool:
@@ -261,18 +280,18 @@ class Cache:
 
     def __init__(self) -> None:
         """Empty."""
-        self._parsed: dict[tuple[str, ...], tuple[object, KnownHosts]] = {}
+        self._parsed: dict[str, tuple[tuple[int, ...], KnownHostsFile]] = {}
 
-    def load(self, paths: Sequence[str]) -> KnownHosts:
-        """As `load`; the same object again as long as no file has changed. Safe to call from many threads."""
-        key = tuple(paths)
-        state = tuple(_state(path) for path in paths)
-        kept = self._parsed.get(key)
-        if kept is not None and kept[0] == state:
-            return kept[1]
-        known = load(paths)
-        self._parsed[key] = (state, known)
-        return known
+    def load(self, paths: Iterable[str]) -> KnownHosts:
+        """As `load`, but a file that has not changed is not read again. Safe to call from many threads."""
+        return KnownHosts(tuple(self._load_one(path) for path in paths))
+
+    def _load_one(self, path: str) -> KnownHostsFile:
+        state = _state(path)
+        kept = self._parsed.get(path)
+        if kept is None or kept[0] != state:
+            kept = self._parsed[path] = (state, _load_one(path))
+        return kept[1]
 
 
 def _state(path: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from driftscan.transports.ssh_channel import SshChannel
 from driftscan.transports.ssh_config import Endpoint
 from driftscan.transports.ssh_connection import Connection, Limits, log_in
 from driftscan.transports.ssh_elevate import Elevation
-from driftscan.transports.ssh_host_key import HostKeyPolicy
+from driftscan.transports.ssh_host_key import HostKeyPolicy, policy_for
 from driftscan.transports.ssh_jump import Jumps, Lease
 from driftscan.transports.ssh_keyfile import KeyRing
 from driftscan.transports.ssh_keys import Search
@@ -37,6 +37,7 @@ class Run:
         self.keys = KeyRing(self.secrets)
         self.known_hosts = known_hosts.Cache()
         self.jumps = Jumps()
+        self.jump_endpoints: dict[tuple[str, ConnectOptions], Endpoint] = {}
         self.slots = threading.BoundedSemaphore(MAX_KEY_EXCHANGES)
 
 
@@ -118,7 +119,9 @@ class _Opening:
         self._own_file = str(own_file) if own_file is not None else ""
 
     def jump(self, spec: str) -> Lease:
-        endpoint = ssh_config.resolve_jump(spec, self._options)
+        key = (spec, self._options)
+        endpoint = self.run.jump_endpoints.get(key) or ssh_config.resolve_jump(spec, self._options)
+        self.run.jump_endpoints[key] = endpoint
         return self.run.jumps.lease(endpoint, self.limits.deadline, lambda: self.connection(endpoint, None))
 
     def connection(self, endpoint: Endpoint, lease: Lease | None) -> Connection:
@@ -135,10 +138,10 @@ class _Opening:
         # The scanner's own file counts unless the user has said which files count.
         if self._own_file and (not self._options.known_hosts or self._options.accept_new_host_keys):
             files.append(self._own_file)
-        return HostKeyPolicy(
-            known=self.run.known_hosts.load(files),
-            address=endpoint.key_alias or endpoint.address,
-            port=22 if endpoint.key_alias else endpoint.port,
-            own_file=self._own_file,
-            accept_new=self._options.accept_new_host_keys,
+        return policy_for(
+            self.run.known_hosts.load(files),
+            endpoint.key_alias or endpoint.address,
+            22 if endpoint.key_alias else endpoint.port,
+            self._own_file,
+            self._options.accept_new_host_keys,
         )

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftscan.errors import DeadlineError, HostError, UnreachableError
+from driftscan.errors import AuthenticationError, DeadlineError, UnreachableError
 from driftscan.model.names import show
 from driftscan.transports.known_hosts import HostKey
 from driftscan.transports.ssh_agent import Agent, agent_socket
@@ -135,8 +135,10 @@ def log_in(
         connection.transport.set_keepalive(KEEPALIVE_SECONDS)
         return connection
     except BaseException as error:
-        (connection or stream).close()
-        if isinstance(error, HostError) and time.monotonic() >= limits.deadline:
+        if connection is not None:
+            connection.close()
+        stream.close()
+        if isinstance(error, UnreachableError | AuthenticationError) and time.monotonic() >= limits.deadline:
             raise DeadlineError(f"{endpoint}: no login in time", "Give it more time with --timeout.") from error
         raise
     finally:

@@ -6,7 +6,7 @@ certificate of an authority on record for it; a revoked key or authority is refu
 
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftscan.errors import HostKeyChangedError, HostKeyUnknownError
 from driftscan.transports import known_hosts, ssh_certificate
@@ -25,12 +25,15 @@ PLAIN = tuple(name for names in _ALGORITHMS.values() for name in names)
 
 @dataclass(frozen=True, slots=True)
 class HostKeyPolicy:
-    """What one host's key is checked against."""
+    """What one host's key is checked against. Made by `policy_for`."""
 
-    known: KnownHosts
     address: str
     """What the key is on record for: the address that is connected to, or ssh_config's HostKeyAlias."""
     port: int
+    record: Record
+    stand_ins: tuple[HostKey, ...] = ()
+    """Keys on record for the bare name of a host on another port than 22, of which itself nothing is known: good for
+    it too, but no reason to call another key changed."""
     own_file: str = ""
     """The scanner's own known_hosts file; empty where there is none."""
     accept_new: bool = False
@@ -40,45 +43,26 @@ class HostKeyPolicy:
         """The host as known_hosts writes it."""
         return known_hosts.lookup_name(self.address, self.port)
 
-    def record(self) -> Record:
-        """What is on record. As ssh does, the bare name stands in for a host on another port of which nothing is
-        known; revoked keys count under either name."""
-        found = self.known.find(self.address, self.port)
-        if self.port == 22:
-            return found
-        bare = self.known.find_name(self.address)
-        if found.keys or found.authorities:
-            return Record(found.keys, found.authorities, found.revoked + bare.revoked)
-        return Record((), bare.authorities, found.revoked + bare.revoked)
-
-    def stand_ins(self) -> tuple[HostKey, ...]:
-        """Keys on record for the bare name, good for another port too, but no reason to call another key changed."""
-        if self.port == 22:
-            return ()
-        return tuple(entry.key for entry in self.known.find_name(self.address).keys)
-
     def algorithms(self) -> tuple[str, ...]:
         """Host key algorithms to offer, those on record first: a host with several keys is then asked for the one we
         know. Certificates are asked for only where an authority is on record."""
-        record = self.record()
-        on_record = tuple(entry.key for entry in record.keys) or self.stand_ins()
+        on_record = tuple(entry.key for entry in self.record.keys) or self.stand_ins
         known_types = {key.type for key in on_record}
         first = tuple(name for kind, names in _ALGORITHMS.items() if kind in known_types for name in names)
-        certified = tuple(name + ssh_certificate.SUFFIX for name in PLAIN) if record.authorities else ()
+        certified = tuple(name + ssh_certificate.SUFFIX for name in PLAIN) if self.record.authorities else ()
         return certified + first + tuple(name for name in PLAIN if name not in first)
 
     def check(self, shown: HostKey, certificate: bytes = b"") -> None:
         """Return if the host may be trusted. `shown` is its plain key; `certificate` the certificate of it, if it
         showed one. HostKeyChangedError, HostKeyUnknownError otherwise."""
-        record = self.record()
         parsed = self._parsed(certificate)
-        self._refuse_revoked(record, shown, parsed)
-        if parsed is not None and self._certified(record, parsed):
+        self._refuse_revoked(shown, parsed)
+        if parsed is not None and self._certified(parsed):
             return
-        if any(entry.key == shown for entry in record.keys) or (not record.keys and shown in self.stand_ins()):
+        if any(entry.key == shown for entry in self.record.keys) or shown in self.stand_ins:
             return
-        if record.keys:
-            raise self._changed(shown, record)
+        if self.record.keys:
+            raise self._changed(shown, self.record)
         if not self.accept_new or not self.own_file:
             raise self._unknown(shown)
         self._accept(shown)
@@ -93,8 +77,8 @@ class HostKeyPolicy:
                 f"{self.name} shows a malformed host certificate: {error}", "Nothing was sent. Check that host."
             ) from error
 
-    def _refuse_revoked(self, record: Record, shown: HostKey, certificate: ssh_certificate.Certificate | None) -> None:
-        for entry in record.revoked:
+    def _refuse_revoked(self, shown: HostKey, certificate: ssh_certificate.Certificate | None) -> None:
+        for entry in self.record.revoked:
             if entry.key == shown or (certificate is not None and entry.key.blob == certificate.authority):
                 what = "key" if entry.key == shown else "certificate authority"
                 raise HostKeyChangedError(
@@ -102,10 +86,10 @@ class HostKeyPolicy:
                     "Nothing was sent. Replace the host: someone may be using a key that was withdrawn.",
                 )
 
-    def _certified(self, record: Record, certificate: ssh_certificate.Certificate) -> bool:
+    def _certified(self, certificate: ssh_certificate.Certificate) -> bool:
         """Whether an authority on record vouches for the host. An unknown authority leaves the plain key to be
         judged; a known one whose certificate is no good ends the matter."""
-        if not any(entry.key.blob == certificate.authority for entry in record.authorities):
+        if not any(entry.key.blob == certificate.authority for entry in self.record.authorities):
             return False
         if not ssh_certificate.signed_by_authority(certificate):
             raise HostKeyChangedError(
@@ -148,6 +132,22 @@ class HostKeyPolicy:
         if all(entry.key != shown for entry in record.keys):
             # Another thread met this address in the same moment and was shown another key.
             raise self._changed(shown, record)
+
+
+def policy_for(
+    known: KnownHosts, address: str, port: int, own_file: str = "", accept_new: bool = False
+) -> HostKeyPolicy:
+    """What is on record for a host, looked up once. As ssh does, the bare name stands in for a host on another port of
+    which nothing is known; revoked keys count under either name."""
+    found = known.find(address, port)
+    stand_ins: tuple[HostKey, ...] = ()
+    if port != 22:
+        bare = known.find_name(address)
+        if not found.keys and not found.authorities:
+            stand_ins = tuple(entry.key for entry in bare.keys)
+            found = replace(found, authorities=bare.authorities)
+        found = replace(found, revoked=found.revoked + bare.revoked)
+    return HostKeyPolicy(address, port, found, stand_ins, own_file, accept_new)
 
 
 def _file(origin: str) -> str:

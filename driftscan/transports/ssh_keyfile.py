@@ -20,11 +20,9 @@ from driftscan.transports.ssh_secrets import KEY_PASSPHRASE, Prompt, Secrets
 if TYPE_CHECKING:
     from paramiko import PKey
 
-DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 MAX_FILE = 1 << 16
-AGENT_TIMEOUT = 60.0
-"""Seconds for an answer of the agent, which may ask a person for a confirmation or a touch."""
 TRIES = 3
+"""Answers to the question for a passphrase."""
 _MAGIC = b"openssh-key-v1\x00"
 
 

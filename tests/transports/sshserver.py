@@ -102,7 +102,7 @@ class _Interface(paramiko.ServerInterface):
             upstream = socket.create_connection(destination, timeout=5)
         except OSError:
             return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-        self.host.start(self.host.forward, chanid, upstream)
+        self.host.upstreams[chanid] = upstream
         return OPEN_SUCCEEDED
 
 
@@ -115,6 +115,8 @@ class SshHost:
         self.commands: list[str] = []
         self.forwards: list[tuple[str, int]] = []
         self.connections = 0
+        self.upstreams: dict[int, socket.socket] = {}
+        """Where the channels of the last connection lead that are forwarded."""
         self._threads: list[threading.Thread] = []
         self._transports: list[paramiko.Transport] = []
         self._children: list[subprocess.Popen[bytes]] = []
@@ -137,6 +139,8 @@ class SshHost:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+        for upstream in self.upstreams.values():
+            upstream.close()
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -162,6 +166,14 @@ class SshHost:
             self._transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                 transport.start_server(event=threading.Event(), server=_Interface(self))
+            self.start(self._take_channels, transport)
+
+    def _take_channels(self, transport: paramiko.Transport) -> None:
+        """One thread takes all channels: paramiko wakes any one of several that wait, for any channel."""
+        while transport.is_active():
+            channel = transport.accept(0.1)
+            if channel is not None and channel.get_id() in self.upstreams:
+                self.start(self.forward, channel, self.upstreams.pop(channel.get_id()))
 
     def run(self, channel: paramiko.Channel, command: bytes) -> None:
         """Run a command as sshd would, its three streams joined to the channel's."""
@@ -193,11 +205,8 @@ class SshHost:
             channel.close()
         feeder.join(5)
 
-    def forward(self, chanid: int, upstream: socket.socket) -> None:
+    def forward(self, channel: paramiko.Channel, upstream: socket.socket) -> None:
         """Join a direct-tcpip channel to a socket."""
-        transport = self._transports[-1]
-        channel = transport.accept(5)
-        assert channel is not None
         back = threading.Thread(target=_from_socket, args=(upstream, channel), daemon=True)
         back.start()
         with contextlib.suppress(OSError, EOFError):

@@ -97,7 +97,7 @@ def test_reading_ends_at_its_deadline_and_can_go_on(lab: Lab) -> None:
 
 
 def test_everything_ends_at_the_hosts_deadline(lab: Lab) -> None:
-    transport = lab.connect(lab.host(), seconds=1.5)
+    transport = lab.connect(lab.host(), seconds=3)
     channel = transport.run("exec sleep 60")
     with pytest.raises(DeadlineError):
         channel.read(time.monotonic() + 60)
@@ -109,7 +109,7 @@ def test_everything_ends_at_the_hosts_deadline(lab: Lab) -> None:
 
 
 def test_writing_ends_at_the_hosts_deadline(lab: Lab) -> None:
-    transport = lab.connect(lab.host(), seconds=1.5)
+    transport = lab.connect(lab.host(), seconds=3)
     channel = transport.run("exec sleep 60")
     with pytest.raises(DeadlineError):
         channel.write(b"x" * (8 * MIB))
@@ -166,12 +166,12 @@ def test_a_refused_command_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_exec_that_is_never_answered_ends_at_the_deadline(lab: Lab) -> None:
     def silent(*_: object) -> bool:
-        time.sleep(3)
+        time.sleep(5)
         return True
 
     host = lab.host()
     host.settings.sessions = None
-    transport = lab.connect(host, seconds=1.5)
+    transport = lab.connect(host, seconds=3)
     original = host.start
     host.start = silent  # type: ignore[assignment, method-assign]
     with pytest.raises(DeadlineError):
