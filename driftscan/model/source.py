@@ -38,6 +38,10 @@ class File:
     max_bytes: int = 4 << 20
     redact: Redact = Redact.NONE
 
+    def __str__(self) -> str:
+        """As messages name it."""
+        return self.path
+
 
 @dataclass(frozen=True, slots=True)
 class Glob:
@@ -51,6 +55,10 @@ class Glob:
     max_bytes: int = 256 << 10
     redact: Redact = Redact.NONE
     content: bool = True
+
+    def __str__(self) -> str:
+        """As messages name it: the first pattern stands for all."""
+        return self.patterns[0] + (" ..." if len(self.patterns) > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +74,18 @@ class Command:
     redact: Redact = Redact.NONE
     rooted: str = ""
 
+    def __str__(self) -> str:
+        """As messages name it: a script by its first line."""
+        return " ".join(self.argv).partition("\n")[0][:80]
+
 
 @dataclass(frozen=True, slots=True)
 class Processes:
     """A row per process from /proc: see `ProcessRow`. Only on a live target."""
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return "the processes"
 
 
 @dataclass(frozen=True, slots=True)
