@@ -134,6 +134,8 @@ def _of_sys(captures: Captures) -> Iterator[tuple[str, dict[str, Value], dict[st
 def _addresses(captures: Captures) -> Iterator[Resource]:
     found: dict[str, list[Address]] = {}
     for item in addresses(captures):
+        if item.address.is_link_local and stable_name(item.interface) != key(item.interface):
+            continue  # made from a hardware address that the engine drew
         found.setdefault(f"{stable_name(item.interface)}/{key(_shown(item))}/{item.prefix}", []).append(item)
     for name, same in sorted(found.items()):
         yield _address(name, same[0], tuple(sorted({key(str(item.address)) for item in same})))
