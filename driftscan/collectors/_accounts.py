@@ -95,13 +95,12 @@ def _pad(parts: list[str], count: int) -> list[str]:
 
 def _is_number(text: str, name: str) -> bool:
     """A row of `compat` may leave its numbers out."""
-    return _NUMBER.fullmatch(text) is not None or (not text and is_compat(name))
+    return _number(text) != NO_ID or (not text and is_compat(name))
 
 
 def _number(text: str) -> int:
-    """As strtoul(3) with a limit of 32 bits; NO_ID where there is none."""
+    """As strtoul(3) within 32 bits; NO_ID where there is no such number."""
     match = _NUMBER.fullmatch(text)
-    if match is None:
+    if match is None or int(match[2]) > (0 if match[1] == "-" else MAX_ID):
         return NO_ID
-    number = int(match[2])
-    return min(number if match[1] != "-" or not number else MAX_ID, MAX_ID)
+    return int(match[2])
