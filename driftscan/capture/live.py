@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from driftscan.capture.base import TargetFacts
 from driftscan.capture.probe import render
-from driftscan.capture.probe.frames import Decoder, Frame, Splitter, unescape
+from driftscan.capture.probe.frames import Decoder, Frame, Splitter
+from driftscan.capture.probe.words import unescape
 from driftscan.errors import DeadlineError, HostError, ProbeError, UsageError
 from driftscan.model.source import Captures, Source, Status
 from driftscan.transports.base import Channel, Transport
@@ -89,7 +90,9 @@ class ProbeSession:
             return ProbeError("the connection was lost while the probe ran")
         said = ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
         if ended.status == 97:
-            return ProbeError("the host has no Python 3.6 or later, which the probe needs", "Install python3 in the image.")
+            return ProbeError(
+                "the host has neither Python 3.6 or later nor the tools that stand in for it", f"The host said: {said}"
+            )
         return ProbeError(f"the probe ended early (status {ended.status})", f"The host said: {said}" if said else "")
 
 

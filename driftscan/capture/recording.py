@@ -186,12 +186,19 @@ def _keep(data: bytes, blobs: dict[str, bytes]) -> str:
 
 
 def _process(raw: dict[str, Any]) -> ProcessRow:
+    pid, ppid, uid, started = (int(raw[name]) for name in ("pid", "ppid", "uid", "started"))
+    name, exe, unit = (bytes.fromhex(raw[field]) for field in ("name", "exe", "unit"))
     return ProcessRow(
-        **{name: int(raw[name]) for name in ("pid", "ppid", "uid", "started")},
-        **{name: bytes.fromhex(raw[name]) for name in ("name", "exe", "unit")},
+        pid=pid,
+        ppid=ppid,
+        uid=uid,
+        name=name,
+        exe=exe,
         deleted=bool(raw["deleted"]),
-        visible=bool(raw["visible"]),
         sockets=frozenset(int(inode) for inode in raw["sockets"]),
+        unit=unit,
+        started=started,
+        visible=bool(raw["visible"]),
     )
 
 

@@ -22,6 +22,8 @@ from driftscan.model.snapshot import FileCoverage, Resources
 from driftscan.model.source import Capture, Captures, Gap, Source, Status, Tree, WalkRule
 
 NAME = "files"
+UNSEEN = b"?"
+"""In the place of extended attributes: the target has no tool that shows them, nor ACLs, capabilities and flags."""
 TYPES = {
     "f": "regular",
     "d": "directory",
@@ -104,6 +106,8 @@ class _Walk:
     unread: list[tuple[str, str]] = field(default_factory=list)
     raced: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    poor: bool = False
+    """The target could not show extended attributes."""
 
 
 def table(capture: Capture) -> FileTable:
@@ -155,13 +159,14 @@ def _record(walk: _Walk, head: bytes, path: bytes, target: bytes, extended: byte
     if kind == "l":
         values["target"] = _text(encode_name(target))
     else:
+        walk.poor = walk.poor or extended == UNSEEN
         values["mode"] = f'"{_checked(walk.source, _MODE, mode)}"'
         values.update(_extended(walk.source, extended, flags))
     if kind == "f":
         values["size"] = _number(walk.source, size)
         values["nlink"] = _number(walk.source, nlink)
         _content(walk, key, digest, values)
-    elif kind in "bc":
+    elif kind in "bc" and size != "?":
         values["device"] = f'"{_checked(walk.source, _DEVICE, size)}"'
     body = ",".join(f'"{name}":{values[name]}' for name in sorted(values))
     line = f'{{"attributes":{{{body}}},"key":{_text(key)},"kind":"file"}}'.encode()
@@ -184,6 +189,8 @@ def _content(walk: _Walk, key: str, digest: str, values: dict[str, str]) -> None
 
 
 def _extended(source: Source, raw: bytes, flags: str) -> dict[str, str]:
+    if raw == UNSEEN:
+        return {}
     acl, capabilities, label = "", "", ""
     other: dict[str, str] = {}
     for pair in raw.split(b",") if raw else ():
@@ -250,10 +257,14 @@ def _capability(data: bytes) -> str:
 def _gaps(walk: _Walk) -> Iterable[Gap]:
     """A gap for what could not be read; a great many are summed up as the directories that hold them."""
     for path, reason in sorted(walk.skipped):
-        if reason not in _BEYOND_SEEING and reason != "absent":
+        if reason == "control":
+            yield Gap(NAME, Status.UNSUPPORTED, "names with control characters can't be told apart there", ("file",))
+        elif reason not in _BEYOND_SEEING and reason != "absent":
             status = Status.FORBIDDEN if reason == "forbidden" else Status.FAILED
             hides = (f"file:{path.rstrip('/')}/**", f"file:{path}")
             yield Gap(NAME, status, f"{path} could not be entered ({reason})", hides)
+    if walk.poor:
+        yield Gap(NAME, Status.UNSUPPORTED, "without Python, no ACLs, capabilities, labels and flags can be seen", ())
     unread = sorted(walk.unread + [(path, "changed while it was read") for path in walk.raced])
     for path, reason in unread[:_GAPS_LISTED]:
         status = Status.FORBIDDEN if reason == "forbidden" else Status.FAILED

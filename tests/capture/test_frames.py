@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.capture.live import open_rootfs
-from driftscan.capture.probe.frames import Decoder, Splitter, unescape
+from driftscan.capture.probe.frames import Decoder, Splitter
 from driftscan.capture.probe.render import requests
+from driftscan.capture.probe.words import unescape
 from driftscan.errors import ProbeError
 from driftscan.model.source import Command, File, Glob, Processes, Source, Status
 
@@ -55,8 +56,8 @@ def test_a_whole_stream_is_decoded() -> None:
     assert first.status is Status.OK
     assert first.data == b"line\n\nnot 0123456789 a mark"
     assert [(member.path, member.status, member.link, member.data) for member in second.members] == [
-        (b"/d/x", Status.OK, None, b"one"),
         (b"/d/\n", Status.FORBIDDEN, b" ", b""),
+        (b"/d/x", Status.OK, None, b"one"),
     ]
     assert third.status is Status.FAILED, "exit code 3 is not among those that are success"
     assert third.exit_code == 3

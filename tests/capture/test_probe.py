@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from driftscan.capture.base import Session
-from driftscan.capture.live import open_rootfs
+from driftscan.capture.live import ProbeSession, open_rootfs
 from driftscan.capture.probe import render
 from driftscan.collectors import files
 from driftscan.errors import ProbeError, UsageError
@@ -186,11 +186,11 @@ def test_every_python_gives_the_same_answers(python: str, root: Path) -> None:
     if path is None or subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode:
         pytest.skip(f"{python} is not on this machine")
 
+    interpreter = path
+
     class Chosen(LocalTransport):
         def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
-            return LocalChannel(["/bin/sh", "-c", script, "driftscan", *arguments, path])
-
-    from driftscan.capture.live import ProbeSession
+            return LocalChannel(["/bin/sh", "-c", script, "driftscan", *arguments, interpreter])
 
     chosen = ProbeSession(Chosen(), str(root), time.monotonic() + 60)
     try:
@@ -231,9 +231,9 @@ def test_every_shell_starts_it(shell: str, root: Path) -> None:
     assert done.stderr == b""
 
 
-def test_a_machine_without_python_is_said_to_be_so(tmp_path: Path) -> None:
+def test_what_a_shell_alone_cannot_do_is_said(tmp_path: Path) -> None:
     script = render.script().replace("python3", "no-such-python3").replace("platform-python", "no-such")
-    channel = LocalChannel(["/bin/sh", "-c", script, "driftscan", "n" * 32, "/", "30"])
+    channel = LocalChannel(["/bin/sh", "-c", script, "driftscan", "n" * 32, str(tmp_path), "30"])
     try:
         assert channel.read(time.monotonic() + 10) == b""
         assert channel.ended(time.monotonic() + 10).status == 97
@@ -249,8 +249,6 @@ def test_a_probe_that_dies_is_an_error_not_an_answer(root: Path) -> None:
     class Dying(LocalTransport):
         def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
             return LocalChannel(["/bin/sh", "-c", "echo 'sh: something broke' >&2; exit 3"])
-
-    from driftscan.capture.live import ProbeSession
 
     with pytest.raises(ProbeError, match="status 3") as caught:
         ProbeSession(Dying(), str(root), time.monotonic() + 10)

@@ -6,20 +6,22 @@ data. The nonce has 128 random bits, so nothing that a target holds can look lik
     hello 1 EUID HOSTNAME BOOT_ID INTERPRETER VERSION
     begin K                      data: the content of a file, the output of a command, the records of a walk
     member STATUS MODE UID GID MTIME PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
+    entries, links, hashes       data: the parts of a walk without Python (`shell_walk.py`)
     process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE
     end K STATUS EXIT MILLISECONDS DETAIL
     round                        all sources of the round are answered
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from driftscan.capture.probe import shell_walk
+from driftscan.capture.probe.words import unescape
 from driftscan.errors import ProbeError
 from driftscan.model.source import Capture, Command, Member, ProcessRow, Source, Status
 
 MAX_MEMBERS = 200_000
-_ESCAPE = re.compile(rb"\\0([0-7]{3})")
+_PARTS = frozenset({b"entries", b"links", b"hashes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class _Open:
     data: bytes
     members: list[Member]
     processes: list[ProcessRow]
+    parts: dict[str, bytes]
 
 
 class Decoder:
@@ -95,7 +98,7 @@ class Decoder:
         word = frame.words[0]
         if word == b"begin":
             number = int(frame.words[1])
-            self._open = (number, _Open(self._sources[number], frame.data, [], []))
+            self._open = (number, _Open(self._sources[number], frame.data, [], [], {}))
         elif word == b"round":
             self.done = True
         elif self._open is None:
@@ -104,6 +107,8 @@ class Decoder:
             self._open[1].members.append(_member(frame))
         elif word == b"process" and len(self._open[1].processes) < MAX_MEMBERS:
             self._open[1].processes.append(_process(frame))
+        elif word in _PARTS:
+            self._open[1].parts[word.decode()] = frame.data
         elif word == b"end":
             self._end(frame)
         else:
@@ -120,18 +125,13 @@ class Decoder:
         self._captures[number] = Capture(
             opened.source,
             _status(opened.source, Status(status.decode()), exit_code),
-            opened.data,
-            tuple(opened.members),
+            shell_walk.records(opened.data, opened.parts) if opened.parts else opened.data,
+            tuple(sorted({member.path: member for member in opened.members}.values(), key=lambda member: member.path)),
             tuple(opened.processes),
             unescape(detail).decode("utf-8", "replace"),
             exit_code,
         )
         self._open = None
-
-
-def unescape(word: bytes) -> bytes:
-    """The bytes of an escaped word; `-` is empty."""
-    return b"" if word == b"-" else _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), word)
 
 
 def _status(source: Source, status: Status, exit_code: int | None) -> Status:

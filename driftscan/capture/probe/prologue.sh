@@ -16,5 +16,3 @@ for python in ${4:+"$4"} python3 /usr/libexec/platform-python python3.14 python3
     polite "$python" -I -S -c "$DRIFTSCAN_WORKER" "$1" "$2" "$3"
   fi
 done
-echo 'driftscan: no Python 3.6 or later on this machine' >&2
-exit 97

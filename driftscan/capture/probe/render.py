@@ -4,7 +4,7 @@ Requests, one a line, words separated by a blank, each word with unusual bytes a
 
     file K MAX REDACT PATH                 glob K MAXFILES MAX REDACT CONTENT PATTERN...
     command K MAX TIMEOUT REDACT ARG...    processes K
-    tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE PREFIX REGEX HEAD`
+    tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE PREFIX REGEX HEAD GLOB`
     go                                     answer all of the above, then wait for the next round
 
 K numbers the sources of a round. `frames.py` describes the answers.
@@ -12,17 +12,15 @@ K numbers the sources of a round. `frames.py` describes the answers.
 
 import hashlib
 import os
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
+from driftscan.capture.probe.words import escape
 from driftscan.model.glob import literal_prefix, to_regex
 from driftscan.model.names import decode_name
 from driftscan.model.source import Command, File, Glob, Processes, Source, Tree, WalkRule
-
-_PLAIN = re.compile(rb"[^A-Za-z0-9._/@:+,*?\[\]{}()^$|<>!~%=-]")
 
 
 @cache
@@ -32,7 +30,8 @@ def script() -> str:
     walk = (folder / "walk.py").read_text("utf-8")
     worker = (folder / "worker.py").read_text("utf-8")
     prologue = (folder / "prologue.sh").read_text("utf-8")
-    return f"DRIFTSCAN_WORKER={shlex.quote(walk + worker)}\n{prologue}"
+    fallback = (folder / "worker.sh").read_text("utf-8")
+    return f"DRIFTSCAN_WORKER={shlex.quote(walk + worker)}\n{prologue}{fallback}"
 
 
 def probe_digest() -> str:
@@ -71,14 +70,9 @@ def _rule(rule: WalkRule) -> bytes:
         decode_name(literal_prefix(rule.pattern)),
         os.fsencode(to_regex(rule.pattern)),
         os.fsencode(head),
+        decode_name(rule.pattern),
     )
 
 
 def _words(*parts: str | bytes) -> bytes:
-    return b" ".join(_escaped(part if isinstance(part, bytes) else part.encode()) for part in parts)
-
-
-def _escaped(word: bytes) -> bytes:
-    if word == b"-":
-        return b"\\0055"
-    return _PLAIN.sub(lambda match: b"\\0%03o" % match[0][0], word) or b"-"
+    return b" ".join(escape(part if isinstance(part, bytes) else part.encode()) for part in parts)

@@ -9,6 +9,7 @@ file, or its content is not to be read), or `!` and a reason (forbidden, raced, 
 the first bytes that a rule asked for. FLAGS are letters as chattr(1) has them. Extended attributes are
 `name=hexadecimal` joined by commas. A record of TYPE X says what was not entered: `X REASON`.
 """
+
 import errno
 import fcntl
 import hashlib
@@ -19,14 +20,47 @@ import stat
 import struct
 import sys
 
-PSEUDO = frozenset((
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
-    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs",
-    "tracefs",
-))
-REMOTE = frozenset((
-    "9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs", "virtiofs",
-))
+PSEUDO = frozenset(
+    (
+        "autofs",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "fusectl",
+        "hugetlbfs",
+        "mqueue",
+        "nsfs",
+        "proc",
+        "pstore",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "sysfs",
+        "tracefs",
+    )
+)
+REMOTE = frozenset(
+    (
+        "9p",
+        "afs",
+        "ceph",
+        "cifs",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+        "virtiofs",
+    )
+)
 LOCAL_FUSE = frozenset(("fuse.lxcfs", "fuseblk"))
 FS_IOC_GETFLAGS = 0x80086601
 FLAG_LETTERS = (
@@ -282,7 +316,11 @@ def open_quietly(path, flags, parent=None):
 
 
 def same(before, after):
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (after.st_size, after.st_mtime_ns, after.st_ctime_ns)
+    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )
 
 
 def letters(handle):
@@ -306,7 +344,9 @@ def extended(where):
             value = os.getxattr(where, name) if follow else os.getxattr(where, name, follow_symlinks=False)
             if len(value) > XATTR_LIMIT:
                 value = b"sha256:" + hashlib.sha256(value).hexdigest().encode()
-            pairs.append(os.fsencode(name).replace(b",", b"\\054").replace(b"=", b"\\075") + b"=" + value.hex().encode())
+            pairs.append(
+                os.fsencode(name).replace(b",", b"\\054").replace(b"=", b"\\075") + b"=" + value.hex().encode()
+            )
         return b",".join(pairs)
     except OSError:
         return b""
@@ -361,7 +401,9 @@ def walk_tree(root, tops, rules, algorithm, emit, workers):
         except OSError as error:
             walker.skip(path or "/", "absent" if error.errno in (errno.ENOENT, errno.ENOTDIR) else reason_of(error))
             continue
-        if is_directory:
+        if path in foreign:
+            walker.skip(path, foreign[path])
+        elif is_directory:
             found.extend(directories(walker, path, foreign))
         else:
             one_file(walker, path)

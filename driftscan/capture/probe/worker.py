@@ -4,6 +4,7 @@ It reads requests from standard input and answers in frames on standard output; 
 `capture/probe/render.py` makes the requests and `capture/probe/frames.py` decodes the frames: the protocol is
 described there. Started as: NONCE ROOT SECONDS, with the walk's source before this one.
 """
+
 import os
 import re
 import select
@@ -24,7 +25,9 @@ SECRET_VALUE = re.compile(
     rb"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)"
     rb"[A-Za-z0-9_-]*\"?\s*[=:]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#;&|]+)"
 )
-SECRET_OPTION = re.compile(rb"(?i)(--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*\s+)([^\s-][^\s]*)")
+SECRET_OPTION = re.compile(
+    rb"(?i)(--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*\s+)([^\s-][^\s]*)"
+)
 URL_CREDENTIALS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@")
 
 
@@ -313,7 +316,13 @@ class Probe:
     def do_command(self, limit, timeout, redact, *argv):
         if self.root.root:
             return "unsupported", "-", "commands need a running target"
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": "/", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C",
+            "HOME": "/",
+            "SYSTEMD_PAGER": "",
+            "SYSTEMD_COLORS": "0",
+        }
         try:
             child = subprocess.Popen(
                 list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -361,7 +370,12 @@ class Probe:
         deleted = exe.endswith(b" (deleted)")
         exe = exe[:-10] if deleted else exe
         fields = (pid, int(rest[1]), os.stat(base).st_uid, escape(name) or b"-", escape(exe) or b"-", int(deleted))
-        tail = (",".join(sorted(sockets)) or "-", escape(unit_of(read_all(base + "cgroup"))) or b"-", int(rest[19]), int(visible))
+        tail = (
+            ",".join(sorted(sockets)) or "-",
+            escape(unit_of(read_all(base + "cgroup"))) or b"-",
+            int(rest[19]),
+            int(visible),
+        )
         self.mark("process", *(fields + tail))
         return visible
 
@@ -374,7 +388,9 @@ class Probe:
             else:
                 tops.append(values[0])
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        failed = walk_tree(os.fsdecode(self.root.root) or "/", tops, rules, algorithm.decode(), self.out, min(workers, 8))
+        failed = walk_tree(
+            os.fsdecode(self.root.root) or "/", tops, rules, algorithm.decode(), self.out, min(workers, 8)
+        )
         return ("failed", "-", "%d workers of the walk failed" % failed) if failed else ("ok", "-", "")
 
 

@@ -1,0 +1,280 @@
+# The probe for targets without Python: the same requests and answers as worker.py, as far as a POSIX shell with GNU or
+# busybox tools can see. Variables in capitals are results of functions: a command substitution would cost a process
+# and lose final newlines. No here-documents: some shells keep them in files.
+NONCE=$1
+LF='
+'
+READER=
+if command -v timeout >/dev/null 2>&1 && timeout 5 true 2>/dev/null; then READER=timeout; fi
+GNU_FIND=
+if find / -maxdepth 0 -printf '' >/dev/null 2>&1; then GNU_FIND=yes; fi
+
+mark() { printf '\n%s %s\n' "$NONCE" "$*"; }
+
+decode() { # WORD -> DECODED
+  case $1 in
+    -) DECODED= ;;
+    *\\*) DECODED=$(printf '%bx' "$1"); DECODED=${DECODED%x} ;;
+    *) DECODED=$1 ;;
+  esac
+}
+
+encode() { # TEXT -> ENCODED
+  case $1 in
+    '') ENCODED=- ;;
+    - | *[!A-Za-z0-9._/@:+,=~%-]*) ENCODED=$(printf %s "$1" | od -An -v -b | sed 's/ \([0-7][0-7][0-7]\)/\\0\1/g' | tr -d ' \n') ;;
+    *) ENCODED=$1 ;;
+  esac
+}
+
+link_of() { LINK=$(readlink -n "$1" 2>/dev/null; printf x); LINK=${LINK%x}; }
+
+redact() { # HOW
+  case $1 in
+    shadow) awk 'BEGIN { FS = OFS = ":" }
+      NF > 1 { bare = $2; sub(/^[!*]+/, "", bare)
+        if ($2 == "") $2 = "empty"
+        else if (bare == "" || bare == "x") $2 = "locked"
+        else { lock = bare == $2 ? "" : "!"
+          $2 = match(bare, /^[$][0-9a-zA-Z_-]+[$]/) ? lock substr(bare, 1, RLENGTH) : lock "des" } }
+      { print }' ;;
+    secrets) sed -E \
+      -e 's/((pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)[A-Za-z0-9_-]*"?[[:space:]]*[=:][[:space:]]*)("[^"]*"|'"'[^']*'"'|[^[:space:]"'"'"'#;&|]+)/\1<redacted>/Ig' \
+      -e 's/(--?(pass(word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[[:space:]]+)[^[:space:]-][^[:space:]]*/\1<redacted>/Ig' \
+      -e 's,([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]:@]*:[^/[:space:]@]+@,\1<redacted>@,g' ;;
+    *) cat ;;
+  esac
+}
+
+# Sets STATUS and DETAIL, and writes the content of a regular file: never opens a FIFO or device.
+content() { # PATH MAX REDACT
+  DETAIL=-
+  if [ ! -e "$1" ]; then STATUS=absent
+  elif [ ! -f "$1" ]; then STATUS=failed; DETAIL='not\0040a\0040regular\0040file'
+  elif [ ! -r "$1" ]; then STATUS=forbidden
+  else
+    STATUS=ok
+    head -c "$2" "$1" 2>/dev/null | redact "$3"
+    if [ "$(head -c $(($2 + 1)) "$1" 2>/dev/null | wc -c)" -gt "$2" ]; then STATUS=truncated; fi
+  fi
+}
+
+do_file() { decode "$3"; content "$DECODED" "$1" "$2"; CODE=-; }
+
+member() { # PATH MAX REDACT CONTENT
+  set -- "$1" "$2" "$3" "$4" "$(stat -c '%f %u %g %Y' "$1" 2>/dev/null)"
+  if [ -z "$5" ]; then return; fi
+  encode "$1"; path=$ENCODED
+  target=-
+  if [ -L "$1" ]; then link_of "$1"; encode "$LINK"; target="=${ENCODED#-}"; fi
+  word=ok
+  if [ "$4" = 1 ] && [ -f "$1" ]; then
+    if [ ! -r "$1" ]; then word=forbidden
+    elif [ "$(head -c $(($2 + 1)) "$1" 2>/dev/null | wc -c)" -gt "$2" ]; then word=truncated; fi
+  fi
+  mark member "$word" "$((0x${5%% *}))" "${5#* }" "$path" "$target" -
+  if [ "$4" = 1 ] && [ "$word" != forbidden ] && [ -f "$1" ]; then head -c "$2" "$1" 2>/dev/null | redact "$3"; fi
+}
+
+below() { # DIRECTORY and all directories beneath, links not followed
+  each_path "$1/*"
+  each_path "$1/.[!.]*"
+  for directory in "$1"/* "$1"/.[!.]*; do
+    if [ -d "$directory" ] && [ ! -L "$directory" ]; then below "$directory"; fi
+  done
+}
+
+each_path() { # PATTERN: its members
+  saved=$IFS; IFS=
+  set +f
+  # shellcheck disable=SC2086 # the pattern is to be expanded
+  for found in $1; do
+    IFS=$saved
+    if [ -e "$found" ] || [ -L "$found" ]; then
+      COUNT=$((COUNT + 1))
+      if [ "$COUNT" -le "$MAX_FILES" ]; then member "$found" "$MAX" "$HOW" "$WITH"; fi
+    fi
+  done
+  IFS=$saved
+}
+
+do_glob() { # MAXFILES MAX REDACT CONTENT PATTERN...
+  MAX_FILES=$1 MAX=$2 HOW=$3 WITH=$4 COUNT=0
+  shift 4
+  for word in "$@"; do
+    decode "$word"
+    case $DECODED in
+      */\*\*) set +f; below "${DECODED%/\*\*}" ;;
+      *\*\**) MAX_FILES=0; COUNT=1 ;;
+      */\**) each_path "$DECODED"; each_path "${DECODED%/*}/.[!.]${DECODED##*/}" ;;
+      *) each_path "$DECODED" ;;
+    esac
+  done
+  set -f
+  CODE=- DETAIL=- STATUS=ok
+  if [ "$COUNT" = 0 ]; then STATUS=absent; fi
+  if [ "$COUNT" -gt "$MAX_FILES" ]; then STATUS=truncated; DETAIL='too\0040many\0040files'; fi
+}
+
+do_command() { # MAX TIMEOUT REDACT ARGUMENT...
+  max=$1 limit=$2 how=$3
+  shift 3
+  count=$#
+  while [ "$count" -gt 0 ]; do
+    decode "$1"; shift; set -- "$@" "$DECODED"; count=$((count - 1))
+  done
+  CODE=- DETAIL=-
+  if ! command -v "$1" >/dev/null 2>&1; then STATUS=absent; return; fi
+  if [ -n "$READER" ]; then set -- timeout "$limit" "$@"; fi
+  { CODE=$({ { "$@" </dev/null 2>/dev/null; echo $? >&4; } | head -c "$max" | redact "$how" >&3; } 4>&1); } 3>&1
+  STATUS=ok
+  case $READER$CODE in timeout124 | timeout143) STATUS=timed_out ;; esac
+}
+
+do_processes() {
+  hidden=0
+  set +f
+  for directory in /proc/[0-9]*; do one_process "$directory" "${directory#/proc/}"; done
+  set -f
+  STATUS=ok CODE=- DETAIL=-
+  if [ "$hidden" != 0 ]; then DETAIL="$hidden"'\0040processes\0040of\0040other\0040users\0040were\0040not\0040visible'; fi
+}
+
+one_process() { # DIRECTORY PID
+  { line=$(cat "$1/stat"; printf x) && owner=$(stat -c %u "$1"); } 2>/dev/null || return
+  line=${line%x}
+  name=${line#*\(}; name=${name%)*}
+  encode "$name"; name=$ENCODED
+  # shellcheck disable=SC2086 # numbers between blanks
+  set -- "$1" "$2" ${line##*) }
+  if [ $# -lt 22 ]; then return; fi
+  parent=$4; shift 21; started=$1; set -- "/proc/${line%% *}"
+  link_of "$1/exe"
+  visible=1
+  if [ -z "$LINK" ] && [ ! -r "$1/fd" ]; then visible=0; hidden=$((hidden + 1)); fi
+  deleted=0
+  case $LINK in *' (deleted)') deleted=1; LINK=${LINK% (deleted)} ;; esac
+  encode "$LINK"; exe=$ENCODED
+  sockets=
+  for descriptor in "$1"/fd/*; do
+    link_of "$descriptor"
+    case $LINK in socket:\[*\]) LINK=${LINK#socket:\[}; sockets="$sockets${sockets:+,}${LINK%\]}" ;; esac
+  done
+  mark process "${1#/proc/}" "$parent" "$owner" "$name" "$exe" "$deleted" "${sockets:--}" - "$started" "$visible"
+}
+
+# The walk. Everything that is not walked is an option of find; what find finds is written as records that no file name
+# can forge: between NULs by GNU find, or, from busybox, one a line after names with control characters are refused.
+tree_begin() { DIGEST=$1 TOPS='' PRUNED='' SKIPPED='' UNREAD=''; foreign; }
+
+foreign() {
+  while read -r _ _ _ _ point rest; do
+    kind=${rest##* - }; kind=${kind%% *}
+    case $kind in
+      autofs | binfmt_misc | bpf | cgroup | cgroup2 | configfs | debugfs | devpts | devtmpfs | efivarfs | fusectl | hugetlbfs | mqueue | nsfs | proc | pstore | rpc_pipefs | securityfs | selinuxfs | sysfs | tracefs) reason=pseudo ;;
+      9p | afs | ceph | cifs | glusterfs | lustre | ncpfs | nfs | nfs4 | smb3 | smbfs | virtiofs | fuse.*) reason=remote ;;
+      *) continue ;;
+    esac
+    decode "$(printf %s "$point" | sed 's/\\\([0-7]\)/\\0\1/g')"
+    prune "$DECODED" "$reason"
+  done </proc/self/mountinfo
+}
+
+quote() { QUOTED="'$(printf %s "$1" | sed "s/'/'\\\\''/g")'"; }
+
+pattern() { PATTERN=$(printf %s "$1" | sed 's/[][*?\\]/\\&/g'); }
+
+prune() { # PATH REASON
+  pattern "$1"; quote "$PATTERN"
+  PRUNED="$PRUNED -path $QUOTED -o"
+  SKIPPED="$SKIPPED$2 $1$LF"
+}
+
+tree_rule() { # ACTION SIZE PREFIX REGEX HEAD GLOB
+  decode "$3"; prefix=$DECODED
+  decode "$6"; glob=$DECODED
+  case $1/$glob in
+    prune/"$prefix**") prune "${prefix%/}" rule ;;
+    prune/"$prefix") prune "$prefix" rule ;;
+    stat/*) quote "$(printf %s "$glob" | sed 's,/\*\*,/*,g')"; UNREAD="$UNREAD ! -path $QUOTED" ;;
+  esac
+}
+
+tree_top() { decode "$1"; quote "${DECODED%/}"; if [ "$DECODED" = / ]; then QUOTED=/; fi; TOPS="$TOPS $QUOTED"; }
+
+tree_run() {
+  STATUS=ok CODE=- DETAIL=-
+  printf %s "$SKIPPED" | while read -r reason path; do
+    if [ -e "$path" ]; then printf 'X %s\000%s\000\000\000' "$reason" "$path"; fi
+  done
+  if [ -n "$GNU_FIND" ]; then
+    eval "find $TOPS \\( $PRUNED -false \\) -prune -o -printf '%y %m %U %G %s %n %T@ %C@ %i %D - - -\\000%p\\000%l\\000\\000'" 2>/dev/null
+    mark hashes
+    if [ -n "$DIGEST" ]; then
+      eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type f $UNREAD -print0" 2>/dev/null | xargs -0 -r "${DIGEST}sum" -z 2>/dev/null
+    fi
+    return
+  fi
+  control=$(printf '*[\001-\037\177]*')
+  quote "$control"; safe="! -name $QUOTED"
+  refused=$(eval "find $TOPS \\( $PRUNED ! -name '*' \\) -prune -o -name $QUOTED -print" 2>/dev/null | head -c 1)
+  if [ -n "$refused" ]; then printf 'X control\000/\000\000\000'; fi
+  mark entries
+  eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -exec stat -c '%f %u %g %s %h %Y %Z %i %t:%T %n' {} +" 2>/dev/null
+  mark links
+  eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type l -print" 2>/dev/null | while IFS= read -r path; do
+    link_of "$path"; encode "$path"; path=$ENCODED; encode "$LINK"; printf '%s %s\n' "$path" "$ENCODED"
+  done
+  mark hashes
+  if [ -n "$DIGEST" ]; then
+    eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type f $UNREAD -exec ${DIGEST}sum {} +" 2>/dev/null
+  fi
+}
+
+finish() { # the walk runs when its last rule has been read
+  if [ -n "$WALK" ]; then
+    mark begin "$WALK"
+    tree_run
+    mark end "$WALK" "$STATUS" - 0 -
+    WALK=
+  fi
+}
+
+answer() { # WORD KEY ARGUMENT...
+  word=$1 KEY=$2
+  shift 2
+  mark begin "$KEY"
+  case $word in
+    file) do_file "$@" ;;
+    glob) do_glob "$@" ;;
+    command) do_command "$@" ;;
+    processes) do_processes ;;
+    *) STATUS=unsupported CODE=- DETAIL=- ;;
+  esac
+  mark end "$KEY" "$STATUS" "$CODE" 0 "$DETAIL"
+}
+
+serve() {
+  WALK=
+  set -f
+  read -r boot </proc/sys/kernel/random/boot_id || boot=-
+  encode "$(uname -n)"
+  mark hello 1 "$(id -u)" "$ENCODED" "$boot" sh -
+  while IFS= read -r line; do
+    # shellcheck disable=SC2086 # words between blanks; globbing is off
+    set -- $line
+    case $1 in
+      top) tree_top "$2" ;;
+      rule) tree_rule "$2" "$3" "$4" "$5" "$6" "$7" ;;
+      tree) finish; WALK=$2; decode "$3"; tree_begin "$DECODED" ;;
+      go) finish; mark round ;;
+      *) finish; answer "$@" ;;
+    esac
+  done
+}
+
+if [ "$2" != / ] || ! command -v stat >/dev/null 2>&1 || ! command -v find >/dev/null 2>&1 || ! command -v od >/dev/null 2>&1; then
+  echo 'driftscan: neither Python 3.6 or later nor stat, find and od on this machine' >&2
+  exit 97
+fi
+serve

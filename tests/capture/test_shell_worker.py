@@ -1,0 +1,189 @@
+"""The probe where there is no Python: the same answers from a shell with GNU or busybox tools, or a gap."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from driftscan.capture.base import Session
+from driftscan.capture.live import ProbeSession
+from driftscan.capture.probe import render
+from driftscan.collectors import files
+from driftscan.model.resource import Value
+from driftscan.model.snapshot import Resources
+from driftscan.model.source import Command, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
+from driftscan.transports.local import LocalChannel, LocalTransport
+
+UNSEEN = {"acl", "capabilities", "flags", "selinux", "xattrs"}
+
+
+class Shell(LocalTransport):
+    """A machine whose shell is `shell` and which has no Python; `path` replaces its PATH."""
+
+    def __init__(self, argv: list[str], path: str = "") -> None:
+        super().__init__()
+        object.__setattr__(self, "argv", argv)
+        object.__setattr__(self, "path", path)
+
+    def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
+        script = script.replace("python3", "no-such-python").replace("platform-python", "no-such")
+        lines = [f"PATH={self.path}" if self.path and line.startswith("PATH=") else line for line in script.split("\n")]
+        return LocalChannel([*self.argv, "-c", "\n".join(lines), "driftscan", *arguments])
+
+    argv: list[str]
+    path: str
+
+
+def machine(name: str, folder: Path) -> Shell:
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"{name} is not on this machine")
+    if name != "busybox":
+        return Shell([program])
+    tools = folder / "busybox-tools"
+    tools.mkdir()
+    listing = subprocess.run([program, "--list"], capture_output=True, check=True).stdout.decode().split()
+    for applet in listing:
+        (tools / applet).symlink_to(program)
+    return Shell([program, "ash"], str(tools))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    (root / "sub/deeper").mkdir(parents=True)
+    (root / "sub/file").write_bytes(b"content\n")
+    (root / "sub/.hidden").write_bytes(b"")
+    (root / "sub/a b'c\"d$e*[x]").write_bytes(b"odd name")
+    Path(os.fsdecode(os.fsencode(root) + b"/sub/bad\xff")).write_bytes(b"bytes")
+    (root / "sub/-dash").write_bytes(b"dash")
+    (root / "sub/link").symlink_to("file")
+    (root / "sub/dangling").symlink_to("/no such place")
+    (root / "log/deep").mkdir(parents=True)
+    (root / "log/deep/x.log").write_bytes(b"log")
+    (root / "away/below").mkdir(parents=True)
+    os.mkfifo(root / "fifo")
+    os.link(root / "sub/file", root / "sub/second")
+    (root / "sub/file").chmod(0o4750)
+    return root
+
+
+@pytest.fixture(params=["dash", "bash", "busybox"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
+    session = ProbeSession(machine(request.param, tmp_path), "/", time.monotonic() + 120)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def python() -> Iterator[Session]:
+    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 120)
+    yield session
+    session.close()
+
+
+def attributes(session: Session, source: Tree) -> dict[str, dict[str, Value]]:
+    found = files.table(session.ask([source])[source])
+    return {resource.key: dict(resource.attributes) for resource in Resources(files=found.records).of("file")}
+
+
+def test_it_says_what_it_is(shell: Session) -> None:
+    assert shell.facts.interpreter.startswith("sh")
+    assert shell.facts.hostname == os.uname().nodename
+
+
+def test_the_walk_gives_the_same_on_the_columns_that_it_has(shell: Session, python: Session, tree: Path) -> None:
+    rules = (WalkRule(f"{tree}/log/**", "stat"), WalkRule(f"{tree}/away/**", "prune"))
+    source = files.tree(rules, roots=(str(tree),))
+    poor, rich = attributes(shell, source), attributes(python, source)
+    assert set(poor) == set(rich)
+    for key, row in rich.items():
+        assert poor[key] == {name: value for name, value in row.items() if name not in UNSEEN}, key
+    assert f"{tree}/away" not in poor
+    assert "sha256" not in poor[f"{tree}/log/deep/x.log"]
+
+
+def test_what_it_cannot_see_is_a_gap(shell: Session, tree: Path) -> None:
+    source = files.tree((), roots=(str(tree),))
+    gaps = files.table(shell.ask([source])[source]).gaps
+    assert any("capabilities" in gap.reason for gap in gaps)
+
+
+def test_a_name_with_a_newline_forges_nothing(shell: Session, python: Session, tree: Path) -> None:
+    forged = f"x\n{'0' * 64}  {tree}/sub/file"
+    Path(tree / "evil").mkdir()
+    os.makedirs(os.path.join(tree, "evil", os.path.dirname(forged)))
+    Path(os.path.join(tree, "evil", forged)).write_bytes(b"evil")
+    source = files.tree((), roots=(str(tree),))
+    table = files.table(shell.ask([source])[source])
+    rich = attributes(python, source)
+    for resource in Resources(files=table.records).of("file"):
+        assert resource.attributes.get("sha256") == rich[resource.key].get("sha256")
+    missing = set(rich) - set(table.records.keys)
+    assert not missing or any("control characters" in gap.reason for gap in table.gaps)
+
+
+@pytest.mark.parametrize("how", list(Redact))
+def test_contents_are_the_same(shell: Session, python: Session, tree: Path, how: Redact) -> None:
+    lines = [
+        "root:$y$j9T$abc$DEF:1:0:99999:7:::",
+        "locked:!$6$x$y:1::::::",
+        "none:*:1::::::",
+        "open::1::::::",
+        "run --password=hunter2 -x",
+        "url https://me:hunter2@host/",
+        "Token: 'a b'",
+        "plain",
+    ]
+    path = tree / "text"
+    path.write_text("\n".join(lines) + "\n")
+    sources: list[Source] = [
+        File(str(path), redact=how),
+        File(str(path), max_bytes=10, redact=Redact.NONE),
+        File(str(tree / "none")),
+        File(str(tree / "fifo")),
+        File(str(tree / "sub")),
+        Glob((f"{tree}/sub/*", f"{tree}/log/**")),
+        Glob((f"{tree}/nothing/*",)),
+        Command(("echo", "two  words", "a'b")),
+        Command(("sh", "-c", "exit 3"), ok=(3,)),
+        Command(("no-such-program-anywhere",)),
+    ]
+    ours, theirs = shell.ask(sources), python.ask(sources)
+    for source in sources:
+        left = replace(ours[source], detail="", exit_code=None)
+        right = replace(theirs[source], detail="", exit_code=None)
+        assert left == right
+
+
+def test_processes_are_the_same(shell: Session, python: Session) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            time.sleep(0.1)
+            found = [
+                {row.pid: (row.ppid, row.uid, row.name, row.exe, row.deleted, row.started) for row in capture.processes}
+                for capture in (session.ask([Processes()])[Processes()] for session in (shell, python))
+            ]
+        finally:
+            child.kill()
+    assert found[0][child.pid] == found[1][child.pid]
+
+
+def test_a_command_that_hangs_is_ended(shell: Session) -> None:
+    command = Command(("sleep", "30"), timeout=1)
+    assert shell.ask([command])[command].status is Status.TIMED_OUT
+
+
+def test_shellcheck() -> None:
+    program = shutil.which("shellcheck")
+    if program is None:
+        pytest.skip("shellcheck is not on this machine")
+    folder = Path(render.__file__).parent
+    text = (folder / "prologue.sh").read_text() + (folder / "worker.sh").read_text()
+    done = subprocess.run([program, "-s", "sh", "-"], input=text, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout
