@@ -50,6 +50,10 @@ class _Reader:
         self._defaults: Mapping[str, Any] = document.data.get("defaults") or {}
         self._groups = _mappings(document.data.get("groups"))
         self._hosts = _mappings(document.data.get("hosts"))
+        self._groups_of: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for group, content in self._groups.items():
+            for name in content.get("hosts", ()):
+                self._groups_of.setdefault(name, {})[group] = content
 
     def hosts(self) -> tuple[Host, ...]:
         places: dict[str, Path] = {name: ("hosts", name) for name in self._hosts}
@@ -65,7 +69,8 @@ class _Reader:
         return tuple(self._host(name, path) for name, path in places.items())
 
     def _host(self, name: str, path: Path) -> Host:
-        layers = _Layers(self._document, self._defaults, self._groups, name, self._hosts.get(name, {}))
+        groups = self._groups_of.get(name, {})
+        layers = _Layers(self._document, self._defaults, groups, name, self._hosts.get(name, {}))
         position = self._document.position(path, key=True)
         return Host(
             name=name,
@@ -74,7 +79,7 @@ class _Reader:
             manifest=self._path(layers.value("manifest") or ""),
             policy=tuple(self._policy(item) for item in _listed(layers.value("policy"))),
             labels=layers.labels(),
-            groups=layers.groups,
+            groups=tuple(groups),
             origin=f"{show(position.file)}:{position.line}",
         )
 
@@ -122,8 +127,7 @@ class _Layers:
         self._defaults = defaults
         self._name = name
         self._own = own
-        self._between = {group: content for group, content in groups.items() if name in content.get("hosts", ())}
-        self.groups = tuple(self._between)
+        self._between = groups
 
     def value(self, *keys: str) -> Any:
         """The nearest value of a key, or None."""
