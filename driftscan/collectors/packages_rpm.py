@@ -20,7 +20,8 @@ for f in rpmdb.sqlite Packages.db Packages; do
 [ -s "${{2-}}$d/$f" ] || continue
 [ $# -eq 0 ] && [ "$(id -u)" = 0 ] &&
 setpriv --reuid=65534 --regid=65534 --clear-groups rpm --dbpath "$d" -qa --queryformat "$q" 2>/dev/null && exit 0
-exec rpm "$@" --dbpath "$d" -qa --queryformat "$q"
+rpm "$@" --dbpath "$d" -qa --queryformat "$q"
+exit
 done
 done"""
 
