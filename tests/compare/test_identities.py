@@ -1,0 +1,50 @@
+"""Values that must be one host's own."""
+
+from driftscan.compare import identities, is_reference, shared_identities
+from driftscan.model.drift import CauseType
+from driftscan.model.snapshot import Reference
+from tests.compare.building import A, B, C, directory, file, resources, zone
+
+ID, KEY = "/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key"
+ZONES = (zone(ID, "identity"), zone("/etc/ssh/ssh_host_*", "identity"), zone("/etc/ssh/ssh_host_x.pub", "free"))
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def host(machine: str, key: str) -> dict[str, str]:
+    return identities(resources([file(ID, sha256=machine), file(KEY, sha256=key), file("/x")]), ZONES)
+
+
+def test_what_identifies_a_host() -> None:
+    assert host(A, B) == {f"file:{ID}": A, f"file:{KEY}": B}
+    assert host(EMPTY, B) == {f"file:{KEY}": B}
+    others = resources([directory("/etc/ssh/ssh_host_d"), file("/etc/ssh/ssh_host_x.pub")])
+    assert identities(others, ZONES) == {}
+
+
+def reference(machine: str, key: str) -> Reference:
+    return Reference(host="golden", taken_at="2026-11-20T00:00:00Z", identities=host(machine, key))
+
+
+def test_a_host_that_has_its_own_shares_nothing() -> None:
+    assert shared_identities(host(A, B), [reference(B, C)], {"other": host(C, A)}) == ()
+
+
+def test_the_reference_itself_is_no_impostor() -> None:
+    assert is_reference(host(A, B), reference(A, B))
+    assert shared_identities(host(A, B), [reference(A, B)], {}) == ()
+    no_keys = Reference(host="rootfs", taken_at="", identities={f"file:{ID}": A})
+    assert not is_reference(host(A, B), no_keys)
+
+
+def test_a_key_left_in_the_image_is_told() -> None:
+    (found,) = shared_identities(host(A, B), [reference(C, B)], {})
+    assert found.cause.type is CauseType.IDENTITY_SHARED
+    assert found.title == f"{KEY} equal to that of the reference golden"
+    assert [item.key for item in found.differences] == [KEY]
+
+
+def test_two_hosts_with_one_identity() -> None:
+    (found,) = shared_identities(host(A, B), [], {"twin": host(A, B), "other": host(B, C)})
+    assert found.title == f"{ID} and 1 more equal to that of the host twin"
+    (again,) = shared_identities(host(A, B), [], {"another twin": host(A, B)})
+    assert again.id == found.id
