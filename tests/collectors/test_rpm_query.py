@@ -8,7 +8,7 @@ import pytest
 from driftscan.collectors.packages_rpm import DATABASE, QUERY
 
 STUB = """#!/bin/sh
-echo "$@" >> "$CALLS"
+printf '%s\\n' "$*" >> "$CALLS"
 exit "$CODE"
 """
 
