@@ -22,7 +22,7 @@ from driftscan.transports.ssh_socket import open_socket
 if TYPE_CHECKING:
     import socket
 
-    from paramiko import Channel as ParamikoChannel
+    from driftscan.transports.ssh_forward import ForwardStream
 
 MAX_KEY_EXCHANGES = 32
 """At once in one process: each costs 4 to 8 ms of CPU, and hundreds at once time each other out."""
@@ -125,7 +125,7 @@ class _Opening:
         return self.run.jumps.lease(endpoint, self.limits.deadline, lambda: self.connection(endpoint, None))
 
     def connection(self, endpoint: Endpoint, lease: Lease | None) -> Connection:
-        stream: socket.socket | ParamikoChannel
+        stream: socket.socket | ForwardStream
         if lease is None:
             stream = open_socket(endpoint, self._options.connect_timeout, self.limits.deadline)
         else:

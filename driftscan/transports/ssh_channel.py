@@ -4,6 +4,7 @@ paramiko's own file objects and `exec_command().read()` in sequence hang once th
 window (2 MiB); here standard error is drained by a thread, and standard output also while a write waits.
 """
 
+import functools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -24,6 +25,14 @@ MAX_PENDING = 256 << 20
 STATUSES = {241: 1, 242: 126, 243: 127}
 
 
+@functools.cache
+def failures() -> tuple[type[Exception], ...]:
+    """What paramiko raises when a connection fails it, whatever the call: taking bytes sends too (window updates)."""
+    from paramiko import SSHException  # noqa: PLC0415 - heavy
+
+    return (SSHException, EOFError, OSError)
+
+
 class SshChannel:
     """See transports.base.Channel."""
 
@@ -39,11 +48,9 @@ class SshChannel:
 
     def start(self, command: str) -> None:
         """Have the login shell run a command. HostError if the host refuses that."""
-        from paramiko import SSHException  # noqa: PLC0415 - heavy
-
         try:
             self._channel.exec_command(command)
-        except (SSHException, EOFError, OSError) as error:
+        except failures() as error:
             if self._is_late():
                 raise self._late() from error
             raise ProbeError(
@@ -61,7 +68,7 @@ class SshChannel:
             except TimeoutError:
                 # The host takes no more for now: perhaps because it waits for us to take what it has written.
                 self._pull()
-            except OSError as error:
+            except failures() as error:
                 raise self._lost() from error
             else:
                 if sent == 0:
@@ -86,6 +93,8 @@ class SshChannel:
             data = self._channel.recv(CHUNK)
         except TimeoutError:
             raise self._late() from None
+        except failures() as error:
+            raise self._lost() from error
         if not data:
             self._end_of_output()
         return data
@@ -106,7 +115,7 @@ class SshChannel:
         """See transports.base.Channel."""
         try:
             self._channel.shutdown_write()
-        except (OSError, EOFError):
+        except failures():
             return
 
     def ended(self, deadline: float) -> Ended:
@@ -125,14 +134,17 @@ class SshChannel:
         heeds neither goes on, since ssh has no way to end it."""
         try:
             self._channel.close()
-        except (OSError, EOFError):
+        except failures():
             return
 
     def _pull(self) -> None:
         while self._channel.recv_ready():
             if len(self._pending) >= MAX_PENDING:
                 raise ProbeError(f"{self._where} sends without end", "Look at the host: nothing asked for that much.")
-            self._pending += self._channel.recv(CHUNK)
+            try:
+                self._pending += self._channel.recv(CHUNK)
+            except failures() as error:
+                raise self._lost() from error
 
     def _drain(self) -> None:
         while True:
@@ -140,7 +152,7 @@ class SshChannel:
                 data = self._channel.recv_stderr(CHUNK)
             except TimeoutError:
                 continue
-            except (OSError, EOFError):
+            except failures():
                 return
             if not data:
                 return

@@ -15,7 +15,9 @@ from driftscan.model.names import show
 from driftscan.transports.known_hosts import HostKey
 from driftscan.transports.ssh_agent import Agent, agent_socket
 from driftscan.transports.ssh_auth import Login
+from driftscan.transports.ssh_channel import failures
 from driftscan.transports.ssh_config import Endpoint
+from driftscan.transports.ssh_forward import ForwardStream, handle_close
 from driftscan.transports.ssh_host_key import HostKeyPolicy
 from driftscan.transports.ssh_keys import Search
 
@@ -71,7 +73,7 @@ class Connection:
         """A channel for a program. DeadlineError, UnreachableError."""
         return self._open(limits, "the host opened no session", "Does it limit sessions (MaxSessions)?")
 
-    def open_forward(self, endpoint: Endpoint, limits: Limits) -> "Channel":
+    def open_forward(self, endpoint: Endpoint, limits: Limits) -> ForwardStream:
         """A channel that is a TCP connection from this host to another. DeadlineError, UnreachableError."""
         channel = self._open(
             limits,
@@ -88,17 +90,15 @@ class Connection:
                     "Is that the right port, and is the host overloaded?",
                 )
             time.sleep(POLL)
-        return channel
+        return ForwardStream(channel)
 
     def _open(self, limits: Limits, failure: str, hint: str, destination: tuple[str, int] | None = None) -> "Channel":
-        from paramiko import SSHException  # noqa: PLC0415 - heavy
-
         seconds = limits.left(limits.connect_seconds)
         try:
             if destination is None:
                 return self.transport.open_session(window_size=WINDOW, timeout=seconds)
             return self.transport.open_channel("direct-tcpip", destination, ("127.0.0.1", 0), timeout=seconds)
-        except (SSHException, EOFError, OSError) as error:
+        except failures() as error:
             if time.monotonic() >= limits.deadline:
                 raise DeadlineError(
                     f"{self.endpoint} did not answer in time", "Give it more with --timeout."
@@ -109,12 +109,12 @@ class Connection:
     def close(self) -> None:
         """Never raises."""
         self._watchdog.cancel()
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(*failures()):
             self.transport.close()
 
 
 def log_in(
-    endpoint: Endpoint, stream: "socket.socket | Channel", policy: HostKeyPolicy, search: Search, limits: Limits
+    endpoint: Endpoint, stream: "socket.socket | ForwardStream", policy: HostKeyPolicy, search: Search, limits: Limits
 ) -> Connection:
     """A connection over `stream`, which it takes charge of. Nothing but the key exchange is sent before the host's key
     has been found good. HostError of each kind; the stream is closed then."""
@@ -137,7 +137,8 @@ def log_in(
     except BaseException as error:
         if connection is not None:
             connection.close()
-        stream.close()
+        with contextlib.suppress(*failures()):
+            stream.close()
         if isinstance(error, UnreachableError | AuthenticationError) and time.monotonic() >= limits.deadline:
             raise DeadlineError(f"{endpoint}: no login in time", "Give it more time with --timeout.") from error
         raise
@@ -146,8 +147,7 @@ def log_in(
 
 
 def _exchange_keys(transport: "Transport", endpoint: Endpoint, limits: Limits) -> None:
-    from paramiko import SSHException  # noqa: PLC0415 - heavy
-    from paramiko.ssh_exception import IncompatiblePeer  # noqa: PLC0415 - heavy
+    from paramiko.ssh_exception import IncompatiblePeer, SSHException  # noqa: PLC0415 - heavy
 
     if not limits.slots.acquire(timeout=limits.left(float("inf"))):
         raise DeadlineError(f"{endpoint}: no turn came for the key exchange in time", "Use fewer --workers.")
@@ -179,7 +179,7 @@ def _check_host_key(transport: "Transport", policy: HostKeyPolicy) -> None:
     policy.check(HostKey(key.get_name(), key.asbytes()), certificate.key_blob if certificate is not None else b"")
 
 
-def _transport(stream: "socket.socket | Channel", policy: HostKeyPolicy) -> "Transport":
+def _transport(stream: "socket.socket | ForwardStream", policy: HostKeyPolicy) -> "Transport":
     transport: Transport = _transport_class()(stream, default_window_size=WINDOW, disabled_algorithms=DISABLED)
     transport.algorithms = policy.algorithms()  # type: ignore[attr-defined]
     return transport
@@ -190,7 +190,7 @@ def _transport_class() -> Any:
     """paramiko's Transport with our choice of host key algorithms, and with the channel window enforced: paramiko
     takes and keeps whatever a host sends, window or not."""
     import paramiko  # noqa: PLC0415 - heavy
-    from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA  # noqa: PLC0415 - heavy
+    from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA  # noqa: PLC0415 - heavy
 
     _quieten()
 
@@ -209,6 +209,7 @@ def _transport_class() -> Any:
             **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]  # noqa: SLF001
             MSG_CHANNEL_DATA: bounded(paramiko.Channel._feed),  # type: ignore[attr-defined]  # noqa: SLF001
             MSG_CHANNEL_EXTENDED_DATA: bounded(paramiko.Channel._feed_extended),  # type: ignore[attr-defined]  # noqa: SLF001
+            MSG_CHANNEL_CLOSE: handle_close(paramiko.Channel._handle_close),  # type: ignore[attr-defined]  # noqa: SLF001
         }
 
         @property

@@ -1,8 +1,11 @@
 """Hosts behind a jump host: its own key and login, one connection for all, and whose error it is."""
 
 import threading
+import time
 
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA
 
 from driftscan.errors import AuthenticationError, HostError, HostKeyUnknownError, UnreachableError
 from driftscan.transports.base import Transport
@@ -98,3 +101,38 @@ def test_a_jump_host_that_dies_is_replaced(lab: Lab) -> None:
 def test_jump_hosts_that_are_none(lab: Lab, spec: str) -> None:
     with pytest.raises(UnreachableError, match=r"is not \[user@\]host\[:port\]"):
         lab.connect(1, jump=spec)
+
+
+def test_nothing_is_sent_on_a_forwarded_channel_once_it_is_closed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSH ends the whole connection for that, and with it every host behind the jump host."""
+    order: dict[int, list[int]] = {}
+    jump = lab.host()
+    hosts = [lab.host() for _ in range(8)]
+    keeper = lab.connect(hosts[0], jump=jump_spec(jump))
+    outer = keeper._lease.connection.transport  # type: ignore[attr-defined]
+    send = outer._send_user_message
+
+    def record(message: paramiko.Message) -> None:
+        kind, channel = message.asbytes()[0], int.from_bytes(message.asbytes()[1:5], "big")
+        if kind == MSG_CHANNEL_DATA:
+            time.sleep(0.002)
+        if kind in {MSG_CHANNEL_DATA, MSG_CHANNEL_CLOSE}:
+            order.setdefault(channel, []).append(kind)
+        send(message)
+
+    monkeypatch.setattr(outer, "_send_user_message", record)
+
+    def visit(host: SshHost) -> None:
+        transport = lab.connect(host, jump=jump_spec(jump))
+        output(transport.run("echo"))
+        transport.close()
+
+    threads = [threading.Thread(target=visit, args=(host,)) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    keeper.close()
+    assert len(order) == 9
+    for kinds in order.values():
+        assert MSG_CHANNEL_CLOSE not in kinds[:-1]
