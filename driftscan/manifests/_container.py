@@ -97,6 +97,9 @@ def parse(data: bytes, file: str, *wanted: str) -> Container:
         counts = f"its trailer says {trailer['lines']}, it has {len(lines)}"
         raise UsageError(f"{show(file)}: lines are missing or were added: {counts}", _TAMPERED)
     body = hashlib.sha256(memoryview(data)[:cut]).hexdigest()
+    if lines[0].endswith(b"\r"):
+        hint = "Copy it again as it is, without converting text (in git: `*.manifest -text` in .gitattributes)."
+        raise UsageError(f"{show(file)}: its line ends were converted to CRLF", hint)
     if body != trailer["sha256"]:
         raise UsageError(f"{show(file)}: was changed or damaged after it was written: the digest differs", _TAMPERED)
     if envelope is None or envelope.get("format") not in wanted:

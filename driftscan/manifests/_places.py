@@ -1,6 +1,7 @@
 """Where a registry's manifests lie: a directory, or a bucket of S3."""
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,8 @@ class Directory:
 
     def _read(self, item: Item, size: int, *, line: bool = False) -> bytes:
         try:
+            if not stat.S_ISREG(os.stat(item.name).st_mode):  # a pipe would never answer
+                raise UsageError(f"{show(item.name)}: is not a regular file", "Remove it from the registry.")
             with open(item.name, "rb") as stream:
                 return stream.readline(size) if line else stream.read(size)
         except OSError as error:

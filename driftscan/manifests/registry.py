@@ -84,6 +84,10 @@ class Registry:
     def _only(self, image: ImageRef, place: Place, items: Iterable[Item]) -> Manifest:
         found: dict[str, tuple[Item, Manifest]] = {}
         for item in items:
+            if item.size > _container.MAX_BYTES:
+                raise UsageError(
+                    f"{show(item.name)}: larger than {_container.MAX_BYTES >> 30} GiB", "Is it a manifest?"
+                )
             if item not in self._read:
                 self._read[item] = files.parse_manifest(place.body(item), item.name)
             manifest = self._read[item]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_a_full_disk_leaves_the_old_file(
     monkeypatch.setattr(os, call, full)
     with pytest.raises(IncompleteError, match="f: cannot be written: "):
         atomic.write(tmp_path / "f", [b"new"])
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
+
+
+def test_a_file_that_grows_beyond_its_limit(tmp_path: Path) -> None:
+    """The kernel's own refusal in the middle of a write (RLIMIT_FSIZE; Python ignores SIGXFSZ)."""
+    (tmp_path / "f").write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    try:
+        with pytest.raises(IncompleteError, match="f: cannot be written: File too large"):
+            atomic.write(tmp_path / "f", [b"x" * 5000] * 20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
 
 

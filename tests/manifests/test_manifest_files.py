@@ -277,6 +277,7 @@ def sealed(lines: list[bytes]) -> bytes:
 def test_a_removed_line_and_a_changed_one_are_told_apart(whole: bytes) -> None:
     lines = whole.split(b"\n")
     assert "lines are missing or were added" in refusal(b"\n".join(lines[:5] + lines[6:]))
+    assert "line ends were converted to CRLF" in refusal(whole.replace(b"\n", b"\r\n"))
     assert "was changed or damaged" in refusal(whole.replace(b'"5.2"', b'"5.3"'))
 
 

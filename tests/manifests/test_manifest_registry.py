@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from driftscan.errors import UsageError
-from driftscan.manifests import files, registry
+from driftscan.manifests import _container, files, registry
 from driftscan.manifests._places import Bucket
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.resource import Resource
@@ -170,14 +170,23 @@ def test_what_is_no_registry(tmp_path: Path) -> None:
         registry.entries("https://x/y")
 
 
-def test_a_dangling_link_and_a_directory_are_told(tmp_path: Path) -> None:
+def test_a_dangling_link_a_directory_and_a_pipe_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.manifest").symlink_to("nowhere")
     (tmp_path / "b.manifest").mkdir()
+    os.mkfifo(tmp_path / "c.manifest")
     problems = [entry.problem.rpartition("/")[2] for entry in registry.entries(str(tmp_path))]
     assert problems == [
         "a.manifest: cannot be read: No such file or directory",
-        "b.manifest: cannot be read: Is a directory",
+        "b.manifest: is not a regular file",
+        "c.manifest: is not a regular file",
     ]
+
+
+def test_what_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write_manifest(manifest("web", "1"), tmp_path / "a.manifest")
+    monkeypatch.setattr(_container, "MAX_BYTES", 10)
+    with pytest.raises(UsageError, match=r"a\.manifest: larger than"):
+        registry.find(str(tmp_path), ImageRef("web", "1"))
 
 
 def test_a_manifest_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
