@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from driftscan.collectors._base import gap
+from driftscan.collectors._service import SERVICE
 from driftscan.collectors._text import value
 from driftscan.collectors._unit_files import UnitFiles, template_of
 from driftscan.collectors._unit_state import Settings, words
@@ -55,11 +56,11 @@ class Activity:
 
 
 def activities(captures: Captures) -> Iterator[tuple[str, Activity] | Gap]:
-    """What runs by unit name; nothing where systemd does not run. A gap hides no unit, only whether they run."""
-    if captures[BOOTED].status is not Status.OK:
+    """What runs by unit name; nothing where systemd does not run."""
+    if not captures[BOOTED].members:
         return
     if captures[LIST].status is not Status.OK:
-        yield gap("services", captures, LIST)
+        yield gap("services", captures, LIST, SERVICE.name)
         return
     for line in captures.lines(LIST):
         parts = line.text.lstrip("*\u25cf ").split(None, 4)

@@ -108,17 +108,21 @@ def _read(found: dict[str, _Trust], member: Member, trusted_by: str) -> str:
         blocks: list[bytes | None] = [member.data]
     else:
         blocks = [_der(match[2]) for match in _BLOCK.finditer(member.data)]
-        if len(_BEGIN.findall(member.data)) != len(blocks):
-            return "a certificate without its end"
+    problem = (
+        "" if blocks == [member.data] or len(_BEGIN.findall(member.data)) == len(blocks) else "a certificate is cut"
+    )
     for der in blocks:
-        if der is None or len(found) >= _MAX_CERTIFICATES:
-            return "a certificate that is no base64 of DER" if der is None else "too many certificates"
+        if len(found) >= _MAX_CERTIFICATES:
+            return "too many certificates"
+        if der is None:
+            problem = "a certificate is no base64 of DER"
+            continue
         trust = found.setdefault(hashlib.sha256(der).hexdigest(), _Trust(der))
         if trusted_by:
             trust.trusted_by.add(trusted_by)
         else:
             trust.paths.add(path_text(member.path))
-    return ""
+    return problem
 
 
 def _der(block: bytes) -> bytes | None:

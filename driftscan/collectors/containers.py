@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from driftscan.collectors._base import Collector, gap
+from driftscan.collectors._base import Collector
 from driftscan.collectors._text import key, path_text, value
 from driftscan.errors import ParseError
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
@@ -73,22 +73,27 @@ _POD = re.compile(rf"(-{_CONSONANT}{{8,10}})?-{_CONSONANT}{{5}}$", re.ASCII)
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Each engine can be a gap of its own."""
     found: dict[str, Resource] = {}
-    for source, prefix, read in (
-        (DOCKER, "docker/*", _docker),
-        (PODMAN, "podman/*", _podman),
-        (KUBERNETES, "kubernetes/*", _kubernetes),
-        (CONTAINERD, "containerd/*", _containerd),
-        (NAMED, "*", _named),
+    for source, prefix, engine, read in (
+        (DOCKER, "docker/*", "Docker", _docker),
+        (PODMAN, "podman/*", "Podman", _podman),
+        (KUBERNETES, "kubernetes/*", "Kubernetes", _kubernetes),
+        (CONTAINERD, "containerd/*", "containerd", _containerd),
+        (NAMED, "*", "LXC and nspawn", _named),
     ):
         capture = captures[source]
+        hides = f"{CONTAINER.name}:{prefix}"
         if capture.status not in (Status.OK, Status.ABSENT):
-            yield gap("containers", captures, source, f"{CONTAINER.name}:{prefix}")
+            reason = f"containers of {engine} could not be listed: {capture.detail or 'that takes root'}"
+            yield Gap("containers", capture.status, reason, (hides,))
             continue
-        for item in read(captures):
-            if isinstance(item, Gap):
-                yield item
-            else:
-                found[item.key] = item
+        try:
+            for item in read(captures):
+                if isinstance(item, Gap):
+                    yield item
+                else:
+                    found[item.key] = item
+        except ParseError as error:
+            yield Gap("containers", Status.FAILED, f"the files of {engine} are malformed: {error.why}", (hides,))
     yield from (found[name] for name in sorted(found))
 
 

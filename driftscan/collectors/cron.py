@@ -85,7 +85,10 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             if bad or member.status is not Status.OK:
                 status = member.status if not bad else Status.FAILED
                 yield Gap(
-                    "cron", status, f"{path} line {bad}: no job" if bad else path, (hidden(CRON.name, path, "/*"),)
+                    "cron",
+                    status,
+                    f"{path} line {bad}: no job" if bad else path,
+                    (hidden(CRON.name, path, after="/*"),),
                 )
     for name in sorted(jobs):
         yield _resource(name, jobs[name])

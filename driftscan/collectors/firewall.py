@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from driftscan.collectors._base import Collector, gap
+from driftscan.collectors._base import Collector
 from driftscan.collectors._text import key, value
 from driftscan.errors import ParseError
 from driftscan.model.codec import canonical
@@ -43,6 +43,12 @@ IPTABLES, IP6TABLES = (
     for names, tool in (("ip_tables_names", "iptables"), ("ip6_tables_names", "ip6tables"))
 )
 
+_ASKED = (
+    (NFT, ("arp", "bridge", "inet", "ip", "ip6", "netdev"), "nftables"),
+    (IPTABLES, ("iptables",), "iptables"),
+    (IP6TABLES, ("ip6tables",), "ip6tables"),
+)
+
 FIREWALL_CHAIN = Kind(
     name="firewall_chain",
     doc="A chain of rules of the packet filter, or a set or map that rules look into (`@NAME`).",
@@ -56,26 +62,23 @@ FIREWALL_CHAIN = Kind(
     },
     plane=Plane.RUNTIME,
 )
-_CHANGING = {"counter": ("packets", "bytes"), "quota": ("used",), "last": ("used",)}
+_CHANGING = {"counter": ("packets", "bytes"), "quota": ("used", "used_unit"), "last": ("used",)}
 _GROWING = frozenset({"dynamic", "timeout"})
 _MAX_DEPTH = 60
 
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Each family of tools can be a gap of its own; then the others are still told."""
-    for source, families in (
-        (NFT, ("arp", "bridge", "inet", "ip", "ip6", "netdev")),
-        (IPTABLES, ("iptables",)),
-        (IP6TABLES, ("ip6tables",)),
-    ):
+    for source, families, name in _ASKED:
         capture = captures[source]
         hides = tuple(f"{FIREWALL_CHAIN.name}:{family}/*" for family in families)
         if capture.status is Status.ABSENT or (capture.status is Status.OK and capture.exit_code == _NONE):
             continue
         if capture.status is not Status.OK:
-            yield gap("firewall", captures, source, *hides)
+            reason = f"the rules of {name} could not be listed: {capture.detail or 'that takes root'}"
+            yield Gap("firewall", capture.status, reason, hides)
         elif capture.exit_code == _NO_PROGRAM:
-            reason = f"the kernel has tables of {families[-1]} and there is no program to list them"
+            reason = f"the kernel has tables of {name}, and there is no program to list them"
             yield Gap("firewall", Status.UNSUPPORTED, reason, hides)
         else:
             yield from _nft(captures) if source is NFT else _legacy(captures, source, families[0])

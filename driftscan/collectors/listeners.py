@@ -131,7 +131,8 @@ class _Context:
         if isinstance(socket.address, str):
             return self._unix(socket.address, socket, holder)
         address = str(socket.address)
-        where = self._interfaces.get(address, address)
+        mapped = socket.address.ipv4_mapped if socket.address.version == 6 else None
+        where = self._interfaces.get(str(mapped or address), address)
         shown = f"[{where}]" if socket.address.version == 6 else where
         ephemeral = self._low <= socket.port <= self._high
         attributes = self._columns(socket, holder) | {"address": where, "port": 0 if ephemeral else socket.port}

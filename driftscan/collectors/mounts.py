@@ -159,6 +159,8 @@ def _mounts(captures: Captures) -> Iterator[_Mount]:
         end = words.index("-", 6)
         kind, device = words[end + 1], words[end + 2]
         options = {*words[5].split(","), *words[end + 3].split(",")} - {""}
+        if "ro" in options:  # of the mount or of the file system: nothing can be written either way
+            options -= {"rw"}
         root, point = _plain(words[3]), _plain(words[4])
         yield _Mount(words[0], words[1], root, point, tuple(map(_plain, options)), _plain(kind), _plain(device))
 

@@ -38,7 +38,7 @@ _NUMBERED = (
     (re.compile(r"user@[0-9]+\.service"), "user@*.service"),
     (re.compile(r"run-(?:[ru]?[0-9a-f]+|p[0-9]+-i[0-9]+)\.(service|scope|timer|path|socket)"), r"run-*.\1"),
     (re.compile(r"(docker|libpod|crio|cri-containerd|machine-[^.]*)-[0-9a-f]{12,64}\.scope"), r"\1-*.scope"),
-    (re.compile(r"([^@]+@)[0-9][^.]*\.service"), r"\1*.service"),
+    (re.compile(r"([^@]+@)[0-9]+-(?:.+:[0-9]+-.+:[0-9]+|[0-9]+-[0-9]+)\.service", re.DOTALL), r"\1*.service"),
 )
 """Units whose name holds a number that is dealt out: of a login, of a user, of a container, of a connection."""
 

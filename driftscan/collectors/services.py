@@ -47,7 +47,7 @@ _MOUNTS = frozenset({"mount", "automount", "swap"})
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """One resource per unit."""
     files = read(captures)
-    running: dict[str, Activity] | None = {} if captures[BOOTED].status is Status.OK else None
+    running: dict[str, Activity] | None = {} if captures[BOOTED].members else None
     for item in activities(captures):
         if isinstance(item, Gap):
             running = None
@@ -166,7 +166,7 @@ def _is_passing(entry: Entry) -> bool:
 
 def _scripts(captures: Captures, files: UnitFiles, running: Mapping[str, Activity] | None) -> Iterator[Resource | Gap]:
     """Scripts of init that systemd's generator makes units of: those without a unit of their name."""
-    if not captures.exists(SYSV_GENERATOR):
+    if not captures.members(SYSV_GENERATOR):
         return
     for source in (SCRIPTS, RC_LINKS):
         if captures[source].status not in (Status.OK, Status.ABSENT):

@@ -18,7 +18,7 @@ RUN_LEVELS = Glob(("/etc/runlevels/*/*",), content=False)
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Nothing where there is systemd: there the scripts are units."""
-    if captures.exists(SYSTEMD):
+    if captures.members(SYSTEMD):
         return
     levels: dict[str, set[str]] = {}
     for member in captures.members(RUN_LEVELS):
