@@ -1,4 +1,8 @@
-"""The rules of sudo, file by file in the order in which sudo reads them (sudoers(5))."""
+"""The rules of sudo, file by file in the order in which sudo reads them (sudoers(5)).
+
+Of several rules that fit sudo takes the last. Rules with one header are told apart by their order; that rules with
+different headers changed places is not seen here, only in the file's digest.
+"""
 
 import stat
 from collections.abc import Iterable, Iterator
