@@ -3,6 +3,7 @@ the store and one of a report file are told in the same words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from driftscan.cli._by_hand import commands, quote
@@ -15,6 +16,9 @@ Json = Mapping[str, Any]
 SIGNS = {"added": "+", "removed": "-", "modified": "~", "unknown": "?"}
 INDENT = "  "
 HEAD = 16
+_TIMES = frozenset({"atime", "btime", "ctime", "mtime"})
+_LAST = 253402300800 * 10**9
+"""The end of the year 9999, in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +123,43 @@ def _section(painter: Painter, title: str, items: Iterator[str]) -> Iterator[str
 
 def _differences(items: list[Json], painter: Painter) -> Iterator[str]:
     yield from ("", painter.paint(words.plural(len(items), "difference"), "bold"))
-    for item in items:
+    for item in _telling(items):
+        yield f"{INDENT}{SIGNS[item['change']]} {item['kind']} {words.name(item['key'])}"
         zone = f"zone {item['zone']}" + (f": {show(item['zone_reason'])}" if item.get("zone_reason") else "")
-        yield f"{INDENT}{SIGNS[item['change']]} {item['kind']} {words.name(item['key'])}  {painter.paint(zone, 'dim')}"
+        yield from (painter.paint(line, "dim") for line in painter.wrap(zone, INDENT * 3, INDENT * 4))
         if item.get("why"):
             yield from painter.wrap(show(item["why"]), INDENT * 3)
         for name, delta in sorted(item["attributes"].items()):
-            yield from _attribute(name, delta)
+            yield from _attribute(name, delta, str(item["change"]))
         if item.get("observed"):
-            seen = ", ".join(f"{show(name)} {_full(value)}" for name, value in sorted(item["observed"].items()))
-            yield from painter.wrap(f"seen there: {seen}", INDENT * 3)
+            seen = ", ".join(f"{show(name)} {_seen(name, value)}" for name, value in sorted(item["observed"].items()))
+            yield from painter.wrap(f"seen there: {seen}", INDENT * 3, INDENT * 4)
         looks = {"+": "green", "-": "red", "@": "cyan"}
         for line in item.get("text", "").rstrip("\n").split("\n"):
             if line:
                 yield INDENT * 3 + painter.paint(show(line), looks.get(line[0], "dim"))
 
 
-def _attribute(name: str, delta: Json) -> Iterator[str]:
-    label = show(name)
-    yield f"{INDENT * 3}{label:<12} expected {_full(delta['expected'])}"
-    yield f"{INDENT * 3}{'':<12} actual   {_full(delta['actual'])}"
+def _telling(items: list[Json]) -> list[Json]:
+    """As reports order them: files after what brought them."""
+    return sorted(items, key=lambda item: item["kind"] == "file")
+
+
+def _attribute(name: str, delta: Json, change: str) -> Iterator[str]:
+    """One line where only one side can have a value, else both, one below the other, so that the eye can compare."""
+    label = f"{INDENT * 3}{show(name):<15} "
+    if change in {"added", "removed"}:
+        yield label + _full(delta["actual" if change == "added" else "expected"])
+        return
+    yield f"{label}expected {_full(delta['expected'])}"
+    yield f"{' ' * len(label)}actual   {_full(delta['actual'])}"
+
+
+def _seen(name: str, value: Any) -> str:
+    """Evidence; times of files are kept in nanoseconds and read as dates."""
+    if name in _TIMES and isinstance(value, int) and 0 < value < _LAST:
+        return datetime.fromtimestamp(value // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _full(value)
 
 
 def _full(value: Any) -> str:
@@ -155,7 +176,7 @@ def _full(value: Any) -> str:
 
 
 def _by_hand(found: Found, painter: Painter) -> Iterator[str]:
-    typed = commands((item["kind"], item["key"]) for item in found.finding["differences"])
+    typed = commands((item["kind"], item["key"]) for item in _telling(found.finding["differences"]))
     if typed:
         yield from ("", painter.paint(f"To see it by hand{_login(str(found.host['target']))}", "bold"))
         yield from (INDENT + command for command in typed)

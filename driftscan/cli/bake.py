@@ -68,7 +68,10 @@ def _baked(path: str, digest: str, manifest: Manifest, boots: int) -> Iterator[s
 
 def _learned(zones: tuple[Zone, ...], questions: tuple[str, ...], path: str) -> Iterator[str]:
     yield ""
-    yield f"{len(zones)} zones learned from what differs among the boots; review {show(path)}:"
+    if zones:
+        yield f"{len(zones)} zones learned from what differs among the boots; review {show(path)}:"
+    else:
+        yield "No zones learned: beyond those that are declared, the boots do not differ."
     yield from (f"  {line}" for line in zone_lines(zones))
     if questions:
         yield from ("", "To be answered by whoever owns the image:")

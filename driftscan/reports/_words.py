@@ -27,6 +27,11 @@ def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:
     )
 
 
+def telling(items: tuple[Difference, ...]) -> list[Difference]:
+    """What says most first: packages, users, services, listeners; the files that come with them after."""
+    return sorted(items, key=lambda item: item.kind == "file")
+
+
 def open_mutations(host: HostResult) -> list[JudgedMutation]:
     """The worst first."""
     found = [judged for judged in host.mutations if judged.state is State.OPEN]

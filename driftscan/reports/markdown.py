@@ -100,7 +100,7 @@ def _mutation(judged: JudgedMutation) -> Iterator[str]:
         ran = f": {code(who.command)}" if who.command else ""
         yield f"{' '.join(part for part in parts if part) or 'evidence'} ({who.grade.value}){ran}"
     yield ""
-    shown = mutation.differences[:SHOWN]
+    shown = words.telling(mutation.differences)[:SHOWN]
     for item in shown:
         yield from _difference(item)
     if len(mutation.differences) > len(shown):

@@ -58,9 +58,19 @@ def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> lis
         ]
         for one in hosts
     ]
-    width = painter.style.width
-    narrow = [max(12, width // 3), None, None, max(12, width // 4)]
-    return [head, "", *table(rows, ["HOST", "VERDICT", "RECOMMENDATION", "OPEN FINDINGS"], narrow).split("\n")]
+    headers = ["HOST", "VERDICT", "RECOMMENDATION", "OPEN FINDINGS"]
+    plain = [[show(one.host), words.finding_counts(one)] for one in hosts]
+    return [head, "", *table(rows, headers, _widths(plain, painter.style.width)).split("\n")]
+
+
+def _widths(plain: list[list[str]], width: int) -> list[int | None]:
+    """Of the columns: the first and the last give way where the terminal is narrow, and only then."""
+    left = max(width - len("unreachable  RECOMMENDATION") - 6, 28)
+    host, findings = (max(len(row[column]) for row in plain) for column in (0, 1))
+    if host + findings <= left:
+        return [None] * 4
+    findings = min(findings, max(14, left - host))
+    return [max(14, left - findings), None, None, findings]
 
 
 def _host(host: HostResult, painter: Painter) -> list[str]:
@@ -113,7 +123,8 @@ def _mutation(judged: JudgedMutation, painter: Painter) -> list[str]:
     who = words.attribution_line(mutation)
     if who:
         lines += painter.wrap(who, DEEP, DEEP + INDENT)
-    shown = mutation.differences if painter.style.verbose else mutation.differences[:SHOWN]
+    told = words.telling(mutation.differences)
+    shown = told if painter.style.verbose else told[:SHOWN]
     for item in shown:
         lines += _difference(item, painter)
     hidden = len(mutation.differences) - len(shown)

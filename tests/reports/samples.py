@@ -110,7 +110,7 @@ def setting_changed() -> Mutation:
                 key="/etc/ssh/sshd_config",
                 change=Change.MODIFIED,
                 attributes={"sha256": Delta(OLD, NEW), "size": Delta(3214, 3215)},
-                observed={"mtime": "2026-11-20T09:20:01Z"},
+                observed={"mtime": 1795166401461972930, "inode": 16121896},
                 text=SETTING,
             ),
             Difference(
