@@ -85,7 +85,7 @@ class Replay:
             self._archive = zipfile.ZipFile(path)
             index = json.loads(self._archive.read("index.json"))
             if index["format"] != FORMAT:
-                raise ValueError(index["format"])
+                raise ValueError(index["format"])  # noqa: TRY301 - one message for every kind of damage
             self.host = str(index["host"])
             self.facts = TargetFacts(**index["facts"])
             captures = [self._decode(raw) for raw in index["captures"]]

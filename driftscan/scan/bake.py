@@ -89,11 +89,11 @@ def _check(taken: Snapshot) -> None:
     if not taken.settled:
         raise IncompleteError(f"{taken.host}: first boot has not finished", "Bake again in a minute.")
     for coverage in taken.coverage:
-        if coverage.name == "files" and coverage.gaps:
-            count = len(coverage.gaps)
-            more = f" (and {count - 1} more)" if count > 1 else ""
+        gaps = [gap for gap in coverage.gaps if gap.hides]
+        if coverage.name == "files" and gaps:
+            more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
             hint = "" if taken.privileged else "Run as root: the probe has no root rights."
-            raise IncompleteError(f"{taken.host}: {coverage.gaps[0].reason}{more}", hint)
+            raise IncompleteError(f"{taken.host}: {gaps[0].reason}{more}", hint)
         if coverage.status is CollectorStatus.FAILED:
             reason = coverage.gaps[0].reason if coverage.gaps else "no reason given"
             raise IncompleteError(f"{taken.host}: collector {coverage.name} failed: {reason}")

@@ -17,6 +17,8 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, load, packs
 
+NO_ZONES = "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -33,13 +35,15 @@ class Comparison:
 
 
 def diff(old: Target, new: Target, options: ScanOptions) -> Comparison:
-    """Compare. Zones: a manifest's own for a manifest, the shipped ones for anything else, and those by hand.
+    """Compare. Zones: a manifest's own for a manifest, the shipped ones for anything else, and those by hand; with
+    `zones` of the options `none`: none at all.
     HostError when a target can't be reached."""
-    by_hand = load(Path(options.zones)) if options.zones else ()
+    raw = options.zones == NO_ZONES
+    by_hand = load(Path(options.zones)) if options.zones and not raw else ()
     before, after = each((old, new), lambda target: take_snapshot(target, options, by_hand), 2)
     baked = old.scheme == "manifest"
     manifest = read_manifest(old.path) if baked else as_manifest(before, in_force(packs(), before.resources))
-    found = compare(manifest, after, (*manifest.zones, *by_hand))
+    found = compare(manifest, after, () if raw else (*manifest.zones, *by_hand))
     known = Evidence(package_files=_owned(after), baseline_files=before.package_files, resources=after.resources)
     mutations = fold(found.differences, known)
     return Comparison(

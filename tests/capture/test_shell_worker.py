@@ -138,6 +138,10 @@ def test_contents_are_the_same(shell: Session, python: Session, tree: Path, how:
         "run --password=hunter2 -x",
         "url https://me:hunter2@host/",
         "Token: 'a b'",
+        "#PermitRootLogin prohibit-password",
+        "#StrictModes yes",
+        "tool --password hunter2 '--token' x -pass",
+        "auth =",
         "plain",
     ]
     path = tree / "text"
@@ -159,6 +163,9 @@ def test_contents_are_the_same(shell: Session, python: Session, tree: Path, how:
         left = replace(ours[source], detail="", exit_code=None)
         right = replace(theirs[source], detail="", exit_code=None)
         assert left == right
+    if how is Redact.SECRETS:
+        assert b"hunter2" not in ours[sources[0]].data
+        assert b"#StrictModes yes" in ours[sources[0]].data
 
 
 def test_processes_are_the_same(shell: Session, python: Session) -> None:

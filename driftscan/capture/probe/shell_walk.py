@@ -2,8 +2,9 @@
 
 GNU find writes whole records (`%y %m %U %G %s %n %T@ %C@ %i %D - - -`, path, link target, nothing); digests are apart
 as `sha256sum -z` writes them. busybox has no -printf: `entries` are lines of
-`stat -c '%f %u %g %s %h %Y %Z %i %t:%T %n'`, `links` lines of two escaped words (path and target), `hashes` lines of sha256sum; names with control characters are
-refused on the target, so that no name can forge a line. What these tools cannot see is `?`.
+`stat -c '%f %u %g %s %h %Y %Z %i %t:%T %n'`, `links` lines of two escaped words (path and target), `hashes` lines of
+sha256sum; names with control characters are refused on the target, so that no name can forge a line. What these tools
+cannot see is `?`.
 """
 
 import stat

@@ -23,10 +23,10 @@ GLOB_ENTRIES = 200000
 SCHEMES = re.compile(rb"\$[0-9a-zA-Z_-]{1,16}\$")
 SECRET_VALUE = re.compile(
     rb"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)"
-    rb"[A-Za-z0-9_-]*\"?\s*[=:]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#;&|]+)"
+    rb"[A-Za-z0-9_-]*\"?[ \t]*[=:][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#;&|]+)"
 )
 SECRET_OPTION = re.compile(
-    rb"(?i)(--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*\s+)([^\s-][^\s]*)"
+    rb"(?im)((?:^|(?<=[\s\"']))--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[ \t]+)([^\s-]\S*)"
 )
 URL_CREDENTIALS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@")
 
@@ -72,6 +72,7 @@ class Root:
 
     def __init__(self, root):
         self.root = b"" if root == b"/" else root.rstrip(b"/")
+        self.denied = set()
 
     def resolve(self, path):
         """The real path, in the scanner's own terms, with all links followed inside the root."""
@@ -153,13 +154,24 @@ class Root:
     def matches(self, base, part):
         if not re.search(rb"[*?[]", part):
             path = base + b"/" + part
-            if os.path.lexists(self.parent(path)):
+            if self.there(path):
                 yield path
             return
         expression = component(part)
         for name in self.names(base):
             if expression.fullmatch(name):
                 yield base + b"/" + name
+
+    def there(self, path):
+        """Whether a path exists; one behind a directory that may not be entered is noted as denied."""
+        try:
+            os.lstat(self.parent(path))
+            return True
+        except PermissionError:
+            self.denied.add(path)
+        except OSError:
+            pass
+        return False
 
     def below(self, base):
         """A directory and all directories below it; links are not followed."""
@@ -178,8 +190,11 @@ class Root:
     def names(self, path):
         try:
             return sorted(os.listdir(self.resolve(path) or b"/"))
+        except PermissionError:
+            self.denied.add(path)
         except (FileNotFoundError, NotADirectoryError):
-            return []
+            pass
+        return []
 
     def parent(self, path):
         """The path with all links resolved but the last component's."""
@@ -276,6 +291,7 @@ class Probe:
 
     def do_glob(self, max_files, limit, redact, content, *patterns):
         paths = set()
+        self.root.denied = set()
         for pattern in patterns:
             paths.update(self.root.expand(pattern, GLOB_ENTRIES))
         if len(paths) > int(max_files):
@@ -283,7 +299,9 @@ class Probe:
         budget = [max(int(limit) * 4, 64 << 20)]
         for path in sorted(paths):
             self.member(path, int(limit), REDACT[redact.decode()], content == b"1", budget)
-        return "ok" if paths else "absent", "-", ""
+        for path in sorted(self.root.denied - paths):
+            self.mark("member", "forbidden", 0, 0, 0, 0, escape(path), "-", "-")
+        return "ok" if paths or self.root.denied else "absent", "-", ""
 
     def member(self, path, limit, reduce, content, budget):
         try:

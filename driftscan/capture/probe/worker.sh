@@ -27,6 +27,12 @@ encode() { # TEXT -> ENCODED
   esac
 }
 
+denied() { # PATH: whether a directory on the way may not be entered
+  way=${1%/*}
+  while [ -n "$way" ] && [ ! -e "$way" ]; do way=${way%/*}; done
+  [ -d "$way/" ] && { [ ! -x "$way/" ] || [ ! -r "$way/" ]; }
+}
+
 link_of() { LINK=$(readlink -n "$1" 2>/dev/null; printf x); LINK=${LINK%x}; }
 
 redact() { # HOW
@@ -40,7 +46,7 @@ redact() { # HOW
       { print }' ;;
     secrets) sed -E \
       -e 's/((pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)[A-Za-z0-9_-]*"?[[:space:]]*[=:][[:space:]]*)("[^"]*"|'"'[^']*'"'|[^[:space:]"'"'"'#;&|]+)/\1<redacted>/Ig' \
-      -e 's/(--?(pass(word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[[:space:]]+)[^[:space:]-][^[:space:]]*/\1<redacted>/Ig' \
+      -e 's/((^|[[:space:]"'"'"'])--?(pass(word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[[:space:]]+)[^[:space:]-][^[:space:]]*/\1<redacted>/Ig' \
       -e 's,([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]:@]*:[^/[:space:]@]+@,\1<redacted>@,g' ;;
     *) cat ;;
   esac
@@ -49,7 +55,7 @@ redact() { # HOW
 # Sets STATUS and DETAIL, and writes the content of a regular file: never opens a FIFO or device.
 content() { # PATH MAX REDACT
   DETAIL=-
-  if [ ! -e "$1" ]; then STATUS=absent
+  if [ ! -e "$1" ]; then STATUS=absent; if denied "$1"; then STATUS=forbidden; fi
   elif [ ! -f "$1" ]; then STATUS=failed; DETAIL='not\0040a\0040regular\0040file'
   elif [ ! -r "$1" ]; then STATUS=forbidden
   else
@@ -93,6 +99,9 @@ each_path() { # PATTERN: its members
     if [ -e "$found" ] || [ -L "$found" ]; then
       COUNT=$((COUNT + 1))
       if [ "$COUNT" -le "$MAX_FILES" ]; then member "$found" "$MAX" "$HOW" "$WITH"; fi
+    elif denied "$found"; then
+      COUNT=$((COUNT + 1))
+      encode "$way"; mark member forbidden 0 0 0 0 "$ENCODED" - -
     fi
   done
   IFS=$saved
