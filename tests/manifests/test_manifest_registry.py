@@ -199,7 +199,7 @@ def test_a_manifest_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_prefix_is_a_folder_or_an_object(s3: Any, tmp_path: Path) -> None:
     files.write_manifest(manifest("web", "1"), tmp_path / "m")
-    for key in ("web/a.manifest", "web-old/b.manifest", "web/deep/c.manifest", "d.manifest", "web"):
+    for key in ("web/a.manifest", "web-old/b.manifest", "web/deep/c.manifest", "web2.manifest", "web"):
         s3.put_object(Bucket="images", Key=key, Body=(tmp_path / "m").read_bytes())
 
     def names(location: str) -> list[str]:
@@ -208,8 +208,8 @@ def test_a_prefix_is_a_folder_or_an_object(s3: Any, tmp_path: Path) -> None:
     assert names("s3://images/web/") == ["s3://images/web/a.manifest"]
     assert names("s3://images/web") == ["s3://images/web", "s3://images/web/a.manifest"]
     assert names("s3://images/web-old/b.manifest") == ["s3://images/web-old/b.manifest"]
-    assert names("s3://images") == ["s3://images/d.manifest"]
-    assert names("s3://images/") == ["s3://images/d.manifest"]
+    assert names("s3://images") == ["s3://images/web2.manifest"]
+    assert names("s3://images/") == ["s3://images/web2.manifest"]
 
 
 def test_objects_are_fetched_once_as_long_as_they_stay_the_same(

@@ -84,7 +84,7 @@ def test_a_scan_is_found(store: Store) -> None:
 
 
 def test_first_and_last_seen_span_scans_whatever_their_order(store: Store) -> None:
-    for number in (2, 3, 1):
+    for number in (3, 1, 2):
         store.save(scan(number, host("web-1", "m-aa")), b"%d" % number)
     rows = store.find_finding("m-aa")
     assert [row.scan for row in rows] == ["scan-3", "scan-2", "scan-1"]
