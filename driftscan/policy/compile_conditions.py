@@ -7,7 +7,7 @@ from typing import Any
 from driftscan.model.resource import Kind, Value
 from driftscan.policy.conditions import KNOWN, Condition, Predicate, Test
 from driftscan.policy.operators import NESTED, OPERATORS, ArgumentError, equals
-from driftscan.policy.scope import Column, Scope
+from driftscan.policy.scope import UNRESOLVED, Column, Scope
 from driftscan.policy.truth import every, opposite, some
 from driftscan.schema_check import Path, quoted
 
@@ -16,6 +16,7 @@ ITEM = Column("item", "text")
 COUNT = Column("count", "number")
 NOTHING = Condition("", lambda _: None)
 """Stands where a problem was recorded; the policy is refused before it could be asked."""
+_EQUALITY = frozenset({"eq", "equal", "equals", "is", "==", "="})
 _MODE = re.compile("[0-7]{4}")
 _TYPES: Mapping[str, type] = {"text": str, "number": int, "truth": bool, "list": list}
 _WORDS = {"text": "text", "number": "a number", "truth": "true or false", "list": "a list", "mapping": "a mapping"}
@@ -56,6 +57,8 @@ def _several(scope: Scope, kind: Kind, data: Mapping[str, Any], path: Path, name
 def compile_condition(scope: Scope, column: Column, data: Any, path: Path) -> Condition:
     """A condition from a literal or an operator table."""
     data = scope.value(data, path)
+    if data is UNRESOLVED:
+        return NOTHING
     if isinstance(data, Mapping):
         return _table(scope, column, data, path)
     return _literal(scope, column, data, path)
@@ -77,13 +80,13 @@ def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
         return tuple(data)
     if column.type == "text" and type(data) is int and column.name != "mode":
         return str(data)
+    if column.name == "mode" and column.type == "text" and not _MODE.fullmatch(str(data)):
+        scope.problem(path, f"a mode is four octal digits, such as 0644; {quoted(data)} is not")
+        return None
     wanted = _TYPES.get(column.type)
     if wanted is None or type(data) is not wanted:
-        hint = _type_hint(column, data)
-        scope.problem(path, f"'{column.name}' is {_WORDS[column.type]}, {quoted(data)} is not{hint}")
-        return None
-    if column.name == "mode" and not _MODE.fullmatch(str(data)):
-        scope.problem(path, f"a mode is four octal digits, such as 0644; {quoted(data)} is not")
+        found = "a list" if isinstance(data, list) else quoted(_shown(data))
+        scope.problem(path, f"'{column.name}' is {_WORDS[column.type]}, {found} is not{_type_hint(column, data)}")
         return None
     assert isinstance(data, bool | int | str)
     return data
@@ -93,7 +96,7 @@ def _type_hint(column: Column, data: Any) -> str:
     if isinstance(data, list):
         return f": write {{in: [{', '.join(map(str, data))}]}}"
     if column.type == "text":
-        return ": put it in quotes"
+        return ': write "yes", "no" or what it is in quotes' if isinstance(data, bool) else ": put it in quotes"
     if column.type == "list":
         return f": write [{data}], or {{contains: {data}}}"
     return ""
@@ -115,7 +118,10 @@ def _table(scope: Scope, column: Column, data: Mapping[str, Any], path: Path) ->
 def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
     types = OPERATORS[name].types if name in OPERATORS else NESTED[name][0] if name in NESTED else None
     if types is None:
-        scope.unknown(path, "operator", name, [*OPERATORS, *NESTED], key=True)
+        if name in _EQUALITY:
+            scope.problem(path, f"unknown operator '{name}': a value by itself asks for equality", key=True)
+        else:
+            scope.unknown(path, "operator", name, [*OPERATORS, *NESTED], key=True)
         return NOTHING
     if column.type not in types:
         fitting = ", ".join(sorted(_WORDS[each] for each in types))
@@ -124,6 +130,8 @@ def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Pat
     if name in NESTED:
         return _nested(scope, column, name, argument, path)
     argument = _resolved(scope, argument, path)
+    if argument is UNRESOLVED or (isinstance(argument, list) and UNRESOLVED in argument):
+        return NOTHING
     try:
         test = OPERATORS[name].build(_as_column(column, argument))
     except ArgumentError as error:

@@ -9,7 +9,7 @@ from driftscan.model.patterns import is_literal
 from driftscan.model.resource import Kind, Plane, Value
 from driftscan.policy.compile_conditions import COUNT, compile_condition, compile_predicate, read_value
 from driftscan.policy.model import Control, Demand, Premise, Quantifier, Selection
-from driftscan.policy.scope import Scope
+from driftscan.policy.scope import UNRESOLVED, Scope
 from driftscan.schema_check import Path, did_you_mean, quoted
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -60,8 +60,9 @@ def _selection(scope: Scope, kind: Kind, raw: Mapping[str, Any], path: Path) -> 
         (named if is_literal(key) else globs).append(key)
     default = {
         name: read_value(scope, column, value, (*path, "default", name))
-        for name, value in raw.get("default", {}).items()
-        if (column := scope.column(kind, name, (*path, "default", name))) is not None
+        for name, given in raw.get("default", {}).items()
+        if (value := scope.value(given, (*path, "default", name))) is not UNRESOLVED
+        and (column := scope.column(kind, name, (*path, "default", name))) is not None
     }
     if default and not named:
         scope.problem((*path, "default"), "'default' needs a 'key' without wildcards", key=True)
@@ -78,7 +79,7 @@ def _selection(scope: Scope, kind: Kind, raw: Mapping[str, Any], path: Path) -> 
 def _keys(scope: Scope, raw: Mapping[str, Any], path: Path) -> list[Any]:
     given = scope.value(raw.get("key", []), (*path, "key"))
     items = given if isinstance(given, list) else [given]
-    return [scope.value(item, (*path, "key")) for item in items]
+    return [item for item in (scope.value(item, (*path, "key")) for item in items) if item is not UNRESOLVED]
 
 
 def _demand(scope: Scope, kind: Kind, raw: Mapping[str, Any], path: Path) -> Demand:

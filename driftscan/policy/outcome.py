@@ -112,7 +112,8 @@ def _at_fault(demand: Demand, found: Selected) -> Iterator[Row]:
 
 def _failures(selection: Selection, demand: Demand, found: Selected, message: str) -> Iterator[str]:
     if demand.quantifier is Quantifier.COUNT and demand.count:
-        yield f"{selection.kind}: found {len(found.rows)}, expected {demand.count.words}"
+        count = len(found.rows) or "none"
+        yield f"{selection.kind}: {count} {_wanted(selection)}, expected {demand.count.words}"
     for row in _at_fault(demand, found):
         yield _line(selection, demand, row, message)
     if demand.quantifier is not Quantifier.COUNT:
@@ -126,7 +127,8 @@ def _wanted(selection: Selection) -> str:
     keys = ", ".join((*selection.named, *selection.globs))
     columns = selection.where.columns if selection.where else ()
     where = " and ".join(f"{name} {condition.words}" for name, condition in columns)
-    return " with ".join(part for part in (f"like {keys}" if keys else "", where) if part) or "there"
+    parts = (f"like {keys}" if keys else "", f"with {where}" if where else "")
+    return " ".join(filter(None, parts)) or "there"
 
 
 def _line(selection: Selection, demand: Demand, row: Row, message: str) -> str:

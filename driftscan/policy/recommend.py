@@ -11,6 +11,7 @@ from driftscan.model.finding import (
     JudgedControl,
     JudgedMutation,
     Recommendation,
+    Result,
     Severity,
     Verdict,
 )
@@ -74,6 +75,7 @@ def recommend(
     """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly."""
     fixed = BY_VERDICT[verdict]
     if fixed is not None:
+        reason = reason or (_undecided(controls) if verdict is Verdict.INCOMPLETE else "")
         why = f" ({show(reason)})" if reason else ""
         sentence = f"{show(host)}: {_SEEN[verdict]}{why}; {_ADVICE[fixed]}."
         return Recommendation(action=fixed, sentence=sentence)
@@ -90,6 +92,17 @@ def recommend(
     )
 
 
+def _undecided(controls: Sequence[JudgedControl]) -> str:
+    """The controls that could not be decided, with the reason of the first."""
+    unknown = [judged for judged in controls if judged.result is Result.UNKNOWN]
+    if not unknown:
+        return ""
+    names = ", ".join(judged.id for judged in unknown[:MAX_NAMED])
+    more = f" and {len(unknown) - MAX_NAMED} more" if len(unknown) > MAX_NAMED else ""
+    why = f": {_short(unknown[0].evidence[0])}" if unknown[0].evidence else ""
+    return f"not decided: {names}{more}{why}"
+
+
 def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedControl]) -> list[_Ground]:
     found = [
         _Ground(judged.mutation.id, judged.action, judged.severity, judged.mutation.title, _cause_of(judged))
@@ -101,7 +114,7 @@ def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedContr
             judged.finding,
             judged.action,
             judged.severity,
-            judged.title + (f" ({judged.evidence[0]})" if judged.evidence else ""),
+            f'fails "{judged.title}"' + (f" ({judged.evidence[0]})" if judged.evidence else ""),
             judged.cause,
         )
         for judged in controls

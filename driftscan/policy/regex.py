@@ -167,7 +167,7 @@ class _Parser:
             bounds = (least, most)
         else:
             return 1, 1
-        if self._peek() in {"*", "+", "?"} and self._peek():
+        if (self._peek() and self._peek() in "*+?") or _REPEAT.match(self._text, self._at):
             raise RegexError(f"has '{self._peek()}' after a repeat")
         return bounds
 

@@ -10,9 +10,13 @@ from driftscan.model.resource import Kind, Value
 from driftscan.schema_check import Path, Problem, did_you_mean, quoted
 from driftscan.yaml_strict import MAX_PROBLEMS, Document
 
-HINT = "See docs/policy.md; `driftscan policy show --kind KIND` lists columns and operators."
+HINT = "The language is described in docs/policy.md."
 _PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
 TYPE_WORDS: Mapping[type, str] = {str: "text", int: "number", bool: "truth", tuple: "list"}
+
+
+UNRESOLVED = object()
+"""The value of a parameter that there is not; the problem is recorded, and what depends on it need not complain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class Scope:
         return self.document.position(path).line
 
     def value(self, data: Any, path: Path) -> Any:
-        """The data with a parameter (`$name`) replaced by its value; `$$name` is the text `$name`."""
+        """The data with a parameter (`$name`) replaced by its value; `$$name` is the text `$name`;
+        UNRESOLVED once the problem is recorded."""
         if not isinstance(data, str) or not data.startswith("$"):
             return data
         if data.startswith("$$") and _PARAMETER.fullmatch(data[1:]):
@@ -65,7 +70,8 @@ class Scope:
             return data
         if found[1] not in self.values:
             self.unknown(path, "parameter", found[1], self.values)
-            return None
+            self.used.update(self.values)
+            return UNRESOLVED
         self.used.add(found[1])
         value = self.values[found[1]]
         return list(value) if isinstance(value, tuple) else value
