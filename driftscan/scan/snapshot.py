@@ -1,6 +1,6 @@
 """From captures to a snapshot: run every collector's parser, and turn what fails into gaps."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -9,6 +9,7 @@ from driftscan.capture.base import Session, TargetFacts
 from driftscan.collectors import files, packages_apk, packages_dpkg
 from driftscan.collectors._base import Collector
 from driftscan.errors import ParseError, UnavailableError
+from driftscan.model.names import encode_name
 from driftscan.model.records import Records
 from driftscan.model.resource import Kind, Plane, Resource, ResourceId
 from driftscan.model.snapshot import (
@@ -19,7 +20,7 @@ from driftscan.model.snapshot import (
     Resources,
     Snapshot,
 )
-from driftscan.model.source import Captures, File, Gap, Source, Status, Tree
+from driftscan.model.source import Captures, File, Gap, Glob, Source, Status, Tree
 from driftscan.plugins import discover
 from driftscan.scan.targets import Target
 
@@ -137,8 +138,8 @@ def assemble(target: Target, facts: TargetFacts, parsed: Parsed, walked: Walked,
 
 def _run(collector: Collector, captures: Captures) -> tuple[list[Resource], list[Gap], bool]:
     resources: list[Resource] = []
-    gaps: list[Gap] = []
     hides = tuple(kind.name for kind in collector.kinds)
+    gaps = list(_denied(collector, captures, hides))
     try:
         for item in collector.parse(captures):
             if isinstance(item, Gap):
@@ -152,6 +153,16 @@ def _run(collector: Collector, captures: Captures) -> tuple[list[Resource], list
         reason = f"{_called(error.source)} {f'line {error.line} ' if error.line else ''}is malformed: {error.why}"
         return resources, [*gaps, Gap(collector.name, Status.FAILED, reason, hides)], not resources
     return resources, gaps, False
+
+
+def _denied(collector: Collector, captures: Captures, hides: tuple[str, ...]) -> Iterator[Gap]:
+    """A directory that could not be entered may hold anything that the collector speaks of: its parser never sees
+    what a glob would have found there."""
+    for source in collector.sources:
+        for member in captures[source].members if isinstance(source, Glob) else ():
+            if member.status is Status.FORBIDDEN and not member.mode:
+                path = encode_name(member.path)
+                yield Gap(collector.name, Status.FORBIDDEN, f"{path} could not be entered", hides)
 
 
 def _called(source: object) -> str:
