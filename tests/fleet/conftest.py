@@ -33,8 +33,9 @@ def bed() -> Iterator[Testbed]:
     testbed = Testbed(Settings(state_directory(), SUITE_BED))
     # A CI runner that gives up sends SIGTERM: the hosts must go then, too.
     before = signal.signal(signal.SIGTERM, _interrupt)
-    # A second run of the suite waits for the first to end.
-    with locked(testbed.settings.state / "suite.lock"):
+    # A second run of the suite, whatever its state directory, waits for the first to end: bridges,
+    # namespaces and groups are the machine's.
+    with locked(Path(f"/run/{testbed.settings.name}-suite.lock")):
         testbed.down()
         try:
             yield testbed
