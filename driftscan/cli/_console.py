@@ -34,14 +34,16 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self._closed = False
+        self._dumb = environ.get("TERM") == "dumb"
         self._status = ""
+        self._held: list[str] | None = None
         self._lock = threading.RLock()
         self._colors = {stream: _wants_color(stream, color, environ) for stream in (self.out, self.err)}
 
     @property
     def interactive(self) -> bool:
         """Whether a person watches standard error, so that a status line makes sense."""
-        return self.err.isatty() and os.environ.get("TERM") != "dumb" and not self.quiet
+        return self.err.isatty() and not self._dumb and not self.quiet
 
     @property
     def width(self) -> int:
@@ -97,7 +99,7 @@ class Console:
     def status(self, text: str) -> None:
         """Replace the status line; empty removes it. Nothing where nobody watches."""
         with self._lock:
-            if (text or self._status) and self.err.isatty():
+            if (text or self._status) and self.err.isatty() and self._held is None:
                 columns = shutil.get_terminal_size((100, 24)).columns
                 self.err.write(CLEAR + text[: columns - 1])
                 self.err.flush()
@@ -105,13 +107,23 @@ class Console:
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
-        """The terminal for one's own: nothing else is written meanwhile."""
+        """The terminal for one's own: what others have to say meanwhile is said afterwards, and nobody waits for it."""
         with self._lock:
             self.status("")
+            self._held = []
+        try:
             yield
+        finally:
+            with self._lock:
+                held, self._held = self._held or [], None
+                for text in held:
+                    self._message(text)
 
     def _message(self, text: str) -> None:
         with self._lock:
+            if self._held is not None:
+                self._held.append(text)
+                return
             kept = self._status
             self.status("")
             self.err.write(text + "\n")

@@ -25,6 +25,13 @@ class ConsoleProgress:
         self._done = 0
         self._running: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Remove the status line; threads that an interrupted scan left behind say nothing from here on."""
+        with self._lock:
+            self._closed = True
+            self._console.status("")
 
     def started(self, target: str) -> None:
         """Work on a target begins."""
@@ -34,23 +41,23 @@ class ConsoleProgress:
         """A target enters a phase."""
         with self._lock:
             self._running[target] = name
-            line = self._line()
-        self._show(line)
+            self._show()
 
     def finished(self, target: str, result: HostResult) -> None:
         """A target's result is known: a line in logs, one more in the count on a terminal."""
         with self._lock:
             self._running.pop(target, None)
             self._done += 1
-            line = self._line()
-        if self._console.interactive:
-            self._console.status(line)
-        else:
-            self._console.note(host_line(result))
+            self._show(host_line(result))
 
-    def _show(self, line: str) -> None:
+    def _show(self, log: str = "") -> None:
+        """Called under the lock, so that lines come in the order of what they tell."""
+        if self._closed:
+            return
         if self._console.interactive:
-            self._console.status(line)
+            self._console.status(self._line())
+        elif log:
+            self._console.note(log)
 
     def _line(self) -> str:
         seconds = int(self._clock() - self._begun)

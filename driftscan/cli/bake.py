@@ -39,14 +39,15 @@ def _bake(call: Call) -> int:
     targets = chosen(call, settings.target)
     options = scan_options(call, prompter(call.console, threading.Event()))
     options = replace(options, zones="" if settings.zones == NO_ZONES else settings.zones)
+    progress = ConsoleProgress(call.console, len(targets))
     baked = bake(
         targets,
         image=ImageRef(settings.image_id, settings.image_version),
         zones=settings.zones,
         options=options,
-        progress=ConsoleProgress(call.console, len(targets)),
+        progress=progress,
     )
-    call.console.status("")
+    progress.close()
     zones_path = f"{settings.output}.zones.yaml"
     several = len(targets) > 1 and settings.zones != NO_ZONES
     if several:

@@ -21,7 +21,7 @@ def _run(call: Call) -> int:
     with graceful(call.console) as stop:
         progress = ConsoleProgress(call.console, len(targets))
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
-        call.console.status("")
+        progress.close()
         unwritten = _report(call, result, screen, files)
     for sentence in sentences(result, call.settings.fail_on):
         call.console.note(f"driftscan: {sentence}")

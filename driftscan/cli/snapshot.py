@@ -34,8 +34,9 @@ def _run(call: Call) -> int:
         )
     options = scan_options(call, prompter(call.console, threading.Event()))
     captures = Path(settings.captures) if settings.captures else None
-    snapshot = host.snapshot(targets[0], options, captures, ConsoleProgress(call.console, 1))
-    call.console.status("")
+    progress = ConsoleProgress(call.console, 1)
+    snapshot = host.snapshot(targets[0], options, captures, progress)
+    progress.close()
     digest = files.write_snapshot(snapshot, settings.output)
     call.console.writelines(line + "\n" for line in _summary(snapshot, settings.output, digest, settings.verbose))
     return 3 if _incomplete(snapshot) else 0

@@ -39,7 +39,6 @@ class Full(io.StringIO):
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A person watches."""
-    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
     return Terminal()
 
@@ -53,6 +52,25 @@ def test_the_status_line_is_replaced_and_removed(terminal: Terminal) -> None:
     console.status("")
     pieces = terminal.getvalue().split("\r\x1b[2K")
     assert pieces == ["", "[0/2] 0:00  web-1 connect", "[0/2] 0:00  web-1 walk", "[1/2] 0:00  ", ""]
+
+
+def test_a_dumb_terminal_gets_lines(terminal: Terminal) -> None:
+    progress = ConsoleProgress(Console({"TERM": "dumb"}, err=terminal, out=io.StringIO()), 1)
+    progress.started("web-1")
+    progress.finished("web-1", samples.clean())
+    assert terminal.getvalue() == host_line(samples.clean()) + "\n"
+
+
+def test_a_straggler_says_nothing_after_the_end(terminal: Terminal) -> None:
+    """A thread that an interrupted scan left behind must not write into the report or over the prompt."""
+    for err in (terminal, io.StringIO()):
+        progress = ConsoleProgress(Console({}, err=err, out=io.StringIO()), 1)
+        progress.started("web-1")
+        progress.close()
+        before = err.getvalue()
+        progress.phase("web-1", "walk")
+        progress.finished("web-1", samples.clean())
+        assert err.getvalue() == before
 
 
 def test_the_status_line_fits_and_shows_no_control(terminal: Terminal) -> None:
@@ -71,6 +89,25 @@ def test_messages_leave_the_status_line_in_place(terminal: Terminal) -> None:
     console.status("[1/2]")
     console.note("a message")
     assert terminal.getvalue().endswith("\r\x1b[2Ka message\n\r\x1b[2K[1/2]")
+
+
+def test_nothing_is_written_over_a_question_and_nothing_is_lost(terminal: Terminal) -> None:
+    console = Console({"NO_COLOR": "1"}, err=terminal, out=io.StringIO())
+    progress = ConsoleProgress(console, 1)
+    progress.started("web-1")
+
+    def tell() -> None:
+        progress.phase("web-1", "walk")
+        console.warn("later")
+
+    with console.silenced():
+        before = terminal.getvalue()
+        thread = threading.Thread(target=tell)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive(), "whoever tells progress must not wait for a person's answer"
+        assert terminal.getvalue() == before
+    assert "driftscan: warning: later\n" in terminal.getvalue()
 
 
 def test_logs_get_a_line_per_host_and_no_status() -> None:
