@@ -78,7 +78,7 @@ class Login:
         """Whether a password (and what else the host asks) was taken."""
         from paramiko import AuthenticationException, SSHException  # noqa: PLC0415 - heavy
 
-        password = self.secrets.get(SSH_PASSWORD, f"Password of {self.endpoint}: ", self.prompt)
+        password = self.secrets.get(SSH_PASSWORD, f"Password of {self.endpoint}:", self.prompt)
         if not password:
             return False
         self.tried.append("a password")

@@ -110,7 +110,7 @@ class Elevation:
 
     @property
     def _question(self) -> str:
-        return f"sudo password of {self.user}: "
+        return f"sudo password of {self.user}:"
 
     def _with_password(self, channel: SshChannel, marker: str, password: str) -> str:
         """Feed the password when sudo asks for it, and at no other time: root or refused."""

@@ -82,7 +82,7 @@ class KeyRing:
     def _decrypt(self, file: KeyFile, prompt: Prompt | None) -> "PKey":
         if not file.encrypted:
             return _load(file, "")
-        question = f"Passphrase for {file.path}: "
+        question = f"Passphrase for {file.path}:"
         passphrase = self.secrets.get(KEY_PASSPHRASE, question, prompt)
         for _ in range(TRIES):
             if not passphrase:

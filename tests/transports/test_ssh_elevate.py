@@ -146,7 +146,7 @@ def test_the_password_is_asked_for_once_in_a_run(lab: Lab, stubs: Stubs, answers
     prompt, asked = answers("secret")
     for _ in range(2):
         assert outcome(lab, lab.host(environment=stubs("password")), "auto", prompt) == (True, b"input")
-    assert asked == ["sudo password of scanner: "]
+    assert asked == ["sudo password of scanner:"]
 
 
 def test_nobody_is_asked_where_no_password_is_needed(lab: Lab, stubs: Stubs, answers: Answers) -> None:

@@ -133,6 +133,6 @@ def test_nothing_is_sent_on_a_forwarded_channel_once_it_is_closed(lab: Lab, monk
     for thread in threads:
         thread.join()
     keeper.close()
-    assert len(order) == 9
+    assert len(order) >= len(hosts)
     for kinds in order.values():
         assert MSG_CHANNEL_CLOSE not in kinds[:-1]

@@ -65,7 +65,7 @@ def test_a_passphrase_is_asked_once_for_all_hosts(lab: Lab, answers: Answers) ->
     prompt, asked = answers("wrong", "open sesame")
     for _ in range(2):
         assert logs_in(lab, lab.host(keys=(key("ed25519", 7),)), identity=(path,), prompt=prompt)
-    assert asked == [f"Passphrase for {path}: "] * 2
+    assert asked == [f"Passphrase for {path}:"] * 2
 
 
 @pytest.mark.parametrize("replies", [("",), ("a", "b", "c")])
@@ -128,7 +128,7 @@ def test_default_keys_are_tried_and_encrypted_ones_last(lab: Lab, home: Path, an
     assert logs_in(lab, lab.host(keys=(key("rsa", 7),)), identity=(), prompt=prompt)
     assert asked == []
     assert logs_in(lab, lab.host(keys=(key("ed25519", 7),)), identity=(), prompt=prompt)
-    assert asked == [f"Passphrase for {encrypted}: "]
+    assert asked == [f"Passphrase for {encrypted}:"]
 
 
 def test_default_keys_that_were_not_tried_are_told(lab: Lab, home: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_password_is_asked_for_after_the_keys(lab: Lab, answers: Answers) -> N
     prompt, asked = answers("secret")
     host = lab.host(keys=(), password="secret", methods="publickey,password")
     assert logs_in(lab, host, prompt=prompt)
-    assert asked == [f"Password of scanner@127.0.0.1:{host.port}: "]
+    assert asked == [f"Password of scanner@127.0.0.1:{host.port}:"]
     assert [method for _, method, _ in host.logins] == ["publickey", "password"]
 
 
