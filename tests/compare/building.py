@@ -27,7 +27,8 @@ def file(path: str, /, observed: Mapping[str, Value] | None = None, **attributes
 
 
 def directory(path: str, **attributes: Value) -> Resource:
-    return Resource("file", path, {"type": "directory", "mode": "0755", "uid": 0, "gid": 0} | attributes)
+    base: dict[str, Value] = {"type": "directory", "mode": "0755", "uid": 0, "gid": 0}
+    return Resource("file", path, base | attributes)
 
 
 def link(path: str, target: str) -> Resource:

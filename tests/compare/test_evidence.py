@@ -3,7 +3,8 @@
 from driftscan.compare.apt_history import parse
 from driftscan.compare.evidence import AptItem, Evidence, dpkg_files, spellings
 
-# Recorded from a Debian 12 (apt 2.6) after `apt-get install nginx`, an upgrade by unattended-upgrades, and a purge.
+# The first entry is what apt 2.6 of Debian 12 wrote for `apt-get install nginx` (without Requested-By, which it adds
+# under sudo); the others are in its form.
 HISTORY = """
 Start-Date: 2026-11-20  06:12:33
 Commandline: apt-get install -qy nginx

@@ -171,6 +171,5 @@ def _harmless(pool: Pool, row: Difference) -> bool:
     if row.kind == "group":
         return True
     password = pool.get("password", row.key)
-    state = actual(password).get("state", actual(password).get("status", "locked")) if password else "locked"
-    shell = text(row, "shell")
-    return state in {"locked", "!", "*"} and shell.endswith(("/nologin", "/false", "/sync"))
+    closed = password is None or text(password, "password_status") in {"locked", "disabled"}
+    return closed and text(row, "shell").endswith(("/nologin", "/false", "/sync"))

@@ -59,9 +59,11 @@ def operations(found: Sequence[Step], evidence: Evidence) -> list[Operation]:
 
 
 def _step(key: str, items: list[Difference], evidence: Evidence) -> Step:
-    old = [_version(item, old=True) for item in items if item.change is not Change.ADDED]
-    new = [_version(item, old=False) for item in items if item.change is not Change.REMOVED]
-    before, after = ", ".join(filter(None, sorted(old))), ", ".join(filter(None, sorted(new)))
+    old = {_version(item, old=True) for item in items if item.change is not Change.ADDED} - {""}
+    new = {_version(item, old=False) for item in items if item.change is not Change.REMOVED} - {""}
+    if len(items) > 1:  # several versions side by side: those on both sides only changed their key
+        old, new = old - new, new - old
+    before, after = ", ".join(sorted(old)), ", ".join(sorted(new))
     return Step(key, _cause(items, before, after, evidence), before, after, tuple(items))
 
 
@@ -76,7 +78,9 @@ def _cause(items: list[Difference], before: str, after: str, evidence: Evidence)
         if was != now:
             return CauseType.PACKAGE_INSTALLED if now else CauseType.PACKAGE_REMOVED
     if not before or not after or before == after:
-        return CauseType.PACKAGE_STATE if changes == {Change.MODIFIED} else CauseType.PACKAGE_INSTALLED
+        if changes == {Change.MODIFIED}:
+            return CauseType.PACKAGE_STATE
+        return CauseType.PACKAGE_REMOVED if before else CauseType.PACKAGE_INSTALLED
     compare = compare_rpm if evidence.package_system == "rpm" else compare_dpkg
     return CauseType.PACKAGE_DOWNGRADED if compare(after, before) < 0 else CauseType.PACKAGE_UPGRADED
 

@@ -1,0 +1,206 @@
+"""The fold `package`: operations with their files and all that they generate; impostors are promoted."""
+
+from driftscan.compare import fold
+from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.model.drift import CauseType, Difference, Grade, Mutation
+from tests.compare.building import A, B, added, directory, file, link, modified, removed, thing
+
+GOOD, BAD = "1" * 32, "2" * 32
+FILES = {
+    "nginx/amd64": {
+        "/usr/sbin/nginx": GOOD,
+        "/lib/systemd/system/nginx.service": GOOD,
+        "/etc/nginx": "",
+        "/etc/nginx/nginx.conf": GOOD,
+        "/etc/nginx/sites-available": "",
+        "/etc/nginx/sites-available/default": GOOD,
+        "/etc/nginx/sites-enabled": "",
+        "/var/lib/nginx": "",
+    },
+    "nginx-common/all": {"/usr/share/nginx": "", "/usr/share/nginx/html": "", "/usr/share/nginx/html/index.html": GOOD},
+}
+HISTORY = (
+    AptEntry(start="2026-11-19T00:00:00Z", install=(AptItem("nginx", "amd64", "", "0.9"),)),
+    AptEntry(
+        start="2026-11-20T06:12:33Z",
+        end="2026-11-20T06:12:36Z",
+        command="apt-get install nginx",
+        requested_by="deploy (1000)",
+        install=(AptItem("nginx", "amd64", "", "1.0"), AptItem("nginx-common", "amd64", "", "1.0", automatic=True)),
+    ),
+)
+EVIDENCE = Evidence(package_files=FILES, apt_history=HISTORY)
+PACKAGES = (
+    added(thing("package", "nginx/amd64", version="1.0", status="installed")),
+    added(thing("package", "nginx-common/all", version="1.0", status="installed")),
+)
+
+
+def folded(*differences: Difference, evidence: Evidence = EVIDENCE) -> dict[str, Mutation]:
+    return {f"{item.cause.type} {item.cause.subject}": item for item in fold(differences, evidence)}
+
+
+def test_one_operation_with_everything_that_follows() -> None:
+    found = folded(
+        *PACKAGES,
+        added(file("/usr/sbin/nginx", {"md5": GOOD}, mode="0755")),
+        added(file("/usr/lib/systemd/system/nginx.service", {"md5": GOOD})),
+        added(directory("/etc/nginx")),
+        added(file("/etc/nginx/nginx.conf", {"md5": GOOD})),
+        added(link("/etc/nginx/sites-enabled/default", "/etc/nginx/sites-available/default")),
+        added(file("/usr/share/nginx/html/index.html")),
+        added(directory("/var/lib/nginx")),
+        added(directory("/var/lib/nginx/body", mode="0700", uid=33)),
+        added(link("/etc/systemd/system/multi-user.target.wants/nginx.service", "/lib/systemd/system/nginx.service")),
+        added(file("/var/lib/dpkg/info/nginx.list")),
+        added(file("/var/lib/dpkg/info/nginx-common.postinst", mode="0755")),
+        modified("file", "/var/lib/dpkg/status", sha256=(A, B)),
+        modified("file", "/etc/ld.so.cache", sha256=(A, B)),
+        added(link("/usr/bin/pager", "/etc/alternatives/pager")),
+        added(link("/etc/alternatives/pager", "/usr/bin/less")),
+        added(thing("service", "nginx.service", unit_file_state="enabled")),
+        added(thing("listen", "tcp/0.0.0.0:80", process="/usr/sbin/nginx")),
+    )
+    (only,) = found.values()
+    assert only.cause.type is CauseType.PACKAGE_INSTALLED
+    assert only.cause.subject == "nginx/amd64"
+    assert only.title == "nginx 1.0 installed (with it 1 more installed)"
+    assert only.cause.detail == "3 files match the package database's MD5; 3 are consistent with its lists of files"
+    assert only.attribution.grade is Grade.RECORDED
+    assert (only.attribution.actor, only.attribution.at) == ("deploy", "2026-11-20T06:12:33Z")
+    assert only.attribution.command == "apt-get install nginx"
+
+
+def test_what_lies_in_its_paths_and_is_something_else_is_promoted() -> None:
+    found = folded(*PACKAGES, added(file("/usr/sbin/nginx", {"md5": BAD}, mode="0755")))
+    trojan = found["binary-changed /usr/sbin/nginx"]
+    assert trojan.cause.detail == "in the paths of package nginx/amd64 but does not match it"
+    assert "package-installed nginx/amd64" in found
+
+
+def test_an_edited_setting_of_the_package_is_an_edit() -> None:
+    found = folded(*PACKAGES, added(file("/etc/nginx/nginx.conf", {"md5": BAD})))
+    assert "file-added /etc/nginx/nginx.conf" in found
+
+
+def test_what_came_at_the_same_time_is_not_folded() -> None:
+    strangers = [
+        added(file("/usr/bin/trojan", mode="0755")),
+        added(file("/etc/nginx/conf.d/evil.conf")),
+        added(link("/etc/nginx/sites-enabled/evil", "/tmp/evil")),
+        added(file("/var/lib/nginx/run", mode="0755")),
+        added(file("/var/lib/dpkg/info/other.postinst", mode="0755")),
+        added(thing("service", "evil.service")),
+        added(thing("listen", "tcp/0.0.0.0:81", process="/usr/bin/python3")),
+        added(thing("user", "www", uid=999, shell="/usr/sbin/nologin", directory="/nonexistent")),
+        removed(file("/usr/bin/tac")),
+    ]
+    found = folded(*PACKAGES, *strangers)
+    assert found["package-installed nginx/amd64"].explains == 2
+    assert len(found) == 1 + len(strangers)
+
+
+def test_a_set_id_program_of_a_package_stands_for_itself() -> None:
+    found = folded(*PACKAGES, added(file("/usr/sbin/nginx", {"md5": GOOD}, mode="4755")))
+    assert found["privilege-bits /usr/sbin/nginx"].cause.detail == "in the paths of package nginx/amd64"
+
+
+SCRIPTS = {"nginx/amd64": "adduser --system --group web\nmkdir -p /var/www/html\n"}
+
+
+def test_accounts_and_paths_that_its_own_scripts_make() -> None:
+    evidence = Evidence(package_files=FILES, apt_history=HISTORY, package_scripts=SCRIPTS)
+    account = thing("user", "web", uid=110, shell="/usr/sbin/nologin", directory="/var/www")
+    rest = [
+        added(thing("group", "web", gid=112)),
+        added(thing("password", "web", password_status="locked")),
+        added(directory("/var/www")),
+        added(directory("/var/www/html")),
+        modified("file", "/etc/passwd", sha256=(A, B)),
+    ]
+    found = folded(*PACKAGES, added(account), *rest, evidence=evidence)
+    assert set(found) == {"package-installed nginx/amd64"}
+    for changed in ({"uid": 1000}, {"shell": "/bin/bash"}, {"uid": 0}):
+        other = thing("user", "web", **{**account.attributes, **changed})
+        assert "account-added web" in folded(*PACKAGES, added(other), *rest, evidence=evidence)
+    open_door = [added(thing("password", "web", password_status="set")), *rest[:1]]
+    assert "account-added web" in folded(*PACKAGES, added(account), *open_door, evidence=evidence)
+
+
+def test_without_history_each_package_stands_for_itself() -> None:
+    found = folded(*PACKAGES, evidence=Evidence(package_files=FILES))
+    assert set(found) == {"package-installed nginx/amd64", "package-installed nginx-common/all"}
+    assert found["package-installed nginx/amd64"].attribution.grade is Grade.NONE
+
+
+def changed(old: str, new: str, system: str = "dpkg") -> CauseType:
+    (only,) = fold([modified("package", "x/amd64", version=(old, new))], Evidence(package_system=system))
+    return only.cause.type
+
+
+def test_upgraded_or_downgraded_by_the_package_systems_own_order() -> None:
+    assert changed("1.9", "1.10") is CauseType.PACKAGE_UPGRADED
+    assert changed("1.0", "1.0~rc1") is CauseType.PACKAGE_DOWNGRADED
+    assert changed("1:1.0", "2.0") is CauseType.PACKAGE_DOWNGRADED
+    assert changed("1.0a", "1.0.1", "rpm") is CauseType.PACKAGE_UPGRADED
+
+
+def test_upgrade_takes_files_that_changed_and_those_that_went() -> None:
+    evidence = Evidence(
+        package_files={"x/amd64": {"/usr/bin/x": GOOD}, "y/amd64": {"/usr/bin/y": GOOD}}, every_package=True
+    )
+    found = folded(
+        modified("package", "x/amd64", version=("1", "2")),
+        modified("file", "/usr/bin/x", {"md5": GOOD}, sha256=(A, B)),
+        removed(file("/usr/share/x/old")),
+        removed(file("/usr/bin/y", mode="0755")),
+        removed(file("/usr/local/bin/own", mode="0755")),
+        evidence=evidence,
+    )
+    assert found["package-upgraded x/amd64"].explains == 3
+    assert {"file-removed /usr/bin/y", "file-removed /usr/local/bin/own"} < set(found)
+
+
+def test_what_went_is_not_guessed_where_not_every_package_is_known() -> None:
+    gone = (removed(thing("package", "x/amd64", version="1")), removed(file("/usr/share/x/a")))
+    assert folded(*gone, evidence=Evidence())["package-removed x/amd64"].explains == 1
+    known = Evidence(baseline_files={"x/amd64": ("/usr/share/x/a",)})
+    assert folded(*gone, evidence=known)["package-removed x/amd64"].explains == 2
+
+
+def test_states_of_packages() -> None:
+    held = fold([modified("package", "x/amd64", held=(False, True))])[0]
+    assert held.cause.type is CauseType.PACKAGE_STATE
+    assert held.title == "package x/amd64 changed: held False -> True"
+    left = fold([modified("package", "x/amd64", status=("installed", "config-files"))])[0]
+    assert left.cause.type is CauseType.PACKAGE_REMOVED
+    back = fold([modified("package", "x/amd64", status=("config-files", "installed"))])[0]
+    assert back.cause.type is CauseType.PACKAGE_INSTALLED
+
+
+def test_a_second_version_beside_the_first() -> None:
+    alone = thing("package", "kernel/x86_64", version="5.14-1")
+    both = [thing("package", f"kernel/x86_64@5.14-{release}", version=f"5.14-{release}") for release in (1, 2)]
+    (found,) = fold([removed(alone), *map(added, both)], Evidence(package_system="rpm"))
+    assert (found.explains, found.title) == (3, "kernel 5.14-2 installed")
+    (found,) = fold([added(alone), *map(removed, both)], Evidence(package_system="rpm"))
+    assert (found.explains, found.title) == (3, "kernel 5.14-2 removed")
+
+
+def test_a_downgrade_in_an_operation_gives_it_its_name() -> None:
+    entry = AptEntry(
+        command="apt-get install a b=1",
+        install=(AptItem("a", "amd64", "", "1"),),
+        downgrade=(AptItem("b", "amd64", "2", "1"),),
+    )
+    found = fold(
+        [added(thing("package", "a/amd64", version="1")), modified("package", "b/amd64", version=("2", "1"))],
+        Evidence(apt_history=(entry,)),
+    )
+    assert [item.title for item in found] == ["b 2 -> 1 downgraded (with it 1 more installed)"]
+
+
+def test_the_id_does_not_hang_on_what_merely_follows() -> None:
+    first = folded(*PACKAGES, added(file("/var/lib/dpkg/info/nginx.list")))
+    second = folded(*PACKAGES, modified("file", "/etc/ld.so.cache", sha256=(A, B)))
+    assert [item.id for item in first.values()] == [item.id for item in second.values()]
