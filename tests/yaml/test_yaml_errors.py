@@ -32,7 +32,11 @@ RULES: dict[str, Any] = {
                     "when": {
                         "anyOf": [
                             {"type": "string"},
-                            {"type": "object", "additionalProperties": False, "properties": {"label": {}}},
+                            {
+                                "type": "object",
+                                "additionalProperties": False,
+                                "properties": {"label": {"type": "string"}},
+                            },
                         ]
                     },
                 },
@@ -70,6 +74,7 @@ def problems(text: str) -> list[str]:
         ("{id: a, match: {File: 1}}", "p.yaml:1:26: 'File' cannot be a key here: expected a kind"),
         ("{id: a, when: 3}", "p.yaml:1:24: expected text or a mapping (key: value), found a number"),
         ("{id: a, when: {lable: x}}", "p.yaml:1:25: unknown key 'lable' in 'when'; did you mean 'label'?"),
+        ("{id: a, when: {label: 3}}", "p.yaml:1:32: expected text, found a number: put it in quotes"),
         ("[]", "p.yaml:1:10: expected a mapping (key: value), found a list"),
     ],
 )
