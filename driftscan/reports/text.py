@@ -69,7 +69,7 @@ def _widths(plain: list[list[str]], width: int) -> list[int | None]:
     host, findings = (max(len(row[column]) for row in plain) for column in (0, 1))
     if host + findings <= left:
         return [None] * 4
-    findings = min(findings, max(14, left - host))
+    findings = max(14, min(findings, left - host))
     return [max(14, left - findings), None, None, findings]
 
 

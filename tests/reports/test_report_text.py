@@ -1,6 +1,7 @@
 """The text report: to the letter, and harmless whatever a host said."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,13 @@ def test_a_name_is_never_broken_over_lines() -> None:
 def test_the_worst_host_comes_first() -> None:
     hosts = [host.host for host in words.by_urgency(samples.fleet().hosts)]
     assert hosts == ["web-2\x1b[31m", "web-1", "web-4", "web-3"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+@pytest.mark.parametrize("name", ["a", "web-" + "long" * 30, "rootfs:/a b/\x1b"])
+def test_a_table_of_any_names_and_width(width: int, name: str) -> None:
+    for host in (samples.clean(name), replace(samples.drifted(), host=name)):
+        assert _render(samples.result(host), width=width).startswith("1 host scanned")
 
 
 def test_an_interrupted_scan_says_so() -> None:
