@@ -269,3 +269,9 @@ def test_a_socket_and_a_hard_link_are_told(session: Session, root: Path) -> None
         found = walked(session)
     assert found["/s"].attributes["type"] == "socket"
     assert found["/etc/second"].attributes["nlink"] == 2
+
+
+def test_a_rooted_command_is_told_its_root(session: Session, root: Path) -> None:
+    echo = Command(("echo", "of"), rooted="--root")
+    capture = session.ask([echo])[echo]
+    assert capture.data.decode().split() == ["of", "--root", str(root)]

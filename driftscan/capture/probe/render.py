@@ -3,7 +3,7 @@
 Requests, one a line, words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
 
     file K MAX REDACT PATH                 glob K MAXFILES MAX REDACT CONTENT PATTERN...
-    command K MAX TIMEOUT REDACT ARG...    processes K
+    command K MAX TIMEOUT REDACT ROOTED ARG...    processes K
     tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE PREFIX REGEX HEAD GLOB`
     go                                     answer all of the above, then wait for the next round
 
@@ -51,8 +51,8 @@ def _request(number: str, source: Source) -> Iterable[bytes]:
             yield _words("file", number, str(limit), redact, path)
         case Glob(patterns, count, limit, redact, content):
             yield _words("glob", number, str(count), str(limit), redact, str(int(content)), *patterns)
-        case Command(argv, _, limit, timeout, redact):
-            yield _words("command", number, str(limit), str(timeout), redact, *argv)
+        case Command(argv, _, limit, timeout, redact, rooted):
+            yield _words("command", number, str(limit), str(timeout), redact, rooted, *argv)
         case Processes():
             yield _words("processes", number)
         case Tree(roots, rules, digest):

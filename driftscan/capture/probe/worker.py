@@ -331,9 +331,11 @@ class Probe:
             return status_word(error), b"", words(str(error).encode())
         return ("ok", data, "") if whole else ("truncated", data, "more than %d bytes" % limit)
 
-    def do_command(self, limit, timeout, redact, *argv):
-        if self.root.root:
+    def do_command(self, limit, timeout, redact, rooted, *argv):
+        if self.root.root and not rooted:
             return "unsupported", "-", "commands need a running target"
+        if self.root.root:  # the scanner's own program, told which root to read
+            argv = argv + (rooted, self.root.root)
         environment = {
             "PATH": os.environ["PATH"],
             "LC_ALL": "C",

@@ -125,9 +125,9 @@ do_glob() { # MAXFILES MAX REDACT CONTENT PATTERN...
   if [ "$COUNT" -gt "$MAX_FILES" ]; then STATUS=truncated; DETAIL='too\0040many\0040files'; fi
 }
 
-do_command() { # MAX TIMEOUT REDACT ARGUMENT...
+do_command() { # MAX TIMEOUT REDACT ROOTED ARGUMENT...
   max=$1 limit=$2 how=$3
-  shift 3
+  shift 4
   count=$#
   while [ "$count" -gt 0 ]; do
     decode "$1"; shift; set -- "$@" "$DECODED"; count=$((count - 1))
