@@ -13,8 +13,8 @@ from driftscan.transports.ssh_secrets import SSH_PASSWORD, Prompt, Secrets
 if TYPE_CHECKING:
     from paramiko import Transport
 
-MAX_FIELDS = 8
-"""Questions that a host may ask at once (keyboard-interactive, RFC 4256)."""
+MAX_QUESTIONS = 8
+"""That a host may ask in one login (keyboard-interactive, RFC 4256)."""
 _BY_PASSWORD = frozenset({"password", "keyboard-interactive"})
 
 
@@ -134,27 +134,27 @@ class Login:
         return UnreachableError(f"{self.endpoint}: the connection was lost while logging in", "Try again.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answers:
     """Answers a host's questions (keyboard-interactive): the first hidden one with the password, others by a person."""
 
     where: str
     password: str
     prompt: Prompt | None
+    questions: int = 0
 
     def __call__(self, title: str, instructions: str, fields: Sequence[tuple[str, bool]]) -> list[str]:
+        return [self._answer(question, shown) for question, shown in fields]
+
+    def _answer(self, question: str, shown: bool) -> str:
         from paramiko import SSHException  # noqa: PLC0415 - heavy
 
-        if len(fields) > MAX_FIELDS:
+        self.questions += 1
+        if self.questions > MAX_QUESTIONS:
             raise SSHException("too many questions")
-        answers: list[str] = []
-        password = self.password
-        for question, shown in fields:
-            if password and not shown:
-                answers.append(password)
-                password = ""
-            elif self.prompt is not None:
-                answers.append(self.prompt(f"{self.where} asks: {show(question[:200])}"))
-            else:
-                raise SSHException("nobody can be asked")
-        return answers
+        if self.password and not shown:
+            password, self.password = self.password, ""
+            return password
+        if self.prompt is None:
+            raise SSHException("nobody can be asked")
+        return self.prompt(f"{self.where} asks: {show(question[:200])}")

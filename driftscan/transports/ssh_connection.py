@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from paramiko import Channel, Transport
 
 KEEPALIVE_SECONDS = 20
+MAX_PACKET = 1 << 18
+"""Bytes: what OpenSSH takes (PACKET_MAX_SIZE). paramiko would take four GiB."""
 WINDOW = 2 << 20
 """Bytes of a channel that a host may send before we take them: OpenSSH's own measure."""
 POLL = 0.01
@@ -180,7 +182,9 @@ def _check_host_key(transport: "Transport", policy: HostKeyPolicy) -> None:
 
 
 def _transport(stream: "socket.socket | ForwardStream", policy: HostKeyPolicy) -> "Transport":
-    transport: Transport = _transport_class()(stream, default_window_size=WINDOW, disabled_algorithms=DISABLED)
+    transport: Transport = _transport_class()(
+        stream, default_window_size=WINDOW, disabled_algorithms=DISABLED, packetizer_class=_packetizer_class()
+    )
     transport.algorithms = policy.algorithms()  # type: ignore[attr-defined]
     return transport
 
@@ -217,6 +221,21 @@ def _transport_class() -> Any:
             return self.algorithms
 
     return ScannerTransport
+
+
+@functools.cache
+def _packetizer_class() -> Any:
+    """paramiko's packets, with a limit on their size."""
+    from paramiko import SSHException  # noqa: PLC0415 - heavy
+    from paramiko.packet import Packetizer  # noqa: PLC0415 - heavy
+
+    class BoundedPacketizer(Packetizer):
+        def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+            if n > MAX_PACKET:
+                raise SSHException(f"the host announces a packet of {n} bytes")
+            return super().read_all(n, check_rekey)
+
+    return BoundedPacketizer
 
 
 def _quieten() -> None:

@@ -235,7 +235,8 @@ def _from_socket(upstream: socket.socket, channel: paramiko.Channel) -> None:
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         while data := upstream.recv(1 << 15):
             channel.sendall(data)
-    channel.close()
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        channel.close()
 
 
 @contextlib.contextmanager

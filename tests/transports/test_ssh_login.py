@@ -12,6 +12,7 @@ import pytest
 from driftscan.errors import AuthenticationError, DeadlineError, HostError, UnreachableError
 from driftscan.model.host import ConnectOptions, Host
 from driftscan.transports import ssh
+from driftscan.transports.ssh_auth import MAX_QUESTIONS
 from driftscan.transports.ssh_secrets import Prompt
 from tests.transports.conftest import Lab, output
 from tests.transports.sshkeys import certificate, host_key, key, pem
@@ -202,6 +203,14 @@ def test_keyboard_interactive_with_a_second_question(lab: Lab, answers: Answers)
     assert asked[1] == f"scanner@127.0.0.1:{host.port} asks: Question 1: "
 
 
+def test_questions_without_end(lab: Lab, answers: Answers) -> None:
+    replies = tuple("abcdefghijkl")
+    host = lab.host(keys=(), interactive=replies, methods="keyboard-interactive")
+    prompt, asked = answers(*replies)
+    refused(lab, host, AuthenticationError, prompt=prompt)
+    assert len(asked) == MAX_QUESTIONS
+
+
 def test_a_key_and_a_password_both(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIFTSCAN_SSH_PASSWORD", "secret")
     assert logs_in(lab, lab.host(password="secret", two_factors=True, methods="password"))
@@ -233,7 +242,7 @@ def test_a_port_where_nobody_speaks(lab: Lab) -> None:
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the key exchange failed"),
         (b"SSH-1.5-old\r\n", "no common algorithm"),
         (b"SSH-2.0-x\r\n", "the key exchange failed"),
-        (b"SSH-2.0-x\r\n" + b"\xff" * 4096, "the key exchange failed"),
+        (b"SSH-2.0-x\r\n" + b"\x7f\xff\xff\xfc" * 999, "the host announces a packet of 21474836"),
         (b"\0" * 100_000, "the key exchange"),
     ],
 )
