@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from driftscan.cli._explanation import Found, Json
 from driftscan.errors import UsageError
 from driftscan.model.names import show
-from driftscan.reports._build import read_report
+from driftscan.reports._read import read_report
 from driftscan.schema_check import quoted
 
 if TYPE_CHECKING:

@@ -1,26 +1,19 @@
-"""A scan's result as the plain data of the JSON contract (docs/formats/report.md), and reading it back."""
+"""A scan's result as the plain data of the JSON contract (docs/formats/report.md)."""
 
-import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from typing import Any
 
 from driftscan import __version__
-from driftscan.errors import UsageError
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, Severity, Verdict
-from driftscan.model.names import show
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.source import Gap
-from driftscan.schema_check import problems, quoted
 
 SCHEMA = "driftscan.report/1"
-MAX_BYTES = 1 << 30
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -116,43 +109,6 @@ def difference(item: Difference) -> dict[str, Any]:
     }
     built.update({name: plain(value) for name, value in extras.items() if value})
     return built
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the report."""
-    text = files("driftscan.reports").joinpath("report.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-def read_report(path: str) -> dict[str, Any]:
-    """A report that was written as `json`, checked against its schema. UsageError says what is wrong where."""
-    try:
-        if os.path.getsize(path) > MAX_BYTES:
-            raise UsageError(f"{path}: larger than {MAX_BYTES >> 20} MiB", "Give a report of fewer hosts.")
-        with open(path, "rb") as stream:
-            data = json.load(stream)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "Give a file written by `--report json:FILE`.") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not JSON: {error}", "Give a file written by `--report json:FILE`.") from None
-    _check(path, data)
-    checked: dict[str, Any] = data
-    return checked
-
-
-def _check(path: str, data: Any) -> None:
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        raise UsageError(
-            f"{path}: its schema is {quoted(found)}, not '{SCHEMA}'",
-            "Give a file written by `--report json:FILE` of this version of driftscan.",
-        )
-    for problem in problems(data, schema()):
-        where = "/".join(str(part) for part in problem.path) or "the top"
-        raise UsageError(
-            f"{path}: at {show(where)}: {problem.what}", "The file was edited or damaged: write the report again."
-        )
 
 
 def _summary(hosts: tuple[HostResult, ...]) -> dict[str, Any]:

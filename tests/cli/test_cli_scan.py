@@ -15,7 +15,7 @@ from driftscan.errors import IncompleteError
 from driftscan.model.drift import Cause, CauseType, Change, Difference
 from driftscan.model.finding import Action, JudgedMutation, Result, Severity, State, Verdict
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
-from driftscan.reports._build import read_report
+from driftscan.reports._read import read_report
 from driftscan.scan import fleet
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Progress

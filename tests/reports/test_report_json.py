@@ -14,7 +14,8 @@ from driftscan.model.finding import Verdict
 from driftscan.reports import json as json_report
 from driftscan.reports import jsonl
 from driftscan.reports._base import Style
-from driftscan.reports._build import difference, plain, read_report, report, schema
+from driftscan.reports._build import difference, plain, report
+from driftscan.reports._read import read_report, schema
 from tests.reports import golden, samples
 
 STYLE = Style()
@@ -129,6 +130,14 @@ def test_no_hosts() -> None:
         (("hosts", 0, "verdict"), "fine", "hosts/0/verdict"),
         (("hosts", 0, "mutations", 0, "severity"), "dire", "hosts/0/mutations/0/severity"),
         (("hosts", 0, "mutations", 0, "differences", 0, "change"), 7, "hosts/0/mutations/0/differences/0/change"),
+        (("hosts", 0, "mutations", 1, "differences", 3, "zone"), ["free"], "hosts/0/mutations/1/differences/3/zone"),
+        (("hosts", 0, "mutations", 1, "differences", 3, "key"), None, "hosts/0/mutations/1/differences/3/key"),
+        (("hosts", 0, "mutations", 1, "differences", 3, "text"), 1, "hosts/0/mutations/1/differences/3/text"),
+        (("hosts", 0, "mutations", 1, "differences", 3, "attributes"), {"a": {}}, "differences/3/attributes/a"),
+        (("hosts", 0, "mutations", 1, "differences"), {}, "hosts/0/mutations/1/differences"),
+        (("hosts", 0, "mutations"), 1, "hosts/0/mutations"),
+        (("hosts", 0), None, "hosts/0"),
+        (("hosts",), None, "hosts"),
         (("hosts", 0, "accounting", "raw"), -1, "hosts/0/accounting/raw"),
         (("hosts", 0, "coverage", "torn"), "no", "hosts/0/coverage/torn"),
         (("hosts", 0, "image", "match"), "\x1b[31m", "hosts/0/image/match"),
