@@ -135,8 +135,8 @@ class _Opening:
 
     def _policy(self, endpoint: Endpoint) -> HostKeyPolicy:
         files = [os.path.expanduser(path) for path in endpoint.known_hosts]
-        # The scanner's own file counts unless the user has said which files count.
-        if self._own_file and (not self._options.known_hosts or self._options.accept_new_host_keys):
+        # What was once accepted on purpose is on record, whichever files are named beside it.
+        if self._own_file:
             files.append(self._own_file)
         return policy_for(
             self.run.known_hosts.load(files),

@@ -89,8 +89,9 @@ def test_new_keys_are_recorded_in_the_scanners_own_file_only(lab: Lab) -> None:
     assert not lab.known_hosts.exists()
     record = known_hosts.load([str(lab.own_file)]).find("127.0.0.1", host.port)
     assert [entry.key.fingerprint for entry in record.keys] == [key("ed25519").fingerprint]
-    # From now on it is known: without the option too, where no files are named.
+    # From now on it is known, whichever files are named.
     assert works(lab, host, known_hosts=())
+    assert works(lab, host)
 
 
 def test_a_new_key_once_accepted_is_changed_when_it_changes(lab: Lab) -> None:
