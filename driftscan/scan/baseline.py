@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from driftscan.errors import UsageError
-from driftscan.manifests import registry
 from driftscan.manifests.files import read_manifest
+from driftscan.manifests.registry import Registry
 from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import ImageRef
@@ -26,10 +26,13 @@ class Baseline:
 class Baselines:
     """Finds baselines; every file is read once, whatever the number of hosts and threads."""
 
-    def __init__(self, manifest: str) -> None:
-        """`manifest`: the command's option; read at once if it is a file. UsageError if it is not there or is bad."""
+    def __init__(self, manifest: str, state_dir: Path | None = None) -> None:
+        """`manifest`: the command's option; read at once if it is a file. UsageError if it is not there or is bad.
+        What registries in the cloud hold is kept below `state_dir`."""
         self._given = manifest
+        self._cache = state_dir / "registry" if state_dir else None
         self._lock = threading.Lock()
+        self._registries: dict[str, Registry] = {}
         self._files: dict[str, Manifest] = {}
         if manifest:
             self._check(manifest, "-m")
@@ -51,8 +54,7 @@ class Baselines:
         cloud = target.host.labels.get("image_id", "") if target.host else ""
         for wanted, match in ((ImageRef(cloud), ImageMatch.CLOUD), (image, ImageMatch.OS_RELEASE)):
             if wanted.id or wanted.version:
-                with self._lock:
-                    manifest = registry.find(place, wanted)
+                manifest = self._registry(place).find(wanted)
                 if manifest is not None:
                     return _found(manifest, match)
         return Baseline(None, HostImage(id=cloud or image.id, version=image.version, match=ImageMatch.UNKNOWN))
@@ -75,6 +77,12 @@ class Baselines:
             )
         if not _is_registry(place):
             self._file(place)
+
+    def _registry(self, place: str) -> Registry:
+        with self._lock:
+            if place not in self._registries:
+                self._registries[place] = Registry(place, self._cache)
+            return self._registries[place]
 
     def _file(self, path: str) -> Manifest:
         with self._lock:

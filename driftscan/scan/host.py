@@ -40,7 +40,7 @@ class Job:
     def __init__(self, options: ScanOptions, targets: Iterable[Target]) -> None:
         """Read manifests, policies and zones."""
         self.options = options
-        self.baselines = Baselines(options.manifest)
+        self.baselines = Baselines(options.manifest, options.state_dir)
         self.baselines.check(targets)
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
         self._policies = {names: load(names, kinds()) for names in self._wanted()}

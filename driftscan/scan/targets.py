@@ -1,18 +1,14 @@
 """What the words on the command line mean: targets, and hosts of inventories."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from driftscan.errors import UsageError
-from driftscan.inventory import load, select
+from driftscan.inventory import load_all, parse_address, select
 from driftscan.model.host import ConnectOptions, Host
 
 FILE_SCHEMES = ("rootfs", "snapshot", "manifest", "capture")
-_SSH = re.compile(
-    r"ssh://(?:(?P<user>[^@/:\s]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]\s]+)(?::(?P<port>\d{1,5}))?/?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +48,7 @@ def resolve(
     """The targets, each once, in order. With inventories and no word: all of their hosts. UsageError for a word that
     is no target and names no host, and when nothing is left."""
     overrides = options or ConnectOverrides()
-    hosts = tuple(host for spec in inventories for host in load(spec))
-    _unique(hosts)
+    hosts = load_all(inventories)
     direct = [word for word in words if _is_direct(word)]
     patterns = [word for word in words if not _is_direct(word)]
     if patterns and not inventories:
@@ -88,22 +83,12 @@ def _direct(word: str, overrides: ConnectOverrides) -> Target:
         if (scheme == "rootfs") is not Path(path).is_dir():
             raise UsageError(f"{word}: {'not a directory' if scheme == 'rootfs' else 'a directory, not a file'}")
         return Target(scheme, word, word, path=path)
-    match = _SSH.fullmatch(word)
-    if match is None or not 0 < int(match["port"] or 22) < 65536:
-        raise UsageError(f"{word}: not a target", "Write ssh://[user@]host[:port].")
-    address = match["host"].strip("[]")
+    try:
+        address = parse_address(word.removeprefix("ssh://").removesuffix("/"))
+    except ValueError as error:
+        raise UsageError(f"{word}: {error}", "Write ssh://[user@]host[:port].") from None
     # What stands in the target itself is nearer than an option that is meant for all.
     options = overrides.apply(ConnectOptions())
-    options = replace(options, user=match["user"] or options.user, port=int(match["port"] or options.port))
-    return Target("ssh", address, word, host=Host(name=address, address=address, options=options))
-
-
-def _unique(hosts: Iterable[Host]) -> None:
-    seen: dict[str, Host] = {}
-    for host in hosts:
-        if host.name in seen:
-            raise UsageError(
-                f"{host.origin}: host {host.name!r} stands in another inventory too ({seen[host.name].origin})",
-                "Give one of them another name, or leave one inventory out.",
-            )
-        seen[host.name] = host
+    options = replace(options, user=address.user or options.user, port=address.port or options.port)
+    host = Host(name=address.name, address=address.host, options=options)
+    return Target("ssh", host.name, word, host=host)
