@@ -1,7 +1,7 @@
 """Runs the inline tests of rules: each case on facts or a mutation of its own, nothing else in sight."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from driftscan.model.codec import encode_resource, thaw
@@ -17,7 +17,7 @@ from driftscan.model.zone import ZoneClass
 from driftscan.policy.applies import applies
 from driftscan.policy.judge import judge_controls
 from driftscan.policy.matching import matches
-from driftscan.policy.model import Case, Context, Control, DriftRule, Policy, Rule
+from driftscan.policy.model import Applies, Case, Context, Control, DriftRule, Policy, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class CaseResult:
 
 
 def run(policies: Iterable[Policy]) -> Iterator[CaseResult]:
-    """All cases of all rules, in the order of the files."""
+    """All cases of all rules, in the order of the files. A case without labels is about a host that the policy is for,
+    whatever its role and image."""
     for policy in policies:
         for rule in policy.rules:
             for case in rule.tests:
@@ -52,6 +53,8 @@ def untested(rule: Rule) -> tuple[str, ...]:
 
 
 def _run(rule: Rule, case: Case) -> CaseResult:
+    if "labels" not in case.data:
+        rule = replace(rule, applies=tuple(Applies(os=part.os) for part in rule.applies))
     evidence: tuple[str, ...] = ()
     if isinstance(rule, DriftRule):
         found = _drift(rule, case)

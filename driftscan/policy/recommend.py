@@ -33,6 +33,7 @@ MAX_NAMED = 3
 """Facts that the sentence names; the rest it counts."""
 MAX_FACT = 120
 """Characters of a fact in the sentence."""
+_REPLACING = frozenset({Action.ROTATE, Action.REPLACE, Action.QUARANTINE})
 _ADVICE = {
     Action.NONE: "nothing to do",
     Action.OBSERVE: "keep an eye on it",
@@ -88,7 +89,7 @@ def recommend(
         because=tuple(ground.id for ground in because),
         counterfactual=_counterfactual(action, grounds, because),
         cure=cure(because),
-        command=command(labels or {}) if action in (Action.ROTATE, Action.REPLACE, Action.QUARANTINE) else "",
+        command=command(labels or {}, keep=action is Action.QUARANTINE) if action in _REPLACING else "",
     )
 
 
