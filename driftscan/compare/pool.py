@@ -15,36 +15,39 @@ class Pool:
     def __init__(self, differences: Iterable[Difference]) -> None:
         """Unknown ones are left out: what may or may not have happened has no cause."""
         known = sorted((item for item in differences if item.change is not Change.UNKNOWN), key=lambda item: item.id)
-        self._open: dict[ResourceId, Difference] = {item.id: item for item in known if not item.allowed}
+        self._open: dict[str, dict[str, Difference]] = {}
+        for item in known:
+            if not item.allowed:
+                self._open.setdefault(item.kind, {})[item.key] = item
         self._accepted: dict[ResourceId, Difference] = {item.id: item for item in known if item.allowed}
         self._paths = [item.key for item in known if item.kind == "file" and not item.allowed]
 
     def __iter__(self) -> Iterator[Difference]:
         """What is open, by kind and key."""
-        return iter(tuple(self._open.values()))
+        return iter([item for table in self._open.values() for item in table.values()])
 
     def __contains__(self, item: Difference) -> bool:
         """Whether a difference is still open."""
-        return item.id in self._open
+        return item.key in self._open.get(item.kind, ())
 
     def of(self, kind: str) -> tuple[Difference, ...]:
         """What is open of a kind, by key."""
-        return tuple(item for item in self._open.values() if item.kind == kind)
+        return tuple(self._open.get(kind, {}).values())
 
     def get(self, kind: str, key: str) -> Difference | None:
         """One open difference."""
-        return self._open.get((kind, key))
+        return self._open.get(kind, {}).get(key)
 
     def file(self, path: str) -> Difference | None:
         """The open difference of a file; if there is none, the one that a zone accepts."""
-        return self._open.get(("file", path)) or self._accepted.get(("file", path))
+        return self.get("file", path) or self._accepted.get(("file", path))
 
     def beneath(self, directory: str) -> Iterator[Difference]:
         """Open differences of files beneath a directory (not of itself), by path."""
         start = directory.rstrip("/") + "/"
         index = bisect_left(self._paths, start)
         while index < len(self._paths) and self._paths[index].startswith(start):
-            if item := self._open.get(("file", self._paths[index])):
+            if item := self.get("file", self._paths[index]):
                 yield item
             index += 1
 
@@ -62,12 +65,13 @@ class Pool:
         """A mutation of its heart, which must be open, and of what follows and was not taken before."""
         heart = tuple(primary)
         for item in heart:
-            del self._open[item.id]
+            del self._open[item.kind][item.key]
         carried = {item.id: item for item in following if item is not None and self._take(item)}
         return make(cause, subject, title, heart, carried.values(), detail=detail, attribution=attribution)
 
     def _take(self, item: Difference) -> bool:
-        return any(table.pop(item.id, None) is not None for table in (self._open, self._accepted))
+        was_open = self._open.get(item.kind, {}).pop(item.key, None)
+        return was_open is not None or self._accepted.pop(item.id, None) is not None
 
 
 def value(item: Difference, name: str) -> Value:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence, spellings
-from driftscan.compare.folds._generated import account_files, enabling_links, generated
+from driftscan.compare.folds._generated import account_files, enabling_links, state_of
 from driftscan.compare.folds._operations import Operation
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
@@ -37,7 +37,7 @@ class Contents:
 
 
 def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
-    """All that follows from an operation."""
+    """All that follows from an operation but what any operation generates."""
     contents = Contents()
     keys = [step.key for step in operation.steps]
     for key in keys:
@@ -52,12 +52,8 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     contents.items += _accounts(pool, keys, evidence)
     contents.items += _language(pool, paths)
     contents.items += _made_by_scripts(pool, keys, evidence)
-    contents.items += [item for item in generated(pool, keys, evidence) if item not in _refused(contents)]
+    contents.items += state_of(pool, keys, evidence)
     return contents
-
-
-def _refused(contents: Contents) -> list[Difference]:
-    return [item for item, _ in contents.impostors]
 
 
 def _all_paths(key: str, evidence: Evidence) -> Iterator[str]:
@@ -115,11 +111,11 @@ def _services(pool: Pool, units: frozenset[str], operation: Operation) -> Iterat
 
 def _made_by_scripts(pool: Pool, keys: Sequence[str], evidence: Evidence) -> Iterator[Difference]:
     """What came at a path that the install scripts name; not what is executed, and no settings."""
-    named = frozenset(path for key in keys for path in evidence.scripts_name(key))
-    for item in pool.of("file") if named else ():
-        new = actual(item)
-        settings = item.key.startswith(("/etc/", "/root/", "/home/")) and new.get("type") != "directory"
-        if item.change is Change.ADDED and item.key in named and not is_executable(new) and not settings:
+    for path in sorted({path for key in keys for path in evidence.scripts_name(key)}):
+        item = pool.get("file", path)
+        if item is None or item.change is not Change.ADDED or is_executable(actual(item)):
+            continue
+        if actual(item).get("type") == "directory" or not path.startswith(("/etc/", "/root/", "/home/")):
             yield item
 
 

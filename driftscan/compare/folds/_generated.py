@@ -2,7 +2,7 @@
 install scripts regenerate. They follow an operation; without one they are differences like all others."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence
@@ -32,23 +32,28 @@ _FILES = re.compile(
 _BYTECODE = re.compile(r"/usr/(?:lib|share)/(?!local/).+/__pycache__(?:/[^/]+\.pyc)?")
 
 
-def generated(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterator[Difference]:
-    """What follows from an operation on these packages (keys `name/arch`)."""
-    names = sorted({key.partition("/")[0] for key in packages})
+def generated(pool: Pool) -> Iterator[Difference]:
+    """What any operation of a package system may have written."""
     for root in _STATE:
         if (item := pool.get("file", root)) is not None:
             yield item
-        yield from (item for item in pool.beneath(root) if not is_executable(actual(item)))
+        yield from (item for item in pool.beneath(root) if not _runs(item))
     yield from (item for path in ("/var/lib/dpkg/info", "/var/lib/dpkg") if (item := pool.get("file", path)))
-    for item in pool.beneath("/var/lib/dpkg/info"):
-        stem = item.key.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
-        if stem in names or item.key.endswith("/format"):
-            yield item
     for item in pool.of("file"):
         made = _FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key)
         if (made and not _runs(item)) or text(item, "target").startswith("/etc/alternatives/"):
             yield item
-    yield from _owned_state(pool, packages, evidence)
+
+
+def state_of(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterator[Difference]:
+    """What an operation on these packages (keys `name/arch`) wrote about them and made in their own directories."""
+    for key in packages:
+        name = key.partition("/")[0]
+        for item in pool.beneath("/var/lib/dpkg/info"):
+            stem = item.key.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
+            if stem == name:
+                yield item
+        yield from _made_inside(pool, evidence.package_files.get(key, {}))
 
 
 def account_files(pool: Pool) -> Iterator[Difference]:
@@ -75,22 +80,19 @@ def _runs(item: Difference) -> bool:
     return is_executable(actual(item))
 
 
-def _owned_state(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterator[Difference]:
-    """What came in a directory under /var that one of the packages owns, and links to the packages' own files from
-    directories that they own (enabled sites and modules)."""
-    files = {path for key in packages for path in evidence.package_files.get(key, ())}
-    for item in pool.of("file"):
-        if item.change is not Change.ADDED or _runs(item):
+def _made_inside(pool: Pool, files: Mapping[str, str]) -> Iterator[Difference]:
+    """What came in a directory under /var that the package owns, and links to its own files in directories that it
+    owns (enabled sites and modules). Nothing that is executed."""
+    for path, digest in files.items():
+        if digest:
             continue
-        place = item.key.rpartition("/")[0]
-        target = text(item, "target")
-        if item.key.startswith("/var/"):
-            while place.count("/") > 2 and place not in files:
-                place = place.rpartition("/")[0]
-            if place.count("/") > 2 and place in files:
+        own = path.startswith("/var/") and path.count("/") > 2
+        for item in pool.beneath(path) if own or path.startswith("/etc/") else ():
+            if item.change is not Change.ADDED or _runs(item):
+                continue
+            target = text(item, "target")
+            if own or (target and item.key.rpartition("/")[0] == path and _leads_to(item.key, target) in files):
                 yield item
-        elif target and place in files and _leads_to(item.key, target) in files:
-            yield item
 
 
 def _leads_to(path: str, target: str) -> str:

@@ -23,8 +23,12 @@ _SKELETON = frozenset(
 
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
+    by_member: dict[str, list[Difference]] = {}
+    for group in pool.of("group"):
+        for name in {group.key, *_members(group)}:
+            by_member.setdefault(name, []).append(group)
     for row in pool.of("user"):
-        yield _user(pool, evidence, row)
+        yield _user(pool, row, by_member.get(row.key, []))
     for row in pool.of("password"):
         title = f"password of {row.key} {moved(row) or word(row.change)}"
         yield pool.fold(CauseType.ACCOUNT_CHANGED, row.key, title, [row], files(pool, *ACCOUNT_FILES))
@@ -36,10 +40,9 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
             yield pool.fold(_CAUSE[row.change], row.key, title, [row], files(pool, *ACCOUNT_FILES))
 
 
-def _user(pool: Pool, evidence: Evidence, row: Difference) -> Mutation:
+def _user(pool: Pool, row: Difference, groups: list[Difference]) -> Mutation:
     name = row.key
     home = text(row, "directory", "home")
-    groups = [group for group in pool.of("group") if group.key == name or name in _members(group)]
     password = pool.get("password", name)
     following = [*groups, password, *files(pool, *ACCOUNT_FILES)]
     following += [*files(pool, f"/var/mail/{name}", f"/var/spool/mail/{name}"), *_home(pool, home, row.change)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._contents import Contents, follow
+from driftscan.compare.folds._generated import generated
 from driftscan.compare.folds._operations import Operation, Step, operations, steps
 from driftscan.compare.folds._parts import and_more, moved
 from driftscan.compare.pool import Pool
@@ -21,9 +22,11 @@ _VERB = {
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     found = steps(pool.of("package"), evidence)
-    for operation in operations([step for step in found if step.cause is not CauseType.PACKAGE_STATE], evidence):
+    done = operations([step for step in found if step.cause is not CauseType.PACKAGE_STATE], evidence)
+    for number, operation in enumerate(done):
         contents = follow(pool, operation, evidence)
         yield from _promoted(pool, contents)
+        contents.items += generated(pool) if number == 0 else ()
         yield _mutation(pool, operation, contents)
     for step in found:
         if step.cause is CauseType.PACKAGE_STATE:
