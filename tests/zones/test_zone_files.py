@@ -1,5 +1,6 @@
 """Zone files: what they say, and what a mistake in one is told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,17 @@ def test_conditions_of_a_file_by_hand(tmp_path: Path) -> None:
     path = write(tmp_path, CONDITIONS)
     debian = resources([thing("os_version", "-", platform="debian"), file("/usr/bin/x")])
     assert [zone.pattern for zone in load(path, debian)] == ["/always", "/with-file"]
+
+
+def test_examples_of_the_documentation_load(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/formats/zones.md").read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    image = resources([thing("os_version", "-", platform="debian"), thing("package", "chrony/amd64")])
+    found = [[zone.pattern for zone in load(write(tmp_path, text), image)] for text in examples]
+    assert found == [
+        ["/srv/data/**", "/opt/shop/cache", "/opt/shop/cache/**", "service:shop-import.service"],
+        ["/var/lib/chrony/drift"],
+    ]
 
 
 def test_shipped_packs_are_sound() -> None:
