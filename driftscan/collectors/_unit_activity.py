@@ -55,10 +55,13 @@ class Activity:
     sub: str
 
 
+def is_booted(captures: Captures) -> bool:
+    """Whether systemd runs on the target (an unpacked root may hold its traces)."""
+    return bool(captures[BOOTED].members) and captures[LIST].status is not Status.UNSUPPORTED
+
+
 def activities(captures: Captures) -> Iterator[tuple[str, Activity] | Gap]:
-    """What runs by unit name; nothing where systemd does not run."""
-    if not captures[BOOTED].members:
-        return
+    """What runs by unit name, where systemd runs."""
     if captures[LIST].status is not Status.OK:
         yield gap("services", captures, LIST, SERVICE.name)
         return

@@ -59,6 +59,14 @@ class Entry:
         return f"{self.directory}/{self.name}"
 
     @property
+    def shadows(self) -> bool:
+        """Whether it is a link to a unit of its own name in another directory of the search."""
+        if self.target is None:
+            return False
+        directory, name = posixpath.split(self.target)
+        return directory in SEARCH and name == self.name
+
+    @property
     def masks(self) -> bool:
         """Whether it stands for nothing: empty, or a link to /dev/null."""
         return self.target == "/dev/null" or (self.readable and not self.data and self.target is None)
@@ -99,15 +107,17 @@ class UnitFiles:
             name = instance_of(base, name)
         return None
 
-    def drop_ins_of(self, name: str, kinds: Iterable[str]) -> tuple[Entry, ...]:
-        """Drop-ins of the directories `kinds`, in the order in which they are applied: by file name; of two of one
-        name the one in the directory that is searched first counts."""
-        chosen: dict[str, tuple[tuple[bool, int, int], Entry]] = {}
-        for place, kind in enumerate(kinds):
-            for entry in self.drop_ins.get(f"{kind}.d", ()):
-                rank = (kind in TYPES, _rank(entry), place)
-                if entry.name not in chosen or rank < chosen[entry.name][0]:
-                    chosen[entry.name] = (rank, entry)
+    def drop_ins_of(self, groups: Iterable[Iterable[str]]) -> tuple[Entry, ...]:
+        """Drop-ins of directories (without `.d`), in the order in which they are applied: by file name. Of two of one
+        name that of the earlier group counts; within a group that in the place that is searched first, then that of
+        the nearer directory. A masked one is none."""
+        chosen: dict[str, tuple[tuple[int, int, int], Entry]] = {}
+        for number, kinds in enumerate(groups):
+            for nearness, kind in enumerate(kinds):
+                for entry in self.drop_ins.get(f"{kind}.d", ()):
+                    rank = (number, _rank(entry), nearness)
+                    if entry.name not in chosen or rank < chosen[entry.name][0]:
+                        chosen[entry.name] = (rank, entry)
         return tuple(chosen[name][1] for name in sorted(chosen) if not chosen[name][1].masks)
 
     @cached_property
@@ -165,19 +175,20 @@ def instance_of(template: str, name: str) -> str:
     return template.replace("@.", f"@{instance}.", 1)
 
 
-def drop_in_kinds(name: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
-    """Directories (without `.d`) of a unit's drop-ins, nearest first: its names, their template, the truncations at
-    dashes (`foo-.service` for `foo-bar.service`), and at last its type."""
-    found: list[str] = []
-    for one in (name, *aliases):
-        prefix, _, kind = one.rpartition(".")
-        for base in (prefix, (template_of(one) or "").rpartition(".")[0]):
-            if base:
-                found.append(f"{base}.{kind}")
-                parts = base.partition("@")[0].split("-")
-                found.extend(f"{'-'.join(parts[:end])}-.{kind}" for end in range(len(parts) - 1, 0, -1))
-    found.append(name.rpartition(".")[2])
-    return tuple(dict.fromkeys(found))
+def drop_in_groups(name: str, aliases: Iterable[str] = ()) -> tuple[tuple[str, ...], ...]:
+    """Directories (without `.d`) of a unit's drop-ins, a group for its name and each alias: the name, its template,
+    the truncations at dashes (`foo-.service` for `foo-bar.service`); and the type as the last group."""
+    groups = [tuple(dict.fromkeys(_directories(one))) for one in (name, *aliases)]
+    return (*groups, (name.rpartition(".")[2],))
+
+
+def _directories(name: str) -> Iterator[str]:
+    prefix, _, kind = name.rpartition(".")
+    for base in (prefix, (template_of(name) or "").rpartition(".")[0]):
+        if base:
+            yield f"{base}.{kind}"
+            parts = base.partition("@")[0].split("-")
+            yield from (f"{'-'.join(parts[:end])}-.{kind}" for end in range(len(parts) - 1, 0, -1))
 
 
 def read(captures: Captures) -> UnitFiles:

@@ -53,9 +53,10 @@ def words(found: Settings, section: str, name: str) -> tuple[str, ...]:
 
 
 def state(files: UnitFiles, name: str) -> str:
-    """What `systemctl is-enabled` prints, links of generators left aside; `bad` for a link that leads nowhere."""
+    """What `systemctl is-enabled` prints, links of generators left aside; `bad` where it refuses: for a link that leads
+    nowhere, or to a unit of the same name in another directory of the search."""
     unit = files.find(name)
-    if unit is None:
+    if unit is None or unit.entry.shadows:
         return "bad"
     if unit.entry.masks:
         return "masked-runtime" if unit.entry.directory.startswith("/run/") else "masked"
@@ -75,8 +76,8 @@ class _Install:
     def __init__(self, files: UnitFiles, unit: Unit) -> None:
         self._files = files
         self._unit = unit
-        kinds = [name for name in (unit.name, template_of(unit.name)) if name]
-        texts = [unit.entry.data, *(entry.data for entry in files.drop_ins_of(unit.name, kinds))]
+        groups = [(name,) for name in (unit.name, template_of(unit.name)) if name]
+        texts = [unit.entry.data, *(entry.data for entry in files.drop_ins_of(groups))]
         self._settings = settings(texts)
         self._known = {unit.name, *self._words("Alias")}
         default = (self._settings.get(("Install", "DefaultInstance")) or ("",))[-1]
@@ -98,6 +99,8 @@ class _Install:
 
     def _in_scope(self, known: set[str] | None) -> str:
         """The state that links give, empty if none does. `known`: names that count; None: any."""
+        entry = self._unit.entry
+        home = entry.directory if entry.target is None else posixpath.dirname(entry.target)
         same_config = same_runtime = runtime = elsewhere = below = False
         for top in SEARCH:
             if top in GENERATED:
@@ -111,7 +114,7 @@ class _Install:
             elif same:
                 same_config |= top == CONFIG
                 same_runtime |= top.startswith("/run/")
-            below = below or self._unit.entry.directory == top
+            below = below or home == top
         if runtime:
             return "enabled-runtime"
         if elsewhere and template_of(self._unit.name) is not None:

@@ -16,7 +16,16 @@ from collections.abc import Iterator, Mapping
 from driftscan.collectors._base import Collector, gap
 from driftscan.collectors._service import RC_LINKS, SCRIPTS, SERVICE, Script, digest_of, scripts
 from driftscan.collectors._text import hidden, key, value
-from driftscan.collectors._unit_activity import BOOTED, LIST, Activity, activities, compared, is_steady, triggered_units
+from driftscan.collectors._unit_activity import (
+    BOOTED,
+    LIST,
+    Activity,
+    activities,
+    compared,
+    is_booted,
+    is_steady,
+    triggered_units,
+)
 from driftscan.collectors._unit_files import (
     GENERATED,
     SOURCES,
@@ -24,7 +33,7 @@ from driftscan.collectors._unit_files import (
     Entry,
     Unit,
     UnitFiles,
-    drop_in_kinds,
+    drop_in_groups,
     read,
     template_of,
 )
@@ -47,8 +56,8 @@ _MOUNTS = frozenset({"mount", "automount", "swap"})
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """One resource per unit."""
     files = read(captures)
-    running: dict[str, Activity] | None = {} if captures[BOOTED].members else None
-    for item in activities(captures):
+    running: dict[str, Activity] | None = {} if is_booted(captures) else None
+    for item in activities(captures) if running is not None else ():
         if isinstance(item, Gap):
             running = None
             yield item
@@ -91,7 +100,7 @@ class _Units:
     def _drop_ins_of(self, unit: Unit | None) -> tuple[Entry, ...]:
         if unit is None or unit.entry.masks:
             return ()
-        return self._files.drop_ins_of(unit.name, drop_in_kinds(unit.name, self._files.aliases.get(unit.name, ())))
+        return self._files.drop_ins_of(drop_in_groups(unit.name, self._files.aliases.get(unit.name, ())))
 
     def resources(self) -> Iterator[Resource]:
         """One for each unit."""
