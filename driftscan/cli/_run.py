@@ -100,9 +100,14 @@ def _with_common(command: Command) -> Command:
 
 
 def _log(debug: bool, verbose: int) -> None:
-    """Libraries log to standard error only for those who asked."""
-    level = logging.DEBUG if debug else logging.INFO if verbose > 1 else logging.CRITICAL + 1
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s", force=True)
+    """Our own warnings are for everybody; what libraries log, only for those who asked."""
+    asked = debug or verbose > 1
+    form = "%(asctime)s %(name)s %(message)s" if asked else "driftscan: warning: %(message)s"
+    logging.basicConfig(level=logging.CRITICAL + 1, stream=sys.stderr, format=form, force=True)
+    if asked:
+        logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
+    else:
+        logging.getLogger("driftscan").setLevel(logging.WARNING)
 
 
 def _warn_of_variables(console: Console, environ: Mapping[str, str]) -> None:
