@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import socket
 import subprocess
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.bed.host import Host
-from tests.fleet.bed.shell import run
+from tests.fleet.bed.shell import run, wait_for
 from tests.fleet.bed.testbed import Testbed
 from tests.fleet.conftest import CLEAN
 from tests.fleet.driver import Driftscan, assert_clean, matching, open_mutations
@@ -26,6 +28,14 @@ _LISTING = "find / /run /tmp /dev /dev/shm -xdev -printf '%p %C@ %T@ %s %i\\n' |
 def _listing(host: Host) -> dict[str, str]:
     rows = (line.partition(" ") for line in host.shell(_LISTING).splitlines())
     return {path: rest for path, _, rest in rows}
+
+
+def _rested_listing(host: Host) -> dict[str, str]:
+    """The listing when nobody is logged in and systemd has ended what sessions leave for a while."""
+    host.shell("loginctl list-users --no-legend | while read -r id _; do loginctl terminate-user $id; done")
+    wait_for("sessions have ended", lambda: not host.shell("ls /run/user").strip(), 60)
+    time.sleep(1)
+    return _listing(host)
 
 
 def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -42,15 +52,11 @@ def test_nothing_is_written(
     ssh = ("ssh", "-F", str(bed.settings.ssh_config), f"{user}@{host.name}", same_login)
     # The first login makes what later ones only touch.
     run(*ssh)
-    time.sleep(1)
-    start = _listing(host)
+    start = _rested_listing(host)
     run(*ssh)
-    time.sleep(1)
-    by_login = _changed(start, _listing(host))
-    before = _listing(host)
+    before = _rested_listing(host)
     scanned = driftscan.scan("-i", str(inventory), "-m", str(manifest), "--full")
-    time.sleep(1)
-    by_scan = _changed(before, _listing(host))
+    by_login, by_scan = _changed(start, before), _changed(before, _rested_listing(host))
     assert by_scan <= by_login, sorted(by_scan - by_login)
     # A scan that saw little would have written little.
     assert_clean(scanned, [host.name])
@@ -70,6 +76,17 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def _wait_for_a_host(scan: subprocess.Popen[bytes]) -> None:
+    """Until the first of the hosts is done; the silent one never is."""
+    assert scan.stderr is not None
+    said = b""
+    while b"clean-" not in said:
+        assert select.select([scan.stderr], [], [], 120)[0], said
+        part = os.read(scan.stderr.fileno(), 1 << 16)
+        assert part, "the scan ended before it could be interrupted"
+        said += part
+
+
 def test_interrupt(driftscan: Driftscan, manifest: Path, clean_hosts: list[Host], silent: int, tmp_path: Path) -> None:
     inventory = driftscan.inventory("interrupted.yaml", clean_hosts)
     content = json.loads(inventory.read_text())
@@ -83,12 +100,10 @@ def test_interrupt(driftscan: Driftscan, manifest: Path, clean_hosts: list[Host]
             f"--report=json:{report}", f"--report=markdown:{markdown}",
         ),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        cwd=driftscan.home, env=driftscan.environment(),
+        bufsize=0, cwd=driftscan.home, env=driftscan.environment(),
     )  # fmt: skip
     with scan:
-        # Long enough for some hosts to be done; the silent one never is.
-        time.sleep(8)
-        assert scan.poll() is None, "the scan ended before it could be interrupted"
+        _wait_for_a_host(scan)
         scan.send_signal(signal.SIGINT)
         interrupted = time.monotonic()
         stdout, stderr = scan.communicate(timeout=60)
