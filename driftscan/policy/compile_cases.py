@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.patterns import split_pattern
+from driftscan.model.resource import Kind
+from driftscan.policy.compile_conditions import read_value
 from driftscan.policy.model import Case
 from driftscan.policy.scope import Scope
 from driftscan.schema_check import Path, quoted
@@ -37,13 +39,21 @@ def _check_facts(scope: Scope, case: Mapping[str, Any], path: Path) -> None:
     for name, resources in case.get("facts", {}).items():
         where: Path = (*path, "facts", name)
         kind = scope.kind(name, where)
-        for key, attributes in resources.items() if kind else ():
-            if not isinstance(attributes, Mapping):
-                scope.problem((*where, key), f"expected the columns of this {name}, found {quoted(attributes)}")
-                continue
-            for column in attributes:
-                if kind and scope.column(kind, column, (*where, key, column)):
-                    continue
+        for key, columns in resources.items() if kind else ():
+            if kind and isinstance(columns, Mapping):
+                _check_columns(scope, kind, columns, (*where, key))
+            else:
+                scope.problem((*where, key), f"expected the columns of this {name}, found {quoted(columns)}")
+
+
+def _check_columns(scope: Scope, kind: Kind, columns: Mapping[str, Any], path: Path) -> None:
+    """A value of another type than the collector's would make a case prove something else."""
+    for name, value in columns.items():
+        column = scope.column(kind, name, (*path, name))
+        if column is not None and column.type == "text" and type(value) is int:
+            scope.problem((*path, name), f"'{name}' is text, {value} is not: put it in quotes")
+        elif column is not None and value is not None and column.type != "mapping":
+            read_value(scope, column, value, (*path, name))
 
 
 def _check_mutation(scope: Scope, case: Mapping[str, Any], path: Path) -> None:
@@ -54,6 +64,5 @@ def _check_mutation(scope: Scope, case: Mapping[str, Any], path: Path) -> None:
         where: Path = (*path, "mutation", "differences", index)
         kind = scope.kind(difference["kind"], (*where, "kind"))
         for side in ("expected", "actual"):
-            for column in difference.get(side, {}) if kind else ():
-                if kind:
-                    scope.column(kind, column, (*where, side, column))
+            if kind and side in difference:
+                _check_columns(scope, kind, difference[side], (*where, side))

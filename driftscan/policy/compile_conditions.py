@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.resource import Kind, Value
-from driftscan.policy.conditions import KNOWN, Condition, Predicate, Test
-from driftscan.policy.operators import NESTED, OPERATORS, ArgumentError, equals
+from driftscan.policy.conditions import Condition, Predicate, Test
+from driftscan.policy.operators import KNOWN, NESTED, OPERATORS, ArgumentError, equals
 from driftscan.policy.scope import UNRESOLVED, Column, Scope
 from driftscan.policy.truth import every, opposite, some
 from driftscan.schema_check import Path, quoted
@@ -68,7 +68,7 @@ def _literal(scope: Scope, column: Column, data: Any, path: Path) -> Condition:
     literal = read_value(scope, column, data, path)
     if literal is None:
         return NOTHING
-    return Condition(_shown(literal), equals(literal), "is", literal)
+    return Condition(_shown(literal), equals(literal))
 
 
 def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
@@ -137,8 +137,7 @@ def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Pat
     except ArgumentError as error:
         scope.problem(path, f"the argument of '{name}' {error}")
         return NOTHING
-    kept = tuple(argument) if isinstance(argument, list) else argument
-    return Condition(OPERATORS[name].words.format(_shown(argument)), test, name, kept)
+    return Condition(OPERATORS[name].words.format(_shown(argument)), test, known=name == KNOWN)
 
 
 def _resolved(scope: Scope, argument: Any, path: Path) -> Any:

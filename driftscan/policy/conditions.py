@@ -7,20 +7,17 @@ from typing import TypeAlias
 from driftscan.model.resource import Value
 from driftscan.policy.truth import Truth, every, opposite, some
 
-KNOWN = "known"
-"""The one operator that asks whether there is a fact, and not what it is."""
 Test: TypeAlias = Callable[[Value], Truth]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of one value, and the words for what it asks (`at most 4`). An absent value is None. `operator` and
-    `argument` as written, for the sieve of the file table; empty for a combination."""
+    """A test of one value, and the words for what it asks (`at most 4`). An absent value is None. `known`: it asks
+    only whether there is a fact, and not what it is."""
 
     words: str
     test: Test
-    operator: str = ""
-    argument: Value = None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +79,4 @@ class Predicate:
 def _holds(row: Row, name: str, condition: Condition) -> Truth:
     if row.knows(name):
         return condition.test(row.value(name))
-    return False if condition.operator == KNOWN else None
+    return False if condition.known else None

@@ -1,18 +1,20 @@
 """The facts of a target as rules look at them: rows by kind and key, and what is hidden from sight."""
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from driftscan.model.codec import decode_resource
 from driftscan.model.manifest import Manifest
 from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix, split_pattern
 from driftscan.model.resource import Plane, Resource
 from driftscan.model.snapshot import CollectorCoverage, Resources, Snapshot
-from driftscan.policy.conditions import Row
+from driftscan.policy.conditions import Predicate, Row
 from driftscan.policy.model import Selection
-from driftscan.policy.sieve import Sieve, passes
+from driftscan.policy.survey import Survey
 from driftscan.policy.truth import Truth
 
 _HIGHEST = "\U0010ffff"
@@ -68,6 +70,8 @@ class Facts:
                     kind, glob = split_pattern(pattern)
                     self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
         self._decoded: dict[int, Resource] = {}
+        self._matched: dict[tuple[str, tuple[str, ...]], list[Resource]] = {}
+        self._survey = Survey(resources.files.lines)
 
     @classmethod
     def of(cls, source: Snapshot | Manifest) -> "Facts":
@@ -85,13 +89,13 @@ class Facts:
         """Whether the selection is about a running system and the target is none."""
         return selection.plane is Plane.RUNTIME and not self.live
 
-    def select(self, selection: Selection, sieve: Sieve = ()) -> Selected:
-        """The selection's resources."""
+    def select(self, selection: Selection, wanted: Predicate | None = None) -> Selected:
+        """The selection's resources; with `wanted` files of which that cannot hold may be left out."""
         found = Selected()
         for key in selection.named:
             self._named(selection, key, found)
         if selection.globs or not selection.named:
-            for row in self._matching(selection, sieve, found):
+            for row in self._matching(selection, wanted, found):
                 self._place(selection, row, found)
         return found
 
@@ -114,50 +118,53 @@ class Facts:
         elif fits is None:
             found.doubtful.append(row)
 
-    def _matching(self, selection: Selection, sieve: Sieve, found: Selected) -> Iterator[Row]:
+    def _matching(self, selection: Selection, wanted: Predicate | None, found: Selected) -> Iterator[Row]:
         kind, named = selection.kind, set(selection.named)
         globs = selection.globs or (_all(kind),)
         for glob, reason in self._gaps[kind].items():
             if self._hides_more(kind, globs, glob):
                 found.hidden.append(f"{kind} {glob}: {reason}")
-        for resource in self._files(globs, sieve) if kind == "file" else self._others(kind, globs):
+        for resource in self._files(globs, (selection.where, wanted)) if kind == "file" else self._others(kind, globs):
             if resource.key not in named:
                 yield _row(resource)
 
     def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
         """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
         if is_literal(gap):
-            return self._resources.get(kind, gap) is None and _covers(kind, globs, gap)
+            return self._resources.get(kind, gap) is None and bool(_matcher(kind, globs)(gap))
         return any(_may_overlap(gap, wanted) for wanted in globs)
 
-    def _others(self, kind: str, globs: tuple[str, ...]) -> Iterator[Resource]:
+    def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Resource]:
         if globs == (_all(kind),):
-            yield from self._small[kind]
-        else:
-            yield from (resource for resource in self._small[kind] if _covers(kind, globs, resource.key))
+            return self._small[kind]
+        if (kind, globs) not in self._matched:
+            fits = _matcher(kind, globs)
+            self._matched[kind, globs] = [each for each in self._small[kind] if fits(each.key)]
+        return self._matched[kind, globs]
 
-    def _files(self, globs: tuple[str, ...], sieve: Sieve) -> Iterator[Resource]:
+    def _files(self, globs: tuple[str, ...], predicates: Sequence[Predicate | None]) -> Iterator[Resource]:
         """The table is sorted: each glob looks only at the stretch that begins with its text."""
-        table = self._resources.files
         seen: set[int] = set()
         for glob in globs:
-            prefix, expression = literal_prefix(glob), compile_key_glob("file", glob)
-            first, last = bisect_left(table.keys, prefix), bisect_left(table.keys, prefix + _HIGHEST)
-            for index in range(first, last):
-                if glob != "/**" and not expression.fullmatch(table.keys[index]):
-                    continue
-                if passes(sieve, table.lines[index]):
-                    seen.add(index)
+            seen.update(self._survey.narrowed(self._stretch(glob), predicates))
         for index in sorted(seen):
             if index not in self._decoded:
-                self._decoded[index] = decode_resource(table.lines[index])
+                self._decoded[index] = decode_resource(self._resources.files.lines[index])
             yield self._decoded[index]
+
+    def _stretch(self, glob: str) -> Iterable[int]:
+        keys = self._resources.files.keys
+        if glob == _all("file"):
+            return range(len(keys))
+        prefix, fits = literal_prefix(glob), _matcher("file", (glob,))
+        beginning = range(bisect_left(keys, prefix), bisect_left(keys, prefix + _HIGHEST))
+        return (index for index in beginning if fits(keys[index]))
 
     def _hidden(self, kind: str, key: str) -> str:
         gaps: Mapping[str, str] = self._gaps[kind]
         if not gaps:
             return ""
-        return next((reason for glob, reason in gaps.items() if _covers(kind, (glob,), key)), "")
+        return next((reason for glob, reason in gaps.items() if _matcher(kind, (glob,))(key)), "")
 
 
 def _row(resource: Resource) -> Row:
@@ -171,8 +178,12 @@ def _all(kind: str) -> str:
     return split_pattern(kind)[1]
 
 
-def _covers(kind: str, globs: Iterable[str], key: str) -> bool:
-    return any(glob == _all(kind) or compile_key_glob(kind, glob).fullmatch(key) for glob in globs)
+@lru_cache(maxsize=4096)
+def _matcher(kind: str, globs: tuple[str, ...]) -> Callable[[str], object]:
+    """A test whether a key fits any of the globs; of files, `/**` means all of them."""
+    if _all(kind) in globs:
+        return lambda key: True
+    return re.compile("|".join(f"(?:{compile_key_glob(kind, glob).pattern})" for glob in globs), re.DOTALL).fullmatch
 
 
 def _may_overlap(one: str, other: str) -> bool:

@@ -11,12 +11,14 @@ from typing import Any
 
 from driftscan.model.patterns import compile_key_glob
 from driftscan.model.resource import Value
-from driftscan.policy.conditions import KNOWN, Test
+from driftscan.policy.conditions import Test
 from driftscan.policy.regex import Pattern, RegexError
 from driftscan.policy.truth import Truth
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _MODE = re.compile(r"[0-7]{4}")
+KNOWN = "known"
+"""The one operator that asks whether there is a fact, and not what it is."""
 SCALARS = frozenset({"text", "number", "truth"})
 ALL = SCALARS | {"list", "mapping"}
 _ITEMS = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer", "boolean"]}}

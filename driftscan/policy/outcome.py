@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from driftscan.model.finding import Result
 from driftscan.model.names import show
-from driftscan.model.patterns import is_literal
 from driftscan.model.resource import Value
 from driftscan.policy.conditions import Row
 from driftscan.policy.facts import Facts, Selected
 from driftscan.policy.model import Control, Demand, Quantifier, Selection
-from driftscan.policy.sieve import Sieve, sieve_of
 from driftscan.policy.truth import Truth, every, opposite, some
 
 MAX_EVIDENCE = 100
@@ -46,7 +44,7 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
         return Outcome(Result.NOT_APPLICABLE)
     if reason := facts.unavailable(selection):
         return Outcome(Result.UNKNOWN, (f"{selection.kind}: {show(reason)}",))
-    found = facts.select(selection, _sieve(selection, demand))
+    found = facts.select(selection, demand.predicate if demand.quantifier is Quantifier.NONE else None)
     if demand.quantifier is Quantifier.COUNT:
         result = _RESULTS[_counted(demand, found)]
     elif found.empty or (missing is Result.NOT_APPLICABLE and not (found.rows or found.doubtful or found.hidden)):
@@ -59,12 +57,6 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
     if result is Result.UNKNOWN:
         return Outcome(result, _evidence(_doubts(selection, demand, found)))
     return Outcome(result)
-
-
-def _sieve(selection: Selection, demand: Demand) -> Sieve:
-    if selection.kind != "file" or (all(map(is_literal, selection.globs)) and selection.globs):
-        return ()
-    return sieve_of([selection.where, demand.predicate if demand.quantifier is Quantifier.NONE else None])
 
 
 def _quantified(demand: Demand, found: Selected, missing: Result) -> Truth:

@@ -1,15 +1,23 @@
 """Controls over facts: selection, quantifiers, what is missing, and what could not be seen."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from driftscan import policy
 from driftscan.model.finding import Action, CureCause, JudgedControl, Result
-from driftscan.model.resource import Value
+from driftscan.model.resource import Plane, Value
 from driftscan.model.snapshot import ImageRef
+from driftscan.policy.compile_conditions import compile_predicate
+from driftscan.policy.facts import Facts as FactsView
+from driftscan.policy.model import Selection
 from driftscan.policy.outcome import MAX_EVIDENCE
-from tests.policy.support import Facts, loaded, manifest, snapshot
+from driftscan.policy.scope import Scope
+from driftscan.yaml_strict import parse
+from tests.policy.support import KINDS, Facts, loaded, manifest, snapshot
 
 Columns = dict[str, Value]
 RULE = """rules:
@@ -285,3 +293,38 @@ def test_finding_is_stable_and_action_is_none_unless_it_failed(tmp_path: Path) -
     assert failed.finding == passed.finding == "C-da6b6b4bed46"
     assert passed.action is Action.NONE
     assert (failed.rule.id, failed.rule.line) == ("r", 5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["regular", "directory", "symlink"])},
+            optional={
+                "mode": st.sampled_from(["0644", "0666", "1777", "4755"]),
+                "uid": st.sampled_from([0, 1000]),
+                "capabilities": st.sampled_from(["", "cap_net_raw=ep", 'a",b}\\']),
+            },
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(
+        [
+            {"type": "regular", "mode": {"mode_has": "6002"}},
+            {"uid": {"not": 0}},
+            {"capabilities": {"present": True}, "uid": 0},
+            {"mode": {"known": True}},
+            {"capabilities": {"contains": '"'}},
+        ]
+    ),
+)
+def test_survey_of_the_tree_finds_what_looking_at_each_file_finds(rows: list[Columns], asked: dict[str, Any]) -> None:
+    """The shortcut through the encoded records never loses a file of which the predicate holds or may hold."""
+    keyed = {f"/f{index:02}": columns for index, columns in enumerate(rows)}
+    predicate = compile_predicate(Scope(parse("{}", ""), KINDS), KINDS["file"], asked, ())
+    facts = FactsView.of(snapshot({"file": keyed}))
+    selected = facts.select(Selection(kind="file", plane=Plane.IMAGE, where=predicate))
+    everything = facts.select(Selection(kind="file", plane=Plane.IMAGE))
+    truths = {row.key: predicate.holds(row) for row in everything.rows}
+    assert [row.key for row in selected.rows] == [key for key, truth in truths.items() if truth is True]
+    assert [row.key for row in selected.doubtful] == [key for key, truth in truths.items() if truth is None]

@@ -1,0 +1,70 @@
+"""Quick answers about the file table, so that a rule about the whole tree decodes only the few records it is about.
+
+Records are canonical JSON (`model.codec`): a column has one spelling, and a quote within a text is escaped, so the
+column's name in quotes with its colon is found nowhere else before it. A column with few different values is read once
+for all rules; a condition is then asked once per value instead of once per file. A record that lacks the column, or
+whose value is not plain, is let through: what is let through is still judged.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from driftscan.policy.conditions import Condition, Predicate
+
+COLUMNS = frozenset({"type", "mode", "uid", "gid", "capabilities", "flags"})
+"""Columns that have few different values on any host."""
+
+_WORTH_READING = 8
+"""A column is read as a whole for a rule that asks of at least every eighth file."""
+
+
+class Survey:
+    """The values of such columns, read when first asked for."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        """Nothing is read yet."""
+        self._lines = lines
+        self._columns: dict[str, list[bytes]] = {}
+
+    def narrowed(self, indices: Iterable[int], predicates: Iterable[Predicate | None]) -> list[int]:
+        """Those of the records of which all of the predicates may hold."""
+        found = list(indices)
+        for predicate in predicates:
+            for name, condition in predicate.columns if predicate else ():
+                if name in COLUMNS:
+                    found = self._passing(found, name, condition)
+        return found
+
+    def _passing(self, indices: list[int], name: str, condition: Condition) -> list[int]:
+        begin = b'"' + name.encode() + b'":'
+        if name in self._columns or len(indices) * _WORTH_READING > len(self._lines):
+            column = self._column(name, begin)
+            tokens = [column[index] for index in indices]
+        else:
+            tokens = [_token(self._lines[index], begin) for index in indices]
+        passing = {token for token in set(tokens) if _may_hold(condition, token)}
+        return [index for index, token in zip(indices, tokens, strict=True) if token in passing]
+
+    def _column(self, name: str, begin: bytes) -> list[bytes]:
+        if name not in self._columns:
+            known: dict[bytes, bytes] = {}
+            tokens = (_token(line, begin) for line in self._lines)
+            self._columns[name] = [known.setdefault(token, token) for token in tokens]
+        return self._columns[name]
+
+
+def _token(line: bytes, begin: bytes) -> bytes:
+    """The JSON of a record's value, up to the next comma; empty: it lacks the column."""
+    start = line.find(begin)
+    if start < 0:
+        return b""
+    start += len(begin)
+    return line[start : line.find(b",", start)].rstrip(b"}")
+
+
+def _may_hold(condition: Condition, token: bytes) -> bool:
+    try:
+        value = json.loads(token)
+    except ValueError:
+        return True
+    return condition.test(value) is not False
