@@ -65,7 +65,7 @@ class Assessment:
             manifest=manifest,
         )
         controls = judge_controls(policies, taken, context)
-        told = (*notes, *(() if taken.privileged or not taken.live else (NO_ROOT,)))
+        told = [*notes, *([] if taken.privileged or not taken.live else [NO_ROOT]), *_other_versions(manifest, taken)]
         return cls(
             target=target,
             image=image,
@@ -80,12 +80,25 @@ class Assessment:
             coverage=taken.coverage,
             files=taken.files,
             torn=taken.torn,
-            notes=told,
+            notes=tuple(told),
             identities=identities or {},
         )
 
 
 NO_ROOT = "the probe ran without root rights: what only root may read was not seen (see coverage)."
+
+
+def _other_versions(manifest: Manifest | None, taken: Snapshot) -> list[str]:
+    """A parser of another version may name the same thing otherwise. It is compared all the same: to leave it out would
+    be a blind spot that nobody asked for."""
+    if manifest is None:
+        return []
+    now = {coverage.name: coverage.version for coverage in taken.coverage}
+    others = [item.name for item in manifest.coverage if now.get(item.name, item.version) != item.version]
+    if not others:
+        return []
+    names = ", ".join(sorted(others))
+    return [f"the manifest was baked by other versions of these collectors: {names}; bake it again if they differ."]
 
 
 def conclude(found: Assessment) -> HostResult:
