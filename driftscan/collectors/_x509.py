@@ -21,7 +21,7 @@ _NAMES = {
     "2.5.4.97": "organizationIdentifier", "0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC",
     "1.2.840.113549.1.9.1": "emailAddress",
 }  # fmt: skip
-_SPECIAL = re.compile(r'(^[ #]|[,+"\\<>;=]| $)')
+_SPECIAL = re.compile(r'(^[ #]|[,+"\\<>;]| $)')
 _DATE = re.compile(rb"([0-9]{2,4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})Z", re.ASCII)
 _MAX_ATTRIBUTES = 100
 

@@ -28,10 +28,10 @@ cd /var/lib/docker/containers && [ -r . ] || exit 93
 for file in */config.v2.json */hostconfig.json; do
     [ -f "$file" ] || continue
     printf '%s ' "$file"
-    tr -d '\n' <"$file" | sed -E \
-        -e 's/"(Env|Args|Cmd|Entrypoint|Test)":\[("([^"\\]|\\.)*",?)*\]/"\1":null/g' \
-        -e 's/"(Labels|Config|Annotations|DriverOpts)":\{("([^"\\]|\\.)*":"([^"\\]|\\.)*",?)*\}/"\1":null/g' \
-        -e 's/"(Output|Error)":"([^"\\]|\\.)*"/"\1":null/g'
+    tr -d '\n\t' <"$file" | sed -E \
+        -e 's/"(Env|Args|Cmd|Entrypoint|Test)" *: *\[( *"([^"\\]|\\.)*" *,?)* *\]/"\1":null/g' \
+        -e 's/"(Labels|Config|Annotations|DriverOpts)" *: *\{ *("([^"\\]|\\.)*" *[:,]? *)*\}/"\1":null/g' \
+        -e 's/"(Output|Error)" *: *"([^"\\]|\\.)*"/"\1":null/g'
     echo
 done
 """
