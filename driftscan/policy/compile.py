@@ -93,6 +93,8 @@ def texts(value: Any) -> tuple[str, ...]:
 
 def _drift(scope: Scope, raw: Mapping[str, Any], path: Path, common: Mapping[str, Any]) -> DriftRule:
     allow = raw.get("allow", "")
+    if allow and not {"cause", "subject", "key"} & set(raw["match"]):
+        scope.problem((*path, "match"), "'allow' must say of what: give a cause, a subject or a key")
     judged = [name for name in ("severity", "recommendation", "why") if name in raw]
     if allow and judged:
         scope.problem((*path, judged[0]), f"'allow' accepts the mutation: '{judged[0]}' says nothing then", key=True)
