@@ -25,7 +25,8 @@ _ACCEPTS = 0x10000
 _UNIX_LINE = re.compile(
     r"[0-9a-f]+: [0-9A-F]+ [0-9A-F]+ ([0-9A-F]{8}) ([0-9A-F]{4}) [0-9A-F]+ +([0-9]{1,18})(?: (.*))?", re.DOTALL
 )
-_UNIX_TYPES = {1: "stream", 2: "dgram", 5: "seqpacket"}
+_MAX_LINE = 1024
+"""Longer than a line with a path of 108 bytes, the kernel's limit, can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ def _whole_lines(captures: Captures) -> Iterator[Line]:
             if held:
                 yield held
             held = line
-        elif held:
+        elif held and len(held.text) < _MAX_LINE:
             held = Line(held.number, f"{held.text}\n{line.text}")
         else:
-            held = line
+            raise ParseError(UNIX, line.number, "no line of a Unix socket")
     if held:
         yield held
 

@@ -18,7 +18,7 @@ CONFIG = Glob(tuple(f"{directory}/sysctl.d/*.conf" for directory in _DIRECTORIES
 SYSCTL_CONF = File("/etc/sysctl.conf", redact=Redact.SECRETS)
 _MAX_LINE = 4096
 """Bytes; the kernel refuses longer values anyway."""
-_MAX_GLOBS = 200
+_MAX_GLOBS = 50
 """Settings with wildcards that are looked at; there is one in Debian and three in Fedora."""
 
 
