@@ -63,8 +63,19 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             yield item
         elif running is not None:
             running[item[0]] = item[1]
-    yield from _Units(files, running).resources()
-    yield from _scripts(captures, files, running)
+    generated: dict[str, Script] = {}
+    for source in (SCRIPTS, RC_LINKS):
+        if captures[source].status not in (Status.OK, Status.ABSENT):
+            yield gap("services", captures, source, SERVICE.name)
+            break
+    else:
+        generated = _generated(captures, files)
+    yield from _Units(files, running, generated).resources()
+    for name, script in sorted(generated.items()):
+        yield _script(name, script, files, running)
+        if not script.readable:
+            hides = (hidden(SERVICE.name, key(name)),)
+            yield Gap("services", Status.FORBIDDEN, f"{script.path} could not be read", hides)
     for name in files.unreadable:
         yield Gap(
             "services", Status.FORBIDDEN, f"a file of {key(name)} could not be read", (hidden(SERVICE.name, key(name)),)
@@ -74,9 +85,12 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 class _Units:
     """All units of one root, with what is needed to describe each."""
 
-    def __init__(self, files: UnitFiles, running: Mapping[str, Activity] | None) -> None:
+    def __init__(
+        self, files: UnitFiles, running: Mapping[str, Activity] | None, generated: Mapping[str, Script]
+    ) -> None:
         self._files = files
         self._running = running
+        self._generated = generated
         self._units = dict(self._all())
         self._drop_ins = {name: self._drop_ins_of(unit) for name, unit in self._units.items()}
         self._settings = {
@@ -90,7 +104,7 @@ class _Units:
         names = set(self._files.units)
         names.update(entry.name for entry, _ in self._files.links if template_of(entry.name))
         names.update(kind.removesuffix(".d") for kind in self._files.drop_ins if template_of(kind.removesuffix(".d")))
-        for name in sorted(names):
+        for name in sorted(names - self._generated.keys()):
             unit = self._files.find(name)
             if unit is None and name in self._files.units:
                 yield name, None
@@ -173,37 +187,30 @@ def _is_passing(entry: Entry) -> bool:
     )
 
 
-def _scripts(captures: Captures, files: UnitFiles, running: Mapping[str, Activity] | None) -> Iterator[Resource | Gap]:
-    """Scripts of init that systemd's generator makes units of: those without a unit of their name."""
-    if not captures.members(SYSV_GENERATOR):
-        return
-    for source in (SCRIPTS, RC_LINKS):
-        if captures[source].status not in (Status.OK, Status.ABSENT):
-            yield gap("services", captures, source, SERVICE.name)
-            return
-    for script in scripts(captures):
+def _generated(captures: Captures, files: UnitFiles) -> dict[str, Script]:
+    """Scripts of init by the name of the unit that systemd's SysV generator makes of them: those without a unit."""
+    found: dict[str, Script] = {}
+    for script in scripts(captures) if captures.members(SYSV_GENERATOR) else ():
         name = f"{script.name.removesuffix('.sh')}.service"
         known = files.find(name)
-        if known is not None and known.entry.directory not in GENERATED:
-            continue
-        if not script.readable:
-            hides = (hidden(SERVICE.name, key(name)),)
-            yield Gap("services", Status.FORBIDDEN, f"{script.path} could not be read", hides)
-        yield _script(name, script, running)
+        if known is None or known.entry.directory in GENERATED:
+            found[name] = script
+    return found
 
 
-def _script(name: str, script: Script, running: Mapping[str, Activity] | None) -> Resource:
+def _script(name: str, script: Script, files: UnitFiles, running: Mapping[str, Activity] | None) -> Resource:
+    drop_ins = files.drop_ins_of(drop_in_groups(name))
     attributes: dict[str, Value] = {
         "unit_file_state": "generated",
         "fragment_path": script.path,
-        "drop_ins": (),
+        "drop_ins": tuple(value(item.path) for item in drop_ins),
         "wanted_by": script.levels,
         "aliases": (),
         "user": "",
         "exec_start": (f"{script.path} start",),
     }
-    if script.readable:
-        attributes["digest"] = digest_of([script.data])
+    if script.readable and all(item.readable for item in drop_ins):
+        attributes["digest"] = digest_of([script.data, *(item.data for item in drop_ins)])
     if running is not None and script.levels and (now := compared(running.get(name))):
         attributes["active_state"] = now
     return Resource(SERVICE.name, key(name), attributes)
