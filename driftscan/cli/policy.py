@@ -73,7 +73,7 @@ def _policy(policy: "Policy", painter: Painter) -> str:
         lines += painter.wrap(f"parameter {parameter.name} = {parameter.value}: {show(parameter.doc)}", "  ", "    ")
     drift, controls = list(policy.drift), list(policy.controls)
     if drift:
-        lines += ["", painter.paint("  What a change means (the first rule that fits decides)", "bold")]
+        lines += ["", painter.paint("  What a change means (the most severe rule that fits decides)", "bold")]
         lines += [line for rule in drift for line in _drift(rule, painter)]
     if controls:
         lines += ["", painter.paint("  What must hold", "bold")]

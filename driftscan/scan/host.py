@@ -149,9 +149,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
     usable = standin.usable(database)
     watch("walk")
     zones = (*seen.pack_zones(), *job.zones)
-    roots = standin.ROOTS if usable else ("/",)
-    rules = standin.RULES + walk_rules(zones) if usable else walk_rules(zones)
-    taken = seen.snapshot(files.tree(rules, "md5" if usable else "", roots))
+    taken = seen.snapshot(files.tree((*walk_rules(zones), *standin.RULES), "md5" if usable else ""))
     if not usable:
         return Assessment.of(seen.target, taken, image, policies=job.policies(image.match), notes=(standin.NOTHING,))
     watch("compare")

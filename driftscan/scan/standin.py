@@ -23,7 +23,12 @@ from driftscan.model.zone import Provenance as ZoneProvenance
 from driftscan.model.zone import Zone, ZoneClass
 
 ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
-RULES = (WalkRule("/usr/local/**", "prune"), WalkRule("/usr/src/**", "stat"), WalkRule("/etc/shadow*", "stat"))
+RULES = (
+    *(WalkRule(f"{root}/**", "stat") for root in ("/usr/local", "/usr/src")),
+    *(WalkRule(f"{root}/**", "hash") for root in ROOTS),
+    WalkRule("/**", "stat"),
+)
+"""Behind those of zones: the content of files is read where packages put them; of all others, metadata alone."""
 WEAK = (
     "no manifest was given: the host's own package database stands in for it. It says nothing of files that no "
     "package owns, and whoever is root on the host can change it; bake a manifest from the image to be sure."

@@ -269,6 +269,17 @@ def test_programs() -> None:
     assert found["binary-added /opt/evil"].explains == 3
 
 
+def test_many_programs_of_one_place_are_one_mutation() -> None:
+    names = [f"/usr/lib/jvm/bin/tool{number}" for number in range(20)]
+    came = one(*(added(file(name, mode="0755")) for name in names))
+    assert (came.cause.type, came.title) == (CauseType.BINARY_ADDED, "20 programs added in /usr/lib/jvm")
+    assert came.explains == 20
+    changed = one(*(modified("file", f"{name}.so", md5=("1" * 32, "2" * 32)) for name in names))
+    assert changed.title == "20 programs or libraries in /usr/lib/jvm changed"
+    dropped = folded(*(added(file(name, mode="0755")) for name in names[:3]))
+    assert len(dropped) == 3, "a few programs are told one by one"
+
+
 def test_configuration_and_plain_files() -> None:
     found = folded(
         modified("file", "/etc/motd", sha256=(A, B)),

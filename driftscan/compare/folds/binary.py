@@ -32,15 +32,23 @@ def is_program(item: Difference, evidence: Evidence) -> bool:
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     came = [item for item in pool.of("file") if item.change is Change.ADDED and is_program(item, evidence)]
-    for top, programs in trees(pool, came).items():
+    tops = trees(pool, came)
+    alone = [programs[0] for top, programs in tops.items() if programs[0].key == top and len(programs) == 1]
+    for (directory, _), items in masses(alone).items():
+        title = f"{counted(len(items), 'program')} added in {directory}"
+        yield pool.fold(CauseType.BINARY_ADDED, directory, title, items)
+    for top, programs in tops.items():
+        if programs[0] not in pool:
+            continue
         beneath = list(pool.beneath(top)) if programs[0].key != top else []
         root = pool.get("file", top)
         rest = [item for item in (root, *beneath) if item is not None and item.change is Change.ADDED]
         yield pool.fold(CauseType.BINARY_ADDED, top, _came(top, programs, rest), programs, rest)
     changed = [item for item in pool.of("file") if item.change is Change.MODIFIED and is_program(item, evidence)]
     for (directory, how), items in masses(changed).items():
-        title = f"{counted(len(items), 'program or library').replace('librarys', 'libraries')} in {directory} changed"
-        yield pool.fold(CauseType.BINARY_CHANGED, directory, f"{title} ({', '.join(how[1:])})", items)
+        title = f"{len(items)} programs or libraries in {directory} changed"
+        which = f" ({', '.join(how[1:])})" if how[1:] else ""
+        yield pool.fold(CauseType.BINARY_CHANGED, directory, title + which, items)
     for item in changed:
         if item in pool:
             yield pool.fold(CauseType.BINARY_CHANGED, item.key, _changed(item), [item], detail=_whose(item, evidence))
