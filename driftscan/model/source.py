@@ -63,8 +63,8 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The output of a read-only command, only on a live target (or, if `rooted` has an option such as
-    `--root`, run by the scanner with that option and the directory at the end of its arguments). Exit codes in `ok` are success.
+    """The output of a read-only command, only on a live target (or, if `rooted` has an option such as `--root`, run by
+    the scanner with that option and the directory at the end of its arguments). Exit codes in `ok` are success.
     Status `absent`: there is no such program."""
 
     argv: tuple[str, ...]

@@ -38,10 +38,6 @@ def test_truncated_manifest_is_refused(driftscan: Driftscan, manifest: Path, inv
     assert "broken.manifest" in scanned.stderr
 
 
-def test_quick_scan(driftscan: Driftscan, scan_options: Options) -> None:
-    assert_clean(driftscan.scan(*CLEAN, *scan_options, "--quick"), CLEAN)
-
-
 def test_scan_by_sudo(driftscan: Driftscan, clean_hosts: list[Host], manifest: Path) -> None:
     inventory = driftscan.inventory("by-sudo.yaml", clean_hosts, user="deploy", sudo="always")
     outcome = driftscan.scan("-i", str(inventory), "-m", str(manifest), "--full")
