@@ -1,7 +1,8 @@
 """Every entry of the tree, with all that Linux tells of a file without a third-party tool.
 
 Format of the walk's records: `capture/probe/walk.py`. Attributes that a type of file does not have are left out
-(a link has no mode); for those that it has, an empty value means known to be none, a missing one not known.
+(a link has no mode); for those that it has, an empty value means known to be none, a missing one not known (flags of
+a regular file that was not opened, for one).
 ACLs: acl(5) and linux/posix_acl_xattr.h; capabilities: capabilities(7) and linux/capability.h.
 """
 
@@ -49,7 +50,9 @@ FILE = Kind(
         "target": Attribute(str, "what a symbolic link says"),
         "device": Attribute(str, "major:minor of a device node"),
         "acl": Attribute(str, "POSIX ACL beyond the mode, access entries and then default: entries"),
-        "capabilities": Attribute(str, "file capabilities, as getcap(8) writes them"),
+        "capabilities": Attribute(
+            str, "file capabilities as in cap_from_text(3), names written out; `=`: an empty set"
+        ),
         "selinux": Attribute(str, "SELinux label"),
         "flags": Attribute(str, "inode flags as chattr(1) letters: i immutable, a append-only, ..."),
         "xattrs": Attribute(dict, "other extended attributes: name to value in hexadecimal, or its digest"),
@@ -62,6 +65,8 @@ _MODE = re.compile("[0-7]{4}")
 _NUMBER = re.compile(r"-?[0-9]{1,20}")
 _DEVICE = re.compile(r"[0-9]{1,10}:[0-9]{1,10}")
 _FLAGS = re.compile("[a-zA-Z]{0,16}")
+_UNOPENED = frozenset({"-", "!forbidden", "!failed"})
+"""Digests of regular files that the walk has not opened, or may not have: their flags were not seen."""
 _GAPS_LISTED = 200
 _BEYOND_SEEING = {"pseudo": "kernel file system", "remote": "remote file system, not read", "rule": "excluded by rule"}
 # fmt: off
@@ -163,6 +168,8 @@ def _record(walk: _Walk, head: bytes, path: bytes, target: bytes, extended: byte
         values["mode"] = f'"{_checked(walk.source, _MODE, mode)}"'
         values.update(_extended(walk.source, extended, flags))
     if kind == "f":
+        if flags == "-" and digest in _UNOPENED:
+            values.pop("flags", None)
         values["size"] = _number(walk.source, size)
         values["nlink"] = _number(walk.source, nlink)
         _content(walk, key, digest, values)
@@ -230,7 +237,8 @@ def _acl(data: bytes) -> str:
 
 
 def _capability(data: bytes) -> str:
-    """`cap_net_raw,cap_net_admin=ep` of a vfs_cap_data value (revisions 1 to 3); its digits where it is malformed."""
+    """`cap_net_raw,cap_net_admin=ep` of a vfs_cap_data value (revisions 1 to 3); its digits where it is malformed. An
+    empty set is `=`, not nothing: it takes from a set-id program what it would have without."""
     if len(data) < 4:
         return "malformed:" + data.hex()
     magic = struct.unpack_from("<I", data)[0]
@@ -243,13 +251,12 @@ def _capability(data: bytes) -> str:
     effective = "e" if magic & 1 else ""
     by_flags: dict[str, list[str]] = {}
     for bit in range(32 * pairs):
-        letters = (effective if permitted >> bit & 1 else "") + ("i" if inheritable >> bit & 1 else "")
-        letters += "p" if permitted >> bit & 1 else ""
+        letters = ("i" if inheritable >> bit & 1 else "") + ("p" if permitted >> bit & 1 else "")
         if letters:
-            by_flags.setdefault(letters, []).append(
+            by_flags.setdefault(effective + letters, []).append(
                 f"cap_{_CAPABILITIES[bit]}" if bit < len(_CAPABILITIES) else f"cap_{bit}"
             )
-    text = " ".join(f"{','.join(names)}={letters}" for letters, names in sorted(by_flags.items()))
+    text = " ".join(f"{','.join(names)}={letters}" for letters, names in sorted(by_flags.items())) or "="
     rootid = struct.unpack_from("<I", data, 20)[0] if magic & 0xFF000000 == 0x03000000 and len(data) >= 24 else 0
     return f"{text} [rootid={rootid}]" if rootid else text
 
@@ -261,18 +268,23 @@ def _gaps(walk: _Walk) -> Iterable[Gap]:
             yield Gap(NAME, Status.UNSUPPORTED, "names with control characters can't be told apart there", ("file",))
         elif reason not in _BEYOND_SEEING and reason != "absent":
             status = Status.FORBIDDEN if reason == "forbidden" else Status.FAILED
-            hides = (f"file:{path.rstrip('/')}/**", f"file:{path}")
+            hides = (f"file:{_literally(path.rstrip('/'))}/**", f"file:{_literally(path)}")
             yield Gap(NAME, status, f"{path} could not be entered ({reason})", hides)
     if walk.poor:
         yield Gap(NAME, Status.UNSUPPORTED, "without Python, no ACLs, capabilities, labels and flags can be seen", ())
     unread = sorted(walk.unread + [(path, "changed while it was read") for path in walk.raced])
     for path, reason in unread[:_GAPS_LISTED]:
         status = Status.FORBIDDEN if reason == "forbidden" else Status.FAILED
-        yield Gap(NAME, status, f"the content of {path} could not be read ({reason})", (f"file:{path}",))
+        yield Gap(NAME, status, f"the content of {path} could not be read ({reason})", (f"file:{_literally(path)}",))
     rest = {path.rpartition("/")[0] for path, _ in unread[_GAPS_LISTED:]}
     if rest:
         reason = f"the content of {len(unread) - _GAPS_LISTED} more files could not be read"
-        yield Gap(NAME, Status.FORBIDDEN, reason, tuple(f"file:{path}/*" for path in sorted(rest)))
+        yield Gap(NAME, Status.FORBIDDEN, reason, tuple(f"file:{_literally(path)}/*" for path in sorted(rest)))
+
+
+def _literally(key: str) -> str:
+    """A pattern for one key. A star in a name, which a host may choose, must not hide the files beside it."""
+    return key.replace("*", "?")
 
 
 def _checked(source: Source, expression: re.Pattern[str], word: str) -> str:
@@ -291,7 +303,7 @@ def _text(value: str) -> str:
 
 collector = Collector(
     name=NAME,
-    version=1,
+    version=2,
     doc=__doc__ or "",
     kinds=(FILE,),
     sources=(),
