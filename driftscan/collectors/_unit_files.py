@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from driftscan.collectors._closed import is_closed
 from driftscan.model.source import Captures, Glob, Member, Redact, Status
 
 SEARCH = (
@@ -225,7 +226,7 @@ def _entries(members: Iterable[Member], merged: bool) -> Iterator[Entry]:
     """Where /lib is a link to /usr/lib, the files below it are named by their place in /usr."""
     for member in members:
         path = _text(member.path)
-        if member.mode & 0o170000 == 0o040000 or (merged and path.startswith("/lib/")):
+        if member.mode & 0o170000 == 0o040000 or is_closed(member) or (merged and path.startswith("/lib/")):
             continue
         directory, name = posixpath.split(path)
         target = None

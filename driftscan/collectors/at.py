@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from driftscan.collectors._accounts import PASSWD
 from driftscan.collectors._base import Collector, gap
+from driftscan.collectors._closed import closed
 from driftscan.collectors._owners import name, names
 from driftscan.collectors._text import path_text, value
 from driftscan.collectors.cron import digest
@@ -39,6 +40,8 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     if captures[JOBS].status not in (Status.OK, Status.ABSENT):
         yield gap("at", captures, JOBS, AT.name)
         return
+    for path in closed(captures, JOBS):
+        yield Gap("at", Status.FORBIDDEN, f"{path} could not be read", (AT.name,))
     owners = names(captures)
     found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for member in captures.members(JOBS):

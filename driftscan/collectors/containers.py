@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driftscan.collectors._base import Collector
+from driftscan.collectors._closed import closed, is_closed
 from driftscan.collectors._text import key, path_text, value
 from driftscan.errors import ParseError
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
@@ -86,6 +87,8 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             reason = f"containers of {engine} could not be listed: {capture.detail or 'that takes root'}"
             yield Gap("containers", capture.status, reason, (hides,))
             continue
+        for path in closed(captures, source) if isinstance(source, Glob) else ():
+            yield Gap("containers", Status.FORBIDDEN, f"{path} could not be read", (hides,))
         try:
             for item in read(captures):
                 if isinstance(item, Gap):
@@ -142,6 +145,8 @@ def _docker_container(directory: str, config: Mapping[str, Any], host: Mapping[s
 def _podman(captures: Captures) -> Iterator[Resource | Gap]:
     """containers/storage: an array of objects; `metadata` is JSON in a string."""
     for member in captures.members(PODMAN):
+        if is_closed(member):
+            continue
         if member.status is not Status.OK:
             yield Gap("containers", member.status, path_text(member.path), (f"{CONTAINER.name}:podman/*",))
             continue
@@ -168,6 +173,8 @@ def _kubernetes(captures: Captures) -> Iterator[Resource]:
 
 def _containerd(captures: Captures) -> Iterator[Resource]:
     for member in captures.members(CONTAINERD):
+        if is_closed(member):
+            continue
         namespace, name = path_text(member.path).split("/")[-2:]
         if namespace not in {"moby", "k8s.io"}:
             yield Resource(CONTAINER.name, f"containerd/{namespace}/{_ID.sub('*', name)}", {}, {"id": name})
@@ -175,6 +182,8 @@ def _containerd(captures: Captures) -> Iterator[Resource]:
 
 def _named(captures: Captures) -> Iterator[Resource]:
     for member in captures.members(NAMED):
+        if is_closed(member):
+            continue
         parts = path_text(member.path).split("/")
         if parts[3] == "lxc":
             yield Resource(CONTAINER.name, f"lxc/{parts[4]}")

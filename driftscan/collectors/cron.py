@@ -16,8 +16,10 @@ from driftscan.model.resource import Attribute, Kind, Resource, Value
 from driftscan.model.source import Captures, Gap, Glob, Member, Redact, Status
 
 SYSTEM = Glob(("/etc/crontab", "/etc/cron.d/*"), redact=Redact.SECRETS)
-USERS = Glob(("/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*", "/var/spool/cron/*"), redact=Redact.SECRETS)
-"""Debian and busybox, SUSE, Red Hat."""
+USERS = Glob(("/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*"), redact=Redact.SECRETS)
+"""Debian and busybox, SUSE."""
+SPOOL = Glob(("/var/spool/cron/*",), redact=Redact.SECRETS)
+"""Red Hat. Apart from the others, so that a directory of theirs that is closed shows as such."""
 ANACRON = Glob(("/etc/anacrontab",), redact=Redact.SECRETS)
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 SCRIPTS = Glob(
@@ -73,7 +75,7 @@ def digest(command: str) -> str:
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Every job; a file that cannot be read, or a line that is no job, hides that file's jobs alone."""
     jobs: dict[str, _Job] = {}
-    for source in (SYSTEM, USERS, ANACRON, SCRIPTS):
+    for source in (SYSTEM, USERS, SPOOL, ANACRON, SCRIPTS):
         if captures[source].status not in (Status.OK, Status.ABSENT):
             yield gap("cron", captures, source, CRON.name)
             continue
@@ -87,7 +89,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
                 yield Gap(
                     "cron",
                     status,
-                    f"{path} line {bad}: no job" if bad else path,
+                    f"{path} line {bad}: no job" if bad else f"{path} could not be read",
                     (hidden(CRON.name, path, after="/*"),),
                 )
     for name in sorted(jobs):
@@ -168,6 +170,6 @@ collector = Collector(
     version=1,
     doc="Commands of cron and anacron",
     kinds=(CRON,),
-    sources=(SYSTEM, USERS, ANACRON, SCRIPTS),
+    sources=(SYSTEM, USERS, SPOOL, ANACRON, SCRIPTS),
     parse=parse,
 )

@@ -14,6 +14,7 @@ numbered are one, `run-*.service`.
 from collections.abc import Iterator, Mapping
 
 from driftscan.collectors._base import Collector, gap
+from driftscan.collectors._closed import closed
 from driftscan.collectors._service import RC_LINKS, SCRIPTS, SERVICE, Script, digest_of, scripts
 from driftscan.collectors._text import hidden, key, value
 from driftscan.collectors._unit_activity import (
@@ -27,9 +28,12 @@ from driftscan.collectors._unit_activity import (
     triggered_units,
 )
 from driftscan.collectors._unit_files import (
+    DROP_INS,
     GENERATED,
+    LINKS,
     SOURCES,
     TRANSIENT,
+    UNITS,
     Entry,
     Unit,
     UnitFiles,
@@ -76,6 +80,8 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
         if not script.readable:
             hides = (hidden(SERVICE.name, key(name)),)
             yield Gap("services", Status.FORBIDDEN, f"{script.path} could not be read", hides)
+    for path in closed(captures, UNITS, DROP_INS, LINKS, SCRIPTS, RC_LINKS):
+        yield Gap("services", Status.FORBIDDEN, f"{path} could not be read", (SERVICE.name,))
     for name in files.unreadable:
         yield Gap(
             "services", Status.FORBIDDEN, f"a file of {key(name)} could not be read", (hidden(SERVICE.name, key(name)),)

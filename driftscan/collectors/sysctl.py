@@ -3,6 +3,7 @@
 Names are written as sysctl(8) writes them: a dot in a file's name (`eth0.100`) becomes a slash. Not read at all:
 * /proc/sys/fs/binfmt_misc: looking into it triggers an automount and loads a kernel module;
 * `stable_secret`, `tcp_fastopen_key`, `netdev_rss_key`: they are secrets;
+* `vm.stat_refresh`, of which the reading makes every processor work;
 * parameters of interfaces that container engines name at random (`veth...`, `cali...`).
 What can only be written (`net.ipv4.route.flush`) has no value and is not reported.
 """
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from driftscan.collectors._addresses import stable_name
 from driftscan.collectors._base import Collector, gap
+from driftscan.collectors._closed import is_closed
 from driftscan.collectors._sysctl_config import CONFIG, SYSCTL_CONF, configured, unreadable
 from driftscan.collectors._sysctl_moving import why_moving
 from driftscan.collectors._text import hidden, key, value
@@ -20,7 +22,10 @@ from driftscan.model.source import Captures, Gap, Glob, Member, Status
 _INTERFACES = ("all", "default", "[a-uw-z]*", "v[!e]*")
 LIVE = Glob(
     (
-        *(f"/proc/sys/{top}/**" for top in ("abi", "crypto", "debug", "dev", "kernel", "sunrpc", "user", "vm")),
+        *(f"/proc/sys/{top}/**" for top in ("abi", "crypto", "debug", "dev", "kernel", "sunrpc", "user")),
+        "/proc/sys/vm/[!s]*",
+        "/proc/sys/vm/s[!t]*",
+        "/proc/sys/vm/stat_interval",
         "/proc/sys/fs/*",
         "/proc/sys/fs/[ac-z]*/*",
         "/proc/sys/net/core/[!n]*",
@@ -65,6 +70,9 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     unread: list[str] = []
     for member in captures.members(LIVE):
         name = _name(member.path)
+        if is_closed(member) and name is not None:
+            unread.append(f"{name}.*")
+            continue
         if _is_directory(member) or name is None or not member.mode & 0o444:
             continue
         if member.status is Status.OK:
@@ -80,7 +88,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     else:
         settings = configured(captures, current)
     if unread:
-        hides = tuple(hidden(SYSCTL.name, name) for name in sorted(set(unread)))
+        hides = tuple(sorted({_hides(name) for name in unread}))
         yield Gap("sysctl", Status.FORBIDDEN, f"{len(hides)} kernel parameters could not be read", hides)
     for name in sorted({*current, *(settings or ())} - set(unread)):
         yield _resource(name, current.get(name), settings)
@@ -96,6 +104,12 @@ def _resource(name: str, now: str | None, settings: Mapping[str, tuple[str, str]
     if settings is not None:
         attributes["config_value"], attributes["config_file"] = settings.get(name, (None, None))
     return Resource(SYSCTL.name, name, attributes, observed)
+
+
+def _hides(name: str) -> str:
+    """Of a parameter, or (`name.*`) of all below a directory."""
+    below = ".*" if name.endswith(".*") else ""
+    return hidden(SYSCTL.name, name.removesuffix(".*"), after=below)
 
 
 def _is_directory(member: Member) -> bool:

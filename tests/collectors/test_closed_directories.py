@@ -1,0 +1,57 @@
+"""A directory that may not be entered could hold anything: each collector that looks into one says so."""
+
+import pytest
+
+from driftscan.collectors import (
+    _service,
+    _sysctl_config,
+    _unit_files,
+    at,
+    ca_certificates,
+    containers,
+    cron,
+    services,
+    sysctl,
+    sysv,
+)
+from driftscan.collectors._base import Collector
+from driftscan.model.source import Capture, Captures, Gap, Glob, Member, Source, Status
+
+LOOKED_INTO: tuple[tuple[Collector, Glob], ...] = (
+    (at.collector, at.JOBS),
+    (ca_certificates.collector, ca_certificates.HASHED),
+    (ca_certificates.collector, ca_certificates.LOCAL),
+    (containers.collector, containers.PODMAN),
+    (containers.collector, containers.KUBERNETES),
+    (containers.collector, containers.CONTAINERD),
+    (containers.collector, containers.NAMED),
+    (cron.collector, cron.SYSTEM),
+    (cron.collector, cron.USERS),
+    (cron.collector, cron.SPOOL),
+    (cron.collector, cron.SCRIPTS),
+    (services.collector, _unit_files.UNITS),
+    (services.collector, _unit_files.DROP_INS),
+    (services.collector, _unit_files.LINKS),
+    (services.collector, _service.SCRIPTS),
+    (sysctl.collector, sysctl.LIVE),
+    (sysctl.collector, _sysctl_config.CONFIG),
+    (sysv.collector, _service.SCRIPTS),
+    (sysv.collector, _service.RC_LINKS),
+    (sysv.collector, sysv.RUN_LEVELS),
+)
+
+
+def answer(source: Source, closed: Glob) -> Capture:
+    if source != closed:
+        return Capture(source, Status.ABSENT)
+    directory = closed.patterns[-1].rpartition("/")[0].replace("*", "x").encode()
+    return Capture(source, Status.OK, members=(Member(directory, Status.FORBIDDEN),))
+
+
+@pytest.mark.parametrize(("collector", "closed"), LOOKED_INTO, ids=lambda item: getattr(item, "name", str(item)))
+def test_said(collector: Collector, closed: Glob) -> None:
+    captures = Captures([answer(source, closed) for source in collector.sources])
+    found = list(collector.parse(captures))
+    gaps = [item for item in found if isinstance(item, Gap)]
+    assert len(gaps) == len(found) == 1
+    assert gaps[0].hides
