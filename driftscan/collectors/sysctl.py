@@ -64,6 +64,10 @@ SYSCTL = Kind(
 )
 
 
+ACTIONS = frozenset({"vm.stat_refresh"})
+"""No parameters: to read one makes the kernel do something, and fails while it does (proc_sys_vm(5))."""
+
+
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """One resource per parameter that has a value or a setting."""
     current: dict[str, str] = {}
@@ -73,7 +77,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
         if is_closed(member) and name is not None:
             unread.append(f"{name}.*")
             continue
-        if _is_directory(member) or name is None or not member.mode & 0o444:
+        if _is_directory(member) or name is None or name in ACTIONS or not member.mode & 0o444:
             continue
         if member.status is Status.OK:
             current[name] = value(" ".join(member.data.decode("utf-8", "surrogateescape").split()))

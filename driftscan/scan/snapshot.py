@@ -147,10 +147,10 @@ def _run(collector: Collector, captures: Captures) -> tuple[list[Resource], list
             else:
                 resources.append(item)
     except UnavailableError as error:
-        reason = f"{_called(error.source)} could not be read ({error.status}) {error.detail}".strip()
+        reason = f"{error.source} could not be read ({error.status}) {error.detail}".strip()
         return resources, [*gaps, Gap(collector.name, Status(error.status), reason, hides)], not resources
     except ParseError as error:
-        reason = f"{_called(error.source)} {f'line {error.line} ' if error.line else ''}is malformed: {error.why}"
+        reason = f"{error.source} {f'line {error.line} ' if error.line else ''}is malformed: {error.why}"
         return resources, [*gaps, Gap(collector.name, Status.FAILED, reason, hides)], not resources
     return resources, gaps, False
 
@@ -163,14 +163,6 @@ def _denied(collector: Collector, captures: Captures, hides: tuple[str, ...]) ->
             if member.status is Status.FORBIDDEN and not member.mode:
                 path = encode_name(member.path)
                 yield Gap(collector.name, Status.FORBIDDEN, f"{path} could not be entered", hides)
-
-
-def _called(source: object) -> str:
-    for name in ("path", "patterns", "argv"):
-        value = getattr(source, name, None)
-        if value:
-            return value if isinstance(value, str) else " ".join(value)
-    return type(source).__name__.lower()
 
 
 def _twice(collector: Collector, resource: Resource) -> Gap:
