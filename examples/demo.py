@@ -6,6 +6,7 @@ own package database as a stand-in for a manifest that nobody baked.
 """
 
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -25,6 +26,7 @@ def main() -> int:
     copied = sum(copy(Path("/") / part, IMAGE / part) for part in COPIED)
     print(f"   {copied:,} files")
     shutil.copytree(IMAGE, SERVER, symlinks=True)
+    (SERVER / "etc/machine-id").write_text(secrets.token_hex(16) + "\n")  # every server has its own
     say("2. Bake it")
     run("bake", f"rootfs:{IMAGE}", "-o", str(MANIFEST), "--image-id", "demo-image", "--image-version", "1", expect=(0,))
     say("3. A server that runs this image is changed by hand")
@@ -43,10 +45,11 @@ def main() -> int:
 
 def changes() -> list[str]:
     """Change .demo/server as people and intruders do."""
+    told = []
     config = SERVER / "etc/ssh/sshd_config"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    with config.open("a") as stream:
-        stream.write("\nPermitRootLogin yes\n")
+    if config.is_file():
+        config.write_text("PermitRootLogin yes\n" + config.read_text())
+        told.append("sshd_config lets root log in")
     with (SERVER / "etc/passwd").open("a") as stream:
         stream.write("mallory:x:1999:1999::/home/mallory:/bin/bash\n")
     with (SERVER / "etc/group").open("a") as stream:
@@ -64,7 +67,7 @@ def changes() -> list[str]:
     wanted.mkdir(exist_ok=True)
     (wanted / "helperd.service").symlink_to("/etc/systemd/system/helperd.service")
     return [
-        "sshd_config lets root log in",
+        *told,
         "a user mallory, with sudo rights and no password asked",
         "a set-uid program /usr/sbin/helperd",
         "a service that starts it at boot",
