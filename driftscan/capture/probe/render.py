@@ -27,11 +27,10 @@ from driftscan.model.source import Command, File, Glob, Processes, Source, Tree,
 def script() -> str:
     """The probe's program: `sh -c SCRIPT driftscan NONCE ROOT SECONDS [PYTHON]`."""
     folder = files("driftscan.capture.probe")
-    walk = (folder / "walk.py").read_text("utf-8")
-    worker = (folder / "worker.py").read_text("utf-8")
+    worker = "".join((folder / name).read_text("utf-8") for name in ("redact.py", "walk.py", "worker.py"))
     prologue = (folder / "prologue.sh").read_text("utf-8")
     fallback = (folder / "worker.sh").read_text("utf-8")
-    return f"DRIFTSCAN_WORKER={shlex.quote(walk + worker)}\n{prologue}{fallback}"
+    return f"DRIFTSCAN_WORKER={shlex.quote(worker)}\n{prologue}{fallback}"
 
 
 def probe_digest() -> str:

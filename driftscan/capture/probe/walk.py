@@ -20,47 +20,22 @@ import stat
 import struct
 import sys
 
-PSEUDO = frozenset(
-    (
-        "autofs",
-        "binfmt_misc",
-        "bpf",
-        "cgroup",
-        "cgroup2",
-        "configfs",
-        "debugfs",
-        "devpts",
-        "devtmpfs",
-        "efivarfs",
-        "fusectl",
-        "hugetlbfs",
-        "mqueue",
-        "nsfs",
-        "proc",
-        "pstore",
-        "rpc_pipefs",
-        "securityfs",
-        "selinuxfs",
-        "sysfs",
-        "tracefs",
-    )
-)
-REMOTE = frozenset(
-    (
-        "9p",
-        "afs",
-        "ceph",
-        "cifs",
-        "glusterfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "smb3",
-        "smbfs",
-        "virtiofs",
-    )
-)
+TYPE_CHECKING = False  # type checkers take it for true; a target need not import typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn
+
+    RawRule = tuple[str, int, str, str, str]
+    Rule = tuple[str, int, str, re.Pattern[str], re.Pattern[str] | None]
+
+PSEUDO = frozenset((
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
+    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs",
+    "tracefs",
+))  # fmt: skip
+REMOTE = frozenset((
+    "9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs", "virtiofs",
+))  # fmt: skip
 LOCAL_FUSE = frozenset(("fuse.lxcfs", "fuseblk"))
 FS_IOC_GETFLAGS = 0x80086601
 FLAG_LETTERS = (
@@ -83,19 +58,19 @@ class Rules:
     """What to do with a path: the first rule that matches. Rules are found by the directory that their literal
     prefix lies in, so that most directories look at none."""
 
-    def __init__(self, rules):
+    def __init__(self, rules: "list[RawRule]") -> None:
         # (action, size, literal prefix, regex of the whole path, regex of a directory to prune or empty)
         self.rules = [
             (action, size, prefix, re.compile(regex, re.DOTALL), re.compile(head, re.DOTALL) if head else None)
             for action, size, prefix, regex, head in rules
         ]
-        self.by_directory = {}
+        self.by_directory: "dict[str, list[int]]" = {}
         for index, rule in enumerate(self.rules):
             self.by_directory.setdefault(rule[2][: rule[2].rfind("/")], []).append(index)
 
-    def inside(self, directory):
+    def inside(self, directory: str) -> "list[Rule]":
         """The rules that can match an entry of a directory, in order."""
-        found = []
+        found: "list[int]" = []
         while True:
             found.extend(self.by_directory.get(directory, ()))
             if not directory:
@@ -103,14 +78,14 @@ class Rules:
             directory = directory[: directory.rfind("/")]
 
     @staticmethod
-    def action(rules, path):
+    def action(rules: "list[Rule]", path: str) -> "tuple[str, int]":
         """(action, size) for a path."""
         for action, size, _, regex, _ in rules:
             if regex.fullmatch(path):
                 return action, size
         return "hash", 0
 
-    def prunes(self, directory):
+    def prunes(self, directory: str) -> bool:
         """Whether a directory is not to be entered: a prune rule covers all below it, and no earlier rule is inside."""
         for rule in self.inside(directory):
             action, _, _, regex, head = rule
@@ -120,9 +95,9 @@ class Rules:
         return False
 
 
-def foreign_mounts(root):
+def foreign_mounts(root: str) -> "dict[str, str]":
     """Mount points below a root that are not walked, with the reason: (path, `pseudo` or `remote`)."""
-    found = {}
+    found: "dict[str, str]" = {}
     if root != "/":
         return found
     try:
@@ -149,32 +124,35 @@ def foreign_mounts(root):
 class Walker:
     """Walks directories that it is handed one by one, and gives the records to `emit` in batches."""
 
-    def __init__(self, root, rules, algorithm, emit):
+    def __init__(self, root: str, rules: Rules, algorithm: str, emit: "Callable[[bytes], None]") -> None:
         self.root = "" if root == "/" else root.rstrip("/")
         self.rules = rules
         self.algorithm = algorithm
         self.emit = emit
-        self.pending = []
+        self.pending: "list[bytes]" = []
         self.size = 0
         self.buffer = bytearray(BUFFER)
         self.view = memoryview(self.buffer)
 
-    def put(self, record):
+    def put(self, record: bytes) -> None:
+        """Add a record to the batch; a full batch is emitted."""
         self.pending.append(record)
         self.size += len(record)
         if self.size > BATCH:
             self.flush()
 
-    def flush(self):
+    def flush(self) -> None:
+        """Emit the batch."""
         if self.pending:
             self.emit(b"".join(self.pending))
             self.pending = []
             self.size = 0
 
-    def skip(self, path, reason):
+    def skip(self, path: str, reason: str) -> None:
+        """Record that a path was not looked at."""
         self.put(b"X %s\0%s\0\0\0" % (reason.encode(), os.fsencode(path)))
 
-    def directory(self, path):
+    def directory(self, path: str) -> None:
         """Records for all entries of a directory but its subdirectories, which record themselves, and for itself."""
         try:
             handle = open_quietly(self.root + (path or "/"), OPEN | os.O_DIRECTORY)
@@ -193,7 +171,8 @@ class Walker:
         finally:
             os.close(handle)
 
-    def unopened(self, path, error):
+    def unopened(self, path: str, error: OSError) -> None:
+        """The records of a directory that could not be opened: what lstat(2) still tells of it, and why."""
         try:
             status = os.lstat(self.root + path)
         except OSError:
@@ -202,7 +181,7 @@ class Walker:
         self.put(self.record(path, status, "-", "-", "", b"", extended(self.root + path)))
         self.skip(path, reason_of(error))
 
-    def entry(self, parent, path, name, rules):
+    def entry(self, parent: int, path: str, name: str, rules: "list[Rule]") -> None:
         """The record of one entry that is not a directory."""
         try:
             status = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -220,7 +199,7 @@ class Walker:
         except OSError as error:
             self.skip(path, reason_of(error))
 
-    def hashed(self, parent, path, name, prefix):
+    def hashed(self, parent: int, path: str, name: str, prefix: int) -> bytes:
         """The record of a regular file with its digest; read again once if it changed meanwhile."""
         try:
             handle = open_quietly(name, OPEN, parent)
@@ -229,7 +208,7 @@ class Walker:
             attributes = extended("/proc/self/fd/%d/%s" % (parent, name))
             return self.record(path, status, "!" + reason_of(error), "-", "", b"", attributes)
         try:
-            before = os.fstat(handle)
+            before = after = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):  # swapped for a device or FIFO since the stat
                 return self.record(path, before, "!raced", "-", "", b"", b"")
             for _ in range(2):
@@ -242,7 +221,7 @@ class Walker:
         finally:
             os.close(handle)
 
-    def content(self, handle, status, prefix):
+    def content(self, handle: int, status: os.stat_result, prefix: int) -> "tuple[str, str]":
         """(digest of all, digest of the first `prefix` bytes) of an open file; holes are not read."""
         if status.st_blocks * 512 < status.st_size and status.st_size > SPARSE_LIMIT:
             return "!limit", "-"
@@ -264,7 +243,7 @@ class Walker:
             head = "!short"
         return total.hexdigest(), head
 
-    def pieces(self, handle, status):
+    def pieces(self, handle: int, status: os.stat_result) -> "Iterator[tuple[int, int, memoryview]]":
         """(offset, length, buffer) over the content."""
         sparse = status.st_blocks * 512 < status.st_size
         offset = 0
@@ -288,7 +267,10 @@ class Walker:
                 hole_end = -1
 
     @staticmethod
-    def record(path, status, digest, prefix, flags, target, attributes):
+    def record(
+        path: str, status: os.stat_result, digest: str, prefix: str, flags: str, target: bytes, attributes: bytes
+    ) -> bytes:
+        """One entry in the form that the module's docstring gives."""
         mode = status.st_mode
         kind = TYPES.get(stat.S_IFMT(mode), "?")
         size = "%d:%d" % (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in "bc" else str(status.st_size)
@@ -299,7 +281,7 @@ class Walker:
         return b"%s\0%s\0%s\0%s\0" % (head.encode(), os.fsencode(path), target, attributes)
 
 
-def data_start(handle, offset, size):
+def data_start(handle: int, offset: int, size: int) -> int:
     """The offset of the next data at or after an offset; the size where only a hole is left."""
     try:
         return os.lseek(handle, offset, os.SEEK_DATA)
@@ -307,7 +289,7 @@ def data_start(handle, offset, size):
         return size if error.errno == errno.ENXIO else offset
 
 
-def open_quietly(path, flags, parent=None):
+def open_quietly(path: str, flags: int, parent: "int | None" = None) -> int:
     """Open without touching the access time, where the kernel lets us (owner or root)."""
     try:
         return os.open(path, flags | NOATIME, dir_fd=parent)
@@ -315,7 +297,8 @@ def open_quietly(path, flags, parent=None):
         return os.open(path, flags, dir_fd=parent)
 
 
-def same(before, after):
+def same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether a file did not change between two looks."""
     return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
         after.st_size,
         after.st_mtime_ns,
@@ -323,7 +306,7 @@ def same(before, after):
     )
 
 
-def letters(handle):
+def letters(handle: int) -> str:
     """File flags as letters; empty where the file system has none."""
     try:
         value = struct.unpack("i", fcntl.ioctl(handle, FS_IOC_GETFLAGS, b"\0\0\0\0")[:4])[0]
@@ -332,7 +315,7 @@ def letters(handle):
     return "".join(letter for bit, letter in FLAG_LETTERS if value & bit)
 
 
-def extended(where):
+def extended(where: "int | str") -> bytes:
     """Extended attributes of a path (its link is not followed) or an open file."""
     follow = isinstance(where, int)
     try:
@@ -352,13 +335,14 @@ def extended(where):
         return b""
 
 
-def reason_of(error):
+def reason_of(error: OSError) -> str:
+    """The word for why something could not be looked at."""
     if error.errno in (errno.EACCES, errno.EPERM):
         return "forbidden"
     return "raced" if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR) else "failed"
 
 
-def directories(walker, top, foreign):
+def directories(walker: Walker, top: str, foreign: "dict[str, str]") -> "Iterator[str]":
     """All directories to walk from a top, this one first; what is not entered is recorded."""
     stack = [top]
     while stack:
@@ -379,13 +363,15 @@ def directories(walker, top, foreign):
                 stack.append(child)
 
 
-def walk_tree(root, tops, rules, algorithm, emit, workers):
-    """Walk all tops below a root. `emit` is called with whole records, from several processes in turn."""
+def walk_tree(
+    root: str, tops: "list[str]", rules: "list[RawRule]", algorithm: str, emit: "Callable[[bytes], None]", workers: int
+) -> int:
+    """Walk all tops below a root; how many workers failed. `emit` gets whole records, from several processes in turn."""
     foreign = foreign_mounts(root)
     lock_read, lock_write = os.pipe()
     os.write(lock_write, b"x")
 
-    def locked(data):
+    def locked(data: bytes) -> None:
         os.read(lock_read, 1)
         try:
             emit(data)
@@ -393,7 +379,7 @@ def walk_tree(root, tops, rules, algorithm, emit, workers):
             os.write(lock_write, b"x")
 
     walker = Walker(root, Rules(rules), algorithm, locked)
-    found = []
+    found: "list[str]" = []
     for top in tops:
         path = "" if top == "/" else top.rstrip("/")
         try:
@@ -414,7 +400,7 @@ def walk_tree(root, tops, rules, algorithm, emit, workers):
     return failed
 
 
-def one_file(walker, path):
+def one_file(walker: Walker, path: str) -> None:
     """A top that is not a directory: its own record alone."""
     parent, _, name = path.rpartition("/")
     try:
@@ -428,7 +414,7 @@ def one_file(walker, path):
         os.close(handle)
 
 
-def in_parallel(walker, found, workers):
+def in_parallel(walker: Walker, found: "list[str]", workers: int) -> int:
     """Hand directories out to forked workers through a pipe of indices; how many workers failed."""
     if workers < 2 or len(found) < 64:
         for path in found:
@@ -456,7 +442,7 @@ def in_parallel(walker, found, workers):
     return sum(1 for child in children if os.waitpid(child, 0)[1])
 
 
-def run_worker(walker, found, work_read):
+def run_worker(walker: Walker, found: "list[str]", work_read: int) -> "NoReturn":
     """The life of a forked worker."""
     code = 1
     try:

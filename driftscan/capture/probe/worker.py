@@ -2,7 +2,7 @@
 
 It reads requests from standard input and answers in frames on standard output; it writes nothing else anywhere.
 `capture/probe/render.py` makes the requests and `capture/probe/frames.py` decodes the frames: the protocol is
-described there. Started as: NONCE ROOT SECONDS, with the walk's source before this one.
+described there. Started as: NONCE ROOT SECONDS, with the sources of redact.py and walk.py before this one.
 """
 
 import os
@@ -14,72 +14,41 @@ import subprocess
 import sys
 import time
 
-if "walk_tree" not in globals():  # on a target the walk stands before this text, in the same namespace
+if "walk_tree" not in globals():  # on a target both stand before this text, in the same namespace
+    from driftscan.capture.probe.redact import REDACT
     from driftscan.capture.probe.walk import walk_tree
+
+TYPE_CHECKING = False  # type checkers take it for true; a target need not import typing
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from driftscan.capture.probe.walk import RawRule
+
+    Answer = tuple[str, object, str]  # status, exit code or `-`, detail
 
 CHUNK = 1 << 16
 LINKS = 40
 GLOB_ENTRIES = 200000
-SCHEMES = re.compile(rb"\$[0-9a-zA-Z_-]{1,16}\$")
-SECRET_VALUE = re.compile(
-    rb"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)"
-    rb"[A-Za-z0-9_-]*\"?[ \t]*[=:][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#;&|]+)"
-)
-SECRET_OPTION = re.compile(
-    rb"(?im)((?:^|(?<=[\s\"']))--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[ \t]+)([^\s-]\S*)"
-)
-URL_CREDENTIALS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@")
 
 
 class Absent(Exception):
     """There is no such file: a fact."""
 
 
-def redact_shadow(data):
-    """Password fields of shadow(5) reduced to their state and scheme."""
-    lines = []
-    for line in data.split(b"\n"):
-        parts = line.split(b":")
-        if len(parts) > 1:
-            parts[1] = password_state(parts[1])
-        lines.append(b":".join(parts))
-    return b"\n".join(lines)
-
-
-def password_state(field):
-    bare = field.lstrip(b"!*")
-    if not field:
-        return b"empty"
-    if not bare or bare == b"x":
-        return b"locked"
-    scheme = SCHEMES.match(bare)
-    return (b"!" if bare != field else b"") + (scheme.group(0) if scheme else b"des")
-
-
-def redact_secrets(data):
-    """Values after password=, --token and the like, and credentials in URLs."""
-    data = SECRET_VALUE.sub(rb"\1<redacted>", data)
-    data = SECRET_OPTION.sub(rb"\1<redacted>", data)
-    return URL_CREDENTIALS.sub(rb"\1<redacted>@", data)
-
-
-REDACT = {"": lambda data: data, "shadow": redact_shadow, "secrets": redact_secrets}
-
-
 class Root:
     """Paths of a target's root. Below a directory that is not `/`, every component is resolved by hand, so that no
     link, absolute or with `..`, leads out of it."""
 
-    def __init__(self, root):
+    def __init__(self, root: bytes) -> None:
         self.root = b"" if root == b"/" else root.rstrip(b"/")
-        self.denied = set()
+        self.denied: "set[bytes]" = set()
 
-    def resolve(self, path):
+    def resolve(self, path: bytes) -> bytes:
         """The real path, in the scanner's own terms, with all links followed inside the root."""
         if not self.root:
             return path
         todo = [part for part in path.split(b"/") if part][::-1]
-        done = []
+        done: "list[bytes]" = []
         links = 0
         while todo:
             part = todo.pop()
@@ -102,7 +71,7 @@ class Root:
             todo.extend(piece for piece in target.split(b"/")[::-1] if piece)
         return self.root + b"/" + b"/".join(done)
 
-    def read(self, path, limit):
+    def read(self, path: bytes, limit: int) -> "tuple[bytes, bool, os.stat_result]":
         """(data, whole, stat) of a regular file; never blocks on a FIFO or device, never touches the access time."""
         try:
             handle = self.open(self.resolve(path))
@@ -127,22 +96,26 @@ class Root:
             os.close(handle)
 
     @staticmethod
-    def open(path):
+    def open(path: bytes) -> int:
+        """Open to read, without touching the access time where the kernel lets us (owner or root)."""
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         try:
             return os.open(path, flags | getattr(os, "O_NOATIME", 0))
         except PermissionError:
             return os.open(path, flags)
 
-    def expand(self, pattern, limit):
-        """Paths (inside the root) that match a glob; links to directories are followed except by `**`."""
+    def expand(self, pattern: bytes, limit: int) -> "list[bytes]":
+        """Paths (inside the root) that match a glob; links to directories are followed except by `**`.
+
+        Raises OverflowError above the limit."""
         found = [b""]
         parts = [piece for piece in pattern.split(b"/") if piece]
         for part in parts + [b"*"] if parts[-1] == b"**" else parts:
             found = list(self.step(found, part, limit))
         return found
 
-    def step(self, bases, part, limit):
+    def step(self, bases: "list[bytes]", part: bytes, limit: int) -> "Iterator[bytes]":
+        """Paths that match one more component of a glob."""
         count = 0
         for base in bases:
             for path in self.below(base) if part == b"**" else self.matches(base, part):
@@ -151,7 +124,8 @@ class Root:
                     raise OverflowError
                 yield path
 
-    def matches(self, base, part):
+    def matches(self, base: bytes, part: bytes) -> "Iterator[bytes]":
+        """Entries of a directory that match a component other than `**`."""
         if not re.search(rb"[*?[]", part):
             path = base + b"/" + part
             if self.there(path):
@@ -162,7 +136,7 @@ class Root:
             if expression.fullmatch(name):
                 yield base + b"/" + name
 
-    def there(self, path):
+    def there(self, path: bytes) -> bool:
         """Whether a path exists; one behind a directory that may not be entered is noted as denied."""
         try:
             os.lstat(self.parent(path))
@@ -173,7 +147,7 @@ class Root:
             pass
         return False
 
-    def below(self, base):
+    def below(self, base: bytes) -> "Iterator[bytes]":
         """A directory and all directories below it; links are not followed."""
         stack = [base]
         while stack:
@@ -187,7 +161,8 @@ class Root:
                 except OSError:
                     continue
 
-    def names(self, path):
+    def names(self, path: bytes) -> "list[bytes]":
+        """Names in a directory, sorted; none where it is absent, or may not be read (noted as denied)."""
         try:
             return sorted(os.listdir(self.resolve(path) or b"/"))
         except PermissionError:
@@ -196,13 +171,13 @@ class Root:
             pass
         return []
 
-    def parent(self, path):
+    def parent(self, path: bytes) -> bytes:
         """The path with all links resolved but the last component's."""
         head, _, name = path.rpartition(b"/")
         return self.resolve(head) + b"/" + name
 
 
-def component(part):
+def component(part: bytes) -> "re.Pattern[bytes]":
     """A glob of one path component as a regular expression."""
     out = b""
     index = 0
@@ -223,13 +198,14 @@ def component(part):
     return re.compile(out, re.DOTALL)
 
 
-def status_word(error):
+def status_word(error: Exception) -> str:
+    """The status of a source, or of one file of it, that an error ended."""
     if isinstance(error, PermissionError):
         return "forbidden"
     return "absent" if isinstance(error, Absent) else "failed"
 
 
-def words(text):
+def words(text: bytes) -> str:
     """A detail on one line, without blanks at its ends."""
     return re.sub(rb"[^\x21-\x7e]+", b" ", text).strip()[:300].decode("ascii")
 
@@ -237,22 +213,25 @@ def words(text):
 class Probe:
     """Answers requests, one round after another, until its standard input ends."""
 
-    def __init__(self, nonce, root):
+    def __init__(self, nonce: str, root: bytes) -> None:
         self.nonce = nonce.encode()
         self.root = Root(root)
-        self.asked = []
+        self.asked: "list[tuple[list[bytes], list[list[bytes]]]]" = []
 
-    def mark(self, *parts):
+    def mark(self, *parts: object) -> None:
+        """Write one line of the protocol; the nonce before it is what no file's content can know."""
         line = b" ".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
         self.out(b"\n" + self.nonce + b" " + line + b"\n")
 
     @staticmethod
-    def out(data):
+    def out(data: bytes) -> None:
+        """Write all of the data, unbuffered, so that forked workers repeat none of it."""
         view = memoryview(data)
         while view:
             view = view[os.write(1, view) :]
 
-    def serve(self):
+    def serve(self) -> None:
+        """Greet, then read requests and answer them at each `go`."""
         boot = b""
         try:
             boot = self.root.read(b"/proc/sys/kernel/random/boot_id", 100)[0].strip() if not self.root.root else b""
@@ -269,7 +248,8 @@ class Probe:
             else:
                 self.asked.append((parts, []))
 
-    def round(self):
+    def round(self) -> None:
+        """Answer all that was asked since the last round."""
         for request, extras in self.asked:
             kind, key = request[0].decode(), request[1].decode()
             arguments = request[2:] + ([extras] if kind == "tree" else [])
@@ -284,13 +264,13 @@ class Probe:
         self.asked = []
         self.mark("round")
 
-    def do_file(self, limit, redact, path):
+    def do_file(self, limit: bytes, redact: bytes, path: bytes) -> "Answer":
         data, whole, _ = self.root.read(path, int(limit))
         self.out(REDACT[redact.decode()](data))
         return ("ok" if whole else "truncated"), "-", ("" if whole else "more than %d bytes" % int(limit))
 
-    def do_glob(self, max_files, limit, redact, content, *patterns):
-        paths = set()
+    def do_glob(self, max_files: bytes, limit: bytes, redact: bytes, content: bytes, *patterns: bytes) -> "Answer":
+        paths: "set[bytes]" = set()
         self.root.denied = set()
         for pattern in patterns:
             paths.update(self.root.expand(pattern, GLOB_ENTRIES))
@@ -303,7 +283,10 @@ class Probe:
             self.mark("member", "forbidden", 0, 0, 0, 0, escape(path), "-", "-")
         return "ok" if paths or self.root.denied else "absent", "-", ""
 
-    def member(self, path, limit, reduce, content, budget):
+    def member(
+        self, path: bytes, limit: int, reduce: "Callable[[bytes], bytes]", content: bool, budget: "list[int]"
+    ) -> None:
+        """One file of a glob; `budget` holds how many bytes are left for all of them."""
         try:
             where = self.root.parent(path)
             status = os.lstat(where)
@@ -320,7 +303,8 @@ class Probe:
         self.mark("member", *(head + (b"-" if link is None else b"=" + escape(link), escape(detail.encode()) or b"-")))
         self.out(reduce(data))
 
-    def content(self, path, limit, linked):
+    def content(self, path: bytes, limit: int, linked: bool) -> "tuple[str, bytes, str]":
+        """(status, data, detail) of one file of a glob."""
         try:
             data, whole, _ = self.root.read(path, limit)
         except IsADirectoryError:
@@ -331,7 +315,7 @@ class Probe:
             return status_word(error), b"", words(str(error).encode())
         return ("ok", data, "") if whole else ("truncated", data, "more than %d bytes" % limit)
 
-    def do_command(self, limit, timeout, redact, rooted, *argv):
+    def do_command(self, limit: bytes, timeout: bytes, redact: bytes, rooted: bytes, *argv: bytes) -> "Answer":
         if self.root.root and not rooted:
             return "unsupported", "-", "commands need a running target"
         if self.root.root:  # the scanner's own program, told which root to read
@@ -354,7 +338,7 @@ class Probe:
         self.out(REDACT[redact.decode()](data))
         return reason, child.returncode, words(REDACT["secrets"](errors))
 
-    def do_processes(self):
+    def do_processes(self) -> "Answer":
         if self.root.root:
             return "unsupported", "-", "processes need a running target"
         hidden = 0
@@ -366,7 +350,8 @@ class Probe:
                 continue  # it ended meanwhile
         return "ok", "-", ("%d processes of other users were not visible" % hidden if hidden else "")
 
-    def process(self, pid):
+    def process(self, pid: int) -> bool:
+        """Write one process; whether its executable and sockets were visible. Fields as in proc(5)."""
         base = "/proc/%d/" % pid
         text = read_all(base + "stat")
         name = text[text.index(b"(") + 1 : text.rindex(b")")]
@@ -399,8 +384,9 @@ class Probe:
         self.mark("process", *(fields + tail))
         return visible
 
-    def do_tree(self, algorithm, extras):
-        rules, tops = [], []
+    def do_tree(self, algorithm: bytes, extras: "list[list[bytes]]") -> "Answer":
+        rules: "list[RawRule]" = []
+        tops: "list[str]" = []
         for extra in extras:
             values = [os.fsdecode(part) for part in extra[1:]]
             if extra[0] == b"rule":
@@ -414,10 +400,12 @@ class Probe:
         return ("failed", "-", "%d workers of the walk failed" % failed) if failed else ("ok", "-", "")
 
 
-def drain(child, limit, timeout):
+def drain(child: "subprocess.Popen[bytes]", limit: int, timeout: int) -> "tuple[bytes, bytes, str]":
     """(stdout, tail of stderr, status) of a child within limits; the child and its group are ended in any case."""
     deadline = time.monotonic() + timeout
-    parts = {child.stdout.fileno(): [], child.stderr.fileno(): []}
+    assert child.stdout is not None
+    assert child.stderr is not None
+    parts: "dict[int, list[bytes]]" = {child.stdout.fileno(): [], child.stderr.fileno(): []}
     size = 0
     reason = "ok"
     still = set(parts)
@@ -447,12 +435,12 @@ def drain(child, limit, timeout):
     return b"".join(parts[child.stdout.fileno()])[:limit], b"".join(parts[child.stderr.fileno()]), reason
 
 
-def read_all(path):
+def read_all(path: str) -> bytes:
     with open(path, "rb") as handle:
         return handle.read(CHUNK)
 
 
-def unit_of(cgroup):
+def unit_of(cgroup: bytes) -> bytes:
     """The systemd unit in /proc/PID/cgroup: the last component that ends like one."""
     for line in cgroup.split(b"\n"):
         for part in reversed(line.split(b"/")):
@@ -461,16 +449,17 @@ def unit_of(cgroup):
     return b""
 
 
-def escape(data):
+def escape(data: bytes) -> bytes:
     r"""Bytes as one word: everything but plain characters as \0ooo (printf %b reads it)."""
     return re.sub(rb"[^A-Za-z0-9._/@:+,*?\[\]{}()^$|<>!~%=-]", lambda match: b"\\0%03o" % match.group(0)[0], data)
 
 
-def unescape(word):
+def unescape(word: bytes) -> bytes:
+    """The reverse of escape(); `-` is empty."""
     return re.sub(rb"\\0([0-7]{3})", lambda match: bytes([int(match.group(1), 8)]), b"" if word == b"-" else word)
 
 
-def main(arguments):
+def main(arguments: "list[str]") -> None:
     nonce, root, seconds = arguments
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.alarm(int(seconds))

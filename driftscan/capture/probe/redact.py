@@ -1,0 +1,54 @@
+"""What the probe takes out of data before it leaves the target. Standard library of Python 3.6 to 3.14; imports nothing
+of driftscan."""
+
+import re
+
+TYPE_CHECKING = False  # type checkers take it for true; a target need not import typing
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCHEMES = re.compile(rb"\$[0-9a-zA-Z_-]{1,16}\$")
+SECRET_VALUE = re.compile(
+    rb"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)"
+    rb"[A-Za-z0-9_-]*\"?[ \t]*[=:][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#;&|]+)"
+)
+SECRET_OPTION = re.compile(
+    rb"(?im)((?:^|(?<=[\s\"']))--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[ \t]+)([^\s-]\S*)"
+)
+URL_CREDENTIALS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@")
+
+
+def redact_shadow(data: bytes) -> bytes:
+    """Password fields of shadow(5) reduced to their state and scheme."""
+    lines = []
+    for line in data.split(b"\n"):
+        parts = line.split(b":")
+        if len(parts) > 1:
+            parts[1] = password_state(parts[1])
+        lines.append(b":".join(parts))
+    return b"\n".join(lines)
+
+
+def password_state(field: bytes) -> bytes:
+    """`empty`, `locked`, or the scheme of the hash, behind `!` where it is locked."""
+    bare = field.lstrip(b"!*")
+    if not field:
+        return b"empty"
+    if not bare or bare == b"x":
+        return b"locked"
+    scheme = SCHEMES.match(bare)
+    return (b"!" if bare != field else b"") + (scheme.group(0) if scheme else b"des")
+
+
+def redact_secrets(data: bytes) -> bytes:
+    """Values after password=, --token and the like, and credentials in URLs."""
+    data = SECRET_VALUE.sub(rb"\1<redacted>", data)
+    data = SECRET_OPTION.sub(rb"\1<redacted>", data)
+    return URL_CREDENTIALS.sub(rb"\1<redacted>@", data)
+
+
+REDACT: "dict[str, Callable[[bytes], bytes]]" = {
+    "": lambda data: data,
+    "shadow": redact_shadow,
+    "secrets": redact_secrets,
+}
