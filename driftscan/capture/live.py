@@ -3,6 +3,7 @@
 import os
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from driftscan.capture.base import TargetFacts
@@ -23,22 +24,20 @@ Record = Callable[[Sequence[Source], Captures], None]
 class ProbeSession:
     """One running probe. `record` is told every round, to keep captures for replay."""
 
-    def __init__(
-        self, transport: Transport, root: str, deadline: float, record: Record | None = None, own: bool = True
-    ) -> None:
-        """Start the probe below `root` and wait for its greeting. HostError if there is none. Closes the transport
-        with itself if it is its `own`."""
+    def __init__(self, transport: Transport, root: str, deadline: float, record: Record | None = None) -> None:
+        """Start the probe below `root` and wait for its greeting; HostError if there is none. The transport is closed
+        with the session."""
         self._transport = transport
-        self._own = own
         self._deadline = deadline
         self._record = record
         nonce = secrets.token_hex(16)
         self._splitter = Splitter(nonce)
-        self._waiting: list[Frame] = []
-        self.timings: dict[str, int] = {}
+        self._waiting: deque[Frame] = deque()
+        self._received = 0
         seconds = str(max(1, int(deadline - time.monotonic()) + 5))
-        self._channel: Channel = transport.run(render.script(), (nonce, root, seconds))
+        self._channel: Channel | None = None
         try:
+            self._channel = transport.run(render.script(), (nonce, root, seconds))
             self.facts = _facts(self._next(), live=root == "/")
         except BaseException:
             self.close()
@@ -47,43 +46,45 @@ class ProbeSession:
     def ask(self, sources: Sequence[Source]) -> Captures:
         """See capture.base.Session. What the deadline or a lost connection cuts off is a gap of this round."""
         unique = list(dict.fromkeys(sources))
+        self._received = 0
         decoder = Decoder(unique)
         reason, status = "", Status.FAILED
         try:
+            assert self._channel is not None
             self._channel.write(render.requests(unique))
             while not decoder.done:
                 decoder.take(self._next())
         except DeadlineError as error:
             reason, status = error.message, Status.TIMED_OUT
         except HostError as error:
-            if not decoder.timings:
+            if not decoder.answered:
                 raise
             reason = error.message
         captures = Captures(decoder.captures(reason, status))
-        self.timings.update({type(unique[number]).__name__: took for number, took in decoder.timings.items()})
         if self._record is not None:
             self._record(unique, captures)
         return captures
 
     def close(self) -> None:
         """See capture.base.Session."""
-        self._channel.close()
-        if self._own:
-            self._transport.close()
+        if self._channel is not None:
+            self._channel.close()
+        self._transport.close()
 
     def _next(self) -> Frame:
-        size = 0
+        assert self._channel is not None
         while not self._waiting:
             data = self._channel.read(self._deadline)
             if not data:
                 raise self._lost()
-            size += len(data)
-            if size > MAX_ROUND:
+            self._received += len(data)
+            if self._received > MAX_ROUND:
                 raise ProbeError(f"the host answered more than {MAX_ROUND >> 20} MiB for one question")
             self._waiting.extend(self._splitter.feed(data))
-        return self._waiting.pop(0)
+        return self._waiting.popleft()
 
     def _lost(self) -> HostError:
+        assert self._channel is not None
         try:
             ended = self._channel.ended(min(self._deadline, time.monotonic() + 5))
         except HostError:

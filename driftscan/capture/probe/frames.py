@@ -76,9 +76,12 @@ class Decoder:
         self._sources = sources
         self._captures: dict[int, Capture] = {}
         self._open: tuple[int, _Open] | None = None
-        self.timings: dict[int, int] = {}
-        """Number of a source -> milliseconds on the target."""
         self.done = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether any source has been answered whole."""
+        return bool(self._captures)
 
     def take(self, frame: Frame) -> None:
         """One more frame; ProbeError if it is outside the protocol."""
@@ -117,11 +120,10 @@ class Decoder:
     def _end(self, frame: Frame) -> None:
         assert self._open is not None
         number, opened = self._open
-        _, key, status, code, milliseconds, detail = frame.words[:6]
+        _, key, status, code, _, detail = frame.words[:6]
         if int(key) != number:
             raise ValueError("an end without its begin")
         exit_code = None if code == b"-" else int(code)
-        self.timings[number] = int(milliseconds)
         self._captures[number] = Capture(
             opened.source,
             _status(opened.source, Status(status.decode()), exit_code),
