@@ -8,7 +8,7 @@ data. The nonce has 128 random bits, so nothing that a target holds can look lik
     member STATUS MODE UID GID MTIME PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
     entries, links, hashes       data: the parts of a walk without Python (`shell_walk.py`)
     process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE
-    end K STATUS EXIT MILLISECONDS DETAIL
+    end K STATUS EXIT DETAIL
     round                        all sources of the round are answered
 """
 
@@ -120,7 +120,7 @@ class Decoder:
     def _end(self, frame: Frame) -> None:
         assert self._open is not None
         number, opened = self._open
-        _, key, status, code, _, detail = frame.words[:6]
+        _, key, status, code, detail = frame.words[:5]
         if int(key) != number:
             raise ValueError("an end without its begin")
         exit_code = None if code == b"-" else int(code)

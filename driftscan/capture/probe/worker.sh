@@ -244,7 +244,7 @@ finish() { # the walk runs when its last rule has been read
   if [ -n "$WALK" ]; then
     mark begin "$WALK"
     tree_run
-    mark end "$WALK" "$STATUS" - 0 -
+    mark end "$WALK" "$STATUS" - -
     WALK=
   fi
 }
@@ -260,7 +260,7 @@ answer() { # WORD KEY ARGUMENT...
     processes) do_processes ;;
     *) STATUS=unsupported CODE=- DETAIL=- ;;
   esac
-  mark end "$KEY" "$STATUS" "$CODE" 0 "$DETAIL"
+  mark end "$KEY" "$STATUS" "$CODE" "$DETAIL"
 }
 
 serve() {
