@@ -48,6 +48,7 @@ def write_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> str:
     sections = [
         *({"coverage": _envelope.coverage_row(item)} for item in snapshot.coverage),
         *({"package": {"files": paths, "key": key}} for key, paths in sorted(snapshot.package_files.items())),
+        *({"source": {"digest": digest, "name": name}} for name, digest in sorted(snapshot.source_digests.items())),
         *({"text": {"path": name, "text": text}} for name, text in sorted(snapshot.texts.items())),
     ]
     head = {"format": SNAPSHOT_FORMAT, **_envelope.snapshot_head(snapshot)}
@@ -103,6 +104,7 @@ def _snapshot_from(container: Container) -> Snapshot:
         torn=tuple(head["torn"]),
         probe_digest=head["probe_digest"],
         boot_id=head["boot_id"],
+        source_digests={item["name"]: item["digest"] for item in head["sources"]},
         texts={item["path"]: item["text"] for item in head["texts"]},
         package_files=_package_files(container, head["packages"]),
     )
@@ -192,7 +194,7 @@ def _write(
 def _sections(file_format: str) -> Mapping[str, str]:
     """The sections that a format has: how their lines begin, and what its schema calls the list of them."""
     if file_format == SNAPSHOT_FORMAT:
-        return {"coverage": "coverage", "package": "packages", "text": "texts"}
+        return {"coverage": "coverage", "package": "packages", "source": "sources", "text": "texts"}
     return _SECTIONS
 
 

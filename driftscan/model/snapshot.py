@@ -103,6 +103,8 @@ class Snapshot:
     """Why the snapshot mixes two states (a package manager ran, files changed while read); empty: it does not."""
     probe_digest: str = ""
     boot_id: str = ""
+    source_digests: Mapping[str, str] = field(default_factory=dict)
+    """Source (as text) -> `sha256:...` of what was captured: equal bytes need no second look."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Path -> text of small non-secret files under /etc, secrets redacted on the target."""
     package_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

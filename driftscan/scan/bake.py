@@ -1,6 +1,6 @@
 """From one or several boots of an image to its manifest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +75,8 @@ def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, zones: tuple[Zone,
             Reference(host=taken.host, taken_at=taken.taken_at, identities=identities(taken.resources, zones))
             for taken in snapshots
         ),
-        texts=_common_texts(snapshots),
+        texts=_common([taken.texts for taken in snapshots]),
+        source_digests=_common([taken.source_digests for taken in snapshots]),
         package_files=snapshots[0].package_files,
         live=all(taken.live for taken in snapshots),
     )
@@ -118,9 +119,10 @@ def _coverage(snapshots: Sequence[Snapshot]) -> tuple[CollectorCoverage, ...]:
     return tuple(min(rows, key=lambda row: _WORST.index(row.status)) for _, rows in sorted(by_name.items()))
 
 
-def _common_texts(snapshots: Sequence[Snapshot]) -> dict[str, str]:
-    first, *rest = snapshots
-    return {path: text for path, text in first.texts.items() if all(other.texts.get(path) == text for other in rest)}
+def _common(boots: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What all boots say alike."""
+    first, *rest = boots
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in rest)}
 
 
 def _notes(snapshots: Iterable[Snapshot]) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from driftscan.capture.base import Session
 from driftscan.capture.recording import Recorder
 from driftscan.collectors import files
 from driftscan.manifests.files import read_manifest, read_snapshot
+from driftscan.model.codec import digest
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.matching import Matcher
 from driftscan.model.snapshot import ImageRef, Resources, Snapshot
-from driftscan.model.source import Captures, Tree
+from driftscan.model.source import Captures, File, Status, Tree
 from driftscan.model.zone import Zone
 from driftscan.scan import readiness, texts
 from driftscan.scan.look import open_session
@@ -91,9 +92,19 @@ def take_snapshot(
         taken = seen.snapshot(files.tree(walk_rules(in_force_here)))
         return replace(
             taken,
+            source_digests=source_digests(seen.captures),
             texts=texts.all_texts(seen.session, Matcher(in_force_here)),
             package_files=package_files(seen.session, taken.resources.small),
         )
+
+
+def source_digests(captures: Captures) -> dict[str, str]:
+    """The digest of each file that a collector asked for and got whole."""
+    return {
+        source.path: digest(capture.data)
+        for source, capture in captures.items()
+        if isinstance(source, File) and capture.status is Status.OK and not source.path.startswith(("/proc/", "/sys/"))
+    }
 
 
 def from_manifest(manifest: Manifest, target: Target) -> Snapshot:
@@ -106,6 +117,7 @@ def from_manifest(manifest: Manifest, target: Target) -> Snapshot:
         coverage=manifest.coverage,
         image=manifest.image,
         live=manifest.live,
+        source_digests=manifest.source_digests,
         texts=manifest.texts,
         package_files=manifest.package_files,
     )
@@ -119,6 +131,7 @@ def as_manifest(snapshot: Snapshot, zones: tuple[Zone, ...] = (), tool: str = ""
         resources=snapshot.resources,
         coverage=snapshot.coverage,
         zones=zones,
+        source_digests=snapshot.source_digests,
         texts=snapshot.texts,
         package_files=snapshot.package_files,
         live=snapshot.live,

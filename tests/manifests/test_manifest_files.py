@@ -121,6 +121,7 @@ SNAPSHOT = Snapshot(
     boot_id="b-1",
     texts={"/etc/motd": "x"},
     package_files={"bash/amd64": ("/bin/bash",)},
+    source_digests={"/etc/passwd": "sha256:" + "4" * 64},
 )
 
 
