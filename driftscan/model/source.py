@@ -55,6 +55,9 @@ class Glob:
     max_bytes: int = 256 << 10
     redact: Redact = Redact.NONE
     content: bool = True
+    public: bool = False
+    """Content leaves the target only of regular files that every user there may read, the directories on the way
+    included; links are not followed."""
 
     def __str__(self) -> str:
         """As messages name it: the first pattern stands for all."""

@@ -25,7 +25,7 @@ _KEPT_OUT = frozenset({ZoneClass.SECRET, ZoneClass.DERIVED, ZoneClass.IDENTITY, 
 
 def all_texts(session: Session, zones: Matcher) -> Mapping[str, str]:
     """Path -> text of every such file of a target."""
-    glob = Glob(("/etc/**",), MAX_FILES, MAX_BYTES, Redact.SECRETS)
+    glob = Glob(("/etc/**",), MAX_FILES, MAX_BYTES, Redact.SECRETS, public=True)
     capture = session.ask([glob])[glob]
     return _kept(capture.members, zones) if capture.status is Status.OK else {}
 
@@ -37,7 +37,7 @@ def texts_of(session: Session, paths: Iterable[str], zones: Matcher) -> Mapping[
         return {}
     names = (decode_name(path) for path in wanted)
     patterns = tuple(_literal(name.decode()) for name in names if _is_text(name))
-    glob = Glob(patterns, MAX_FILES, MAX_BYTES, Redact.SECRETS)
+    glob = Glob(patterns, MAX_FILES, MAX_BYTES, Redact.SECRETS, public=True)
     return _kept(session.ask([glob])[glob].members, zones)
 
 

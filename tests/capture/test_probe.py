@@ -275,3 +275,18 @@ def test_a_rooted_command_is_told_its_root(session: Session, root: Path) -> None
     echo = Command(("echo", "of"), rooted="--root")
     capture = session.ask([echo])[echo]
     assert capture.data.decode().split() == ["of", "--root", str(root)]
+
+
+def test_only_what_everybody_may_read_leaves(session: Session, root: Path) -> None:
+    (root / "etc/closed").mkdir(mode=0o700)
+    (root / "etc/closed/open").write_bytes(b"behind a closed door")
+    (root / "etc/private").write_bytes(b"a secret")
+    (root / "etc/private").chmod(0o640)
+    (root / "etc/plain").chmod(0o644)
+    (root / "etc/to-private").symlink_to("private")
+    for path in (root, root / "etc"):
+        path.chmod(0o755)
+    glob = Glob(("/etc/**",), public=True)
+    data = {member.path: member.data for member in session.ask([glob])[glob].members}
+    assert data[b"/etc/plain"] == b"plain\n"
+    assert data[b"/etc/private"] == data[b"/etc/to-private"] == data[b"/etc/closed/open"] == b""

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -194,3 +195,45 @@ def test_shellcheck() -> None:
     text = (folder / "prologue.sh").read_text() + (folder / "worker.sh").read_text()
     done = subprocess.run([program, "-s", "sh", "-"], input=text, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_only_what_everybody_may_read_leaves(shell: Session, python: Session, tree: Path) -> None:
+    (tree / "closed").mkdir(mode=0o700)
+    (tree / "closed/open").write_bytes(b"behind a closed door")
+    (tree / "private").write_bytes(b"a secret")
+    (tree / "private").chmod(0o640)
+    (tree / "to-private").symlink_to("private")
+    glob = Glob((f"{tree}/**",), public=True)
+    ours, theirs = shell.ask([glob])[glob], python.ask([glob])[glob]
+    assert ours.members == theirs.members
+    assert not any(b"secret" in member.data or b"behind" in member.data for member in ours.members)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("name", ["dash", "busybox"])
+def test_without_root_rights_what_is_closed_is_forbidden(name: str, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        tree = Path(folder) / "tree"
+        for part in ("closed", "listed", "entered", "open"):
+            (tree / part).mkdir(parents=True)
+            (tree / part / "file").write_bytes(b"x")
+        (tree / "open/file").chmod(0o600)
+        Path(folder).chmod(0o755)
+        tree.chmod(0o755)
+        for part, mode in (("closed", 0o700), ("listed", 0o744), ("entered", 0o711), ("open", 0o755)):
+            (tree / part).chmod(mode)
+        tmp_path.parent.parent.chmod(0o755)
+        tmp_path.parent.chmod(0o755)
+        tmp_path.chmod(0o755)
+        chosen = machine(name, tmp_path)
+        nobody = Shell(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *chosen.argv], chosen.path)
+        session = ProbeSession(nobody, "/", time.monotonic() + 60)
+        try:
+            source = files.tree((), roots=(str(tree),))
+            found = files.table(session.ask([source])[source])
+        finally:
+            session.close()
+    hidden = {pattern for gap in found.gaps for pattern in gap.hides}
+    assert {f"file:{tree}/{part}/**" for part in ("closed", "listed", "entered")} <= hidden
+    assert f"file:{tree}/open/file" in hidden
+    assert found.coverage.unreadable == 4

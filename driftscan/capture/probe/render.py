@@ -48,8 +48,9 @@ def _request(number: str, source: Source) -> Iterable[bytes]:
     match source:
         case File(path, limit, redact):
             yield _words("file", number, str(limit), redact, path)
-        case Glob(patterns, count, limit, redact, content):
-            yield _words("glob", number, str(count), str(limit), redact, str(int(content)), *patterns)
+        case Glob(patterns, count, limit, redact, content, public):
+            kept = "public" if public else "all" if content else "none"
+            yield _words("glob", number, str(count), str(limit), redact, kept, *patterns)
         case Command(argv, _, limit, timeout, redact, rooted):
             yield _words("command", number, str(limit), str(timeout), redact, rooted, *argv)
         case Processes():

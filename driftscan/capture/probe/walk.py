@@ -124,7 +124,10 @@ def foreign_mounts(root: str) -> "dict[str, str]":
 class Walker:
     """Walks directories that it is handed one by one, and gives the records to `emit` in batches."""
 
-    def __init__(self, root: str, rules: Rules, algorithm: str, emit: "Callable[[bytes], None]") -> None:
+    def __init__(
+        self, root: str, rules: Rules, algorithm: str, foreign: "dict[str, str]", emit: "Callable[[bytes], None]"
+    ) -> None:
+        self.foreign = foreign
         self.root = "" if root == "/" else root.rstrip("/")
         self.rules = rules
         self.algorithm = algorithm
@@ -165,7 +168,8 @@ class Walker:
             names = os.listdir(handle)
             rules = self.rules.inside(path)
             for name in names:
-                self.entry(handle, path + "/" + name, name, rules)
+                if path + "/" + name not in self.foreign:  # a stat of a dead mount never returns
+                    self.entry(handle, path + "/" + name, name, rules)
         except OSError as error:
             self.skip(path or "/", reason_of(error))
         finally:
@@ -328,7 +332,9 @@ def extended(where: "int | str") -> bytes:
             if len(value) > XATTR_LIMIT:
                 value = b"sha256:" + hashlib.sha256(value).hexdigest().encode()
             pairs.append(
-                os.fsencode(name).replace(b",", b"\\054").replace(b"=", b"\\075") + b"=" + value.hex().encode()
+                os.fsencode(name).replace(b"\\", b"\\134").replace(b",", b"\\054").replace(b"=", b"\\075")
+                + b"="
+                + value.hex().encode()
             )
         return b",".join(pairs)
     except OSError:
@@ -342,7 +348,7 @@ def reason_of(error: OSError) -> str:
     return "raced" if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR) else "failed"
 
 
-def directories(walker: Walker, top: str, foreign: "dict[str, str]") -> "Iterator[str]":
+def directories(walker: Walker, top: str) -> "Iterator[str]":
     """All directories to walk from a top, this one first; what is not entered is recorded."""
     stack = [top]
     while stack:
@@ -355,8 +361,8 @@ def directories(walker: Walker, top: str, foreign: "dict[str, str]") -> "Iterato
             continue  # `Walker.directory` opens it again and records why it can't
         for name in below:
             child = path + "/" + name
-            if child in foreign:
-                walker.skip(child, foreign[child])
+            if child in walker.foreign:
+                walker.skip(child, walker.foreign[child])
             elif walker.rules.prunes(child):
                 walker.skip(child, "rule")
             else:
@@ -367,7 +373,6 @@ def walk_tree(
     root: str, tops: "list[str]", rules: "list[RawRule]", algorithm: str, emit: "Callable[[bytes], None]", workers: int
 ) -> int:
     """Walk all tops below a root; how many workers failed. `emit` gets whole records, from several processes in turn."""
-    foreign = foreign_mounts(root)
     lock_read, lock_write = os.pipe()
     os.write(lock_write, b"x")
 
@@ -378,19 +383,20 @@ def walk_tree(
         finally:
             os.write(lock_write, b"x")
 
-    walker = Walker(root, Rules(rules), algorithm, locked)
+    walker = Walker(root, Rules(rules), algorithm, foreign_mounts(root), locked)
     found: "list[str]" = []
     for top in tops:
         path = "" if top == "/" else top.rstrip("/")
+        if path in walker.foreign:
+            walker.skip(path, walker.foreign[path])
+            continue
         try:
             is_directory = stat.S_ISDIR(os.lstat(walker.root + (path or "/")).st_mode)
         except OSError as error:
             walker.skip(path or "/", "absent" if error.errno in (errno.ENOENT, errno.ENOTDIR) else reason_of(error))
             continue
-        if path in foreign:
-            walker.skip(path, foreign[path])
-        elif is_directory:
-            found.extend(directories(walker, path, foreign))
+        if is_directory:
+            found.extend(directories(walker, path))
         else:
             one_file(walker, path)
     walker.flush()

@@ -42,6 +42,7 @@ class Root:
     def __init__(self, root: bytes) -> None:
         self.root = b"" if root == b"/" else root.rstrip(b"/")
         self.denied: "set[bytes]" = set()
+        self.open_to_all: "dict[bytes, bool]" = {}
 
     def resolve(self, path: bytes) -> bytes:
         """The real path, in the scanner's own terms, with all links followed inside the root."""
@@ -146,6 +147,27 @@ class Root:
         except OSError:
             pass
         return False
+
+    def public(self, path: bytes) -> bool:
+        """Whether every user of the target may reach a file."""
+        directory = path.rpartition(b"/")[0]
+        if directory not in self.open_to_all:
+            self.open_to_all[directory] = self.enterable(directory)
+        try:
+            return self.open_to_all[directory] and bool(os.lstat(self.parent(path)).st_mode & stat.S_IROTH)
+        except OSError:
+            return False
+
+    def enterable(self, directory: bytes) -> bool:
+        """Whether every user of the target may enter a directory."""
+        while directory:
+            try:
+                if not os.stat(self.resolve(directory)).st_mode & stat.S_IXOTH:
+                    return False
+            except OSError:
+                return False
+            directory = directory.rpartition(b"/")[0]
+        return True
 
     def below(self, base: bytes) -> "Iterator[bytes]":
         """A directory and all directories below it; links are not followed."""
@@ -276,13 +298,13 @@ class Probe:
             return "truncated", "-", "more than %d files" % int(max_files)
         budget = [max(int(limit) * 4, 64 << 20)]
         for path in sorted(paths):
-            self.member(path, int(limit), REDACT[redact.decode()], content == b"1", budget)
+            self.member(path, int(limit), REDACT[redact.decode()], content, budget)
         for path in sorted(self.root.denied - paths):
             self.mark("member", "forbidden", 0, 0, 0, 0, escape(path), "-", "-")
         return "ok" if paths or self.root.denied else "absent", "-", ""
 
     def member(
-        self, path: bytes, limit: int, reduce: "Callable[[bytes], bytes]", content: bool, budget: "list[int]"
+        self, path: bytes, limit: int, reduce: "Callable[[bytes], bytes]", content: bytes, budget: "list[int]"
     ) -> None:
         """One file of a glob; `budget` holds how many bytes are left for all of them."""
         try:
@@ -294,17 +316,20 @@ class Probe:
             return
         link = os.readlink(where) if stat.S_ISLNK(status.st_mode) else None
         word, data, detail = "ok", b"", ""
-        if content and not stat.S_ISDIR(status.st_mode) and (link is not None or stat.S_ISREG(status.st_mode)):
-            word, data, detail = self.content(path, min(limit, budget[0]), link is not None)
+        wanted = content != b"none" and (link is not None or stat.S_ISREG(status.st_mode))
+        if wanted and (content == b"all" or (link is None and self.root.public(path))):
+            word, data, detail = self.content(path, min(limit, budget[0]), link is not None, content == b"public")
             budget[0] -= len(data)
         head = (word, status.st_mode, status.st_uid, status.st_gid, int(status.st_mtime), escape(path))
         self.mark("member", *(head + (b"-" if link is None else b"=" + escape(link), escape(detail.encode()) or b"-")))
         self.out(reduce(data))
 
-    def content(self, path: bytes, limit: int, linked: bool) -> "tuple[str, bytes, str]":
-        """(status, data, detail) of one file of a glob."""
+    def content(self, path: bytes, limit: int, linked: bool, public: bool) -> "tuple[str, bytes, str]":
+        """(status, data, detail) of one file of a glob; `public`: empty unless every user may read it."""
         try:
-            data, whole, _ = self.root.read(path, limit)
+            data, whole, status = self.root.read(path, limit)
+            if public and not status.st_mode & stat.S_IROTH:  # it was another file when the walk to it began
+                return "ok", b"", ""
         except IsADirectoryError:
             return "ok", b"", ""  # a link to a directory or a device: the link itself is the fact
         except Absent:

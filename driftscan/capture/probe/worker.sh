@@ -7,6 +7,7 @@ LF='
 READER=
 if command -v timeout >/dev/null 2>&1 && timeout 5 true 2>/dev/null; then READER=timeout; fi
 GNU_FIND=
+PUBLIC=
 if find / -maxdepth 0 -printf '' >/dev/null 2>&1; then GNU_FIND=yes; fi
 
 mark() { printf '\n%s %s\n' "$NONCE" "$*"; }
@@ -67,6 +68,25 @@ content() { # PATH MAX REDACT
 
 do_file() { decode "$3"; content "$DECODED" "$1" "$2"; CODE=-; }
 
+public() { # PATH: whether every user may reach and read a file
+  case $(stat -c %a "$1" 2>/dev/null) in *[4567]) ;; *) return 1 ;; esac
+  if [ "${1%/*}" != "$PUBLIC" ]; then
+    way=${1%/*}
+    while [ -n "$way" ]; do
+      case $(stat -L -c %a "$way" 2>/dev/null) in *[1357]) way=${way%/*} ;; *) return 1 ;; esac
+    done
+    PUBLIC=${1%/*}
+  fi
+}
+
+wanted() { # all | public | none, PATH: whether the content of a file is to leave
+  case $1 in
+    all) [ -f "$2" ] ;;
+    public) [ -f "$2" ] && [ ! -L "$2" ] && public "$2" ;;
+    *) false ;;
+  esac
+}
+
 member() { # PATH MAX REDACT CONTENT
   set -- "$1" "$2" "$3" "$4" "$(stat -c '%f %u %g %Y' "$1" 2>/dev/null)"
   if [ -z "$5" ]; then return; fi
@@ -74,12 +94,12 @@ member() { # PATH MAX REDACT CONTENT
   target=-
   if [ -L "$1" ]; then link_of "$1"; encode "$LINK"; target="=${ENCODED#-}"; fi
   word=ok
-  if [ "$4" = 1 ] && [ -f "$1" ]; then
+  if wanted "$4" "$1"; then
     if [ ! -r "$1" ]; then word=forbidden
     elif [ "$(head -c $(($2 + 1)) "$1" 2>/dev/null | wc -c)" -gt "$2" ]; then word=truncated; fi
   fi
   mark member "$word" "$((0x${5%% *}))" "${5#* }" "$path" "$target" -
-  if [ "$4" = 1 ] && [ "$word" != forbidden ] && [ -f "$1" ]; then head -c "$2" "$1" 2>/dev/null | redact "$3"; fi
+  if [ "$word" != forbidden ] && wanted "$4" "$1"; then head -c "$2" "$1" 2>/dev/null | redact "$3"; fi
 }
 
 below() { # DIRECTORY and all directories beneath, links not followed
@@ -218,8 +238,14 @@ tree_run() {
   done
   if [ -n "$GNU_FIND" ]; then
     eval "find $TOPS \\( $PRUNED -false \\) -prune -o -printf '%y %m %U %G %s %n %T@ %C@ %i %D - - -\\000%p\\000%l\\000\\000'" 2>/dev/null
+    if [ "$(id -u)" != 0 ]; then
+      eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type d \\( ! -readable -o ! -executable \\) -printf 'X forbidden\\000%p\\000\\000\\000'" 2>/dev/null
+    fi
     mark hashes
     if [ -n "$DIGEST" ]; then
+      if [ "$(id -u)" != 0 ]; then
+        eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type f $UNREAD ! -readable -printf '!forbidden  %p\\000'" 2>/dev/null
+      fi
       eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type f $UNREAD -print0" 2>/dev/null | xargs -0 -r "${DIGEST}sum" -z 2>/dev/null
     fi
     return
@@ -228,6 +254,9 @@ tree_run() {
   quote "$control"; safe="! -name $QUOTED"
   refused=$(eval "find $TOPS \\( $PRUNED ! -name '*' \\) -prune -o -name $QUOTED -print" 2>/dev/null | head -c 1)
   if [ -n "$refused" ]; then printf 'X control\000/\000\000\000'; fi
+  if [ "$(id -u)" != 0 ]; then
+    eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type d -exec sh -c '[ ! -r \"\$1\" ] || [ ! -x \"\$1\" ]' _ {} \\; -exec printf 'X forbidden\\000%s\\000\\000\\000' {} \\;" 2>/dev/null
+  fi
   mark entries
   eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -exec stat -c '%f %u %g %s %h %Y %Z %i %t:%T %n' {} +" 2>/dev/null
   mark links
@@ -236,6 +265,9 @@ tree_run() {
   done
   mark hashes
   if [ -n "$DIGEST" ]; then
+    if [ "$(id -u)" != 0 ]; then
+      eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type f $UNREAD -exec sh -c '[ ! -r \"\$1\" ]' _ {} \\; -exec printf '!forbidden  %s\\n' {} \\;" 2>/dev/null
+    fi
     eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type f $UNREAD -exec ${DIGEST}sum {} +" 2>/dev/null
   fi
 }
