@@ -146,12 +146,6 @@ def test_the_probe_imports_nothing_of_ours_at_the_top() -> None:
         assert not [module for module in top if module.startswith("driftscan")]
 
 
-def test_no_path_of_a_machine_is_written_down() -> None:
-    pattern = re.compile(r"/root/\.(pyenv|venv)|/work/|/home/[a-z]+/src")
-    for path in (*modules(), *(PACKAGE.parent / "policies").rglob("*.yaml")):
-        assert not pattern.search(path.read_text()), path
-
-
 def plugins(folder: str) -> list[str]:
     return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if not path.name.startswith("_"))
 

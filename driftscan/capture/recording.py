@@ -5,17 +5,17 @@ raw bytes as `blobs/SHA256`. It holds what left the host, redactions already mad
 """
 
 import hashlib
+import io
 import json
-import os
-import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from driftscan import atomic
 from driftscan.capture.base import TargetFacts
-from driftscan.errors import IncompleteError, UsageError
+from driftscan.errors import UsageError
 from driftscan.model.codec import canonical
 from driftscan.model.source import (
     Capture,
@@ -35,6 +35,11 @@ from driftscan.model.source import (
 
 FORMAT = "driftscan.captures/1"
 MAX_BLOB = 1 << 30
+# What zipfile and json raise on bytes that are not theirs, and what an index of another shape leads to.
+_DAMAGE = (
+    *(OSError, ValueError, LookupError, TypeError, EOFError, AttributeError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class Recorder:
@@ -49,7 +54,7 @@ class Recorder:
         self._captures.extend(captures[source] for source in sources)
 
     def write(self, path: str, facts: TargetFacts, host: str) -> None:
-        """The file, whole or not at all, readable by its owner alone. IncompleteError if that can't be done."""
+        """The file, whole or not at all, readable by its owner alone. Errors as `atomic.write`."""
         blobs: dict[str, bytes] = {}
         index = {
             "format": FORMAT,
@@ -57,23 +62,12 @@ class Recorder:
             "facts": asdict(facts),
             "captures": [_encode(capture, blobs) for capture in self._captures],
         }
-        directory = os.path.dirname(os.path.abspath(path))
-        try:
-            handle, temporary = tempfile.mkstemp(dir=directory, prefix=".captures-")
-        except OSError as error:
-            raise IncompleteError(f"{path}: cannot be written: {error.strerror}") from error
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                    archive.writestr("index.json", canonical(index))
-                    for digest, data in sorted(blobs.items()):
-                        archive.writestr(f"blobs/{digest}", data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).replace(path)
-        except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            raise IncompleteError(f"{path}: cannot be written: {error.strerror}") from error
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("index.json", canonical(index))
+            for digest, data in sorted(blobs.items()):
+                archive.writestr(f"blobs/{digest}", data)
+        atomic.write(path, [buffer.getvalue()], private=True)
 
 
 class Replay:
@@ -85,11 +79,11 @@ class Replay:
             self._archive = zipfile.ZipFile(path)
             index = json.loads(self._archive.read("index.json"))
             if index["format"] != FORMAT:
-                raise ValueError(index["format"])  # noqa: TRY301 - one message for every kind of damage
+                raise ValueError(index["format"])
             self.host = str(index["host"])
             self.facts = TargetFacts(**index["facts"])
             captures = [self._decode(raw) for raw in index["captures"]]
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             raise UsageError(f"{path}: not a recording of captures, or damaged ({error})") from error
         self._captures = {_identity(capture.source): capture for capture in captures}
 

@@ -1,0 +1,81 @@
+"""Captures kept in a file answer the same questions alike; a damaged file is refused."""
+
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from driftscan.capture.live import open_rootfs
+from driftscan.capture.recording import Recorder, Replay
+from driftscan.errors import UsageError
+from driftscan.model.source import Command, File, Glob, Processes, Source, Status, Tree, WalkRule
+
+SOURCES: tuple[Source, ...] = (
+    File("/etc/a"),
+    File("/none"),
+    Glob(("/etc/*",)),
+    Command(("true",)),
+    Processes(),
+    Tree(),
+)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/a").write_bytes(b"\x00\xff content\n")
+    (root / "etc/link").symlink_to("a")
+    recorder = Recorder()
+    session = open_rootfs(str(root), time.monotonic() + 60, recorder)
+    session.ask(SOURCES)
+    session.close()
+    path = tmp_path / "x.capture"
+    recorder.write(str(path), session.facts, "web-1")
+    return path
+
+
+def test_a_replay_answers_as_the_target_did(recorded: Path, tmp_path: Path) -> None:
+    session = open_rootfs(str(tmp_path / "root"), time.monotonic() + 60)
+    live = session.ask(SOURCES)
+    session.close()
+    replay = Replay(str(recorded))
+    assert replay.host == "web-1"
+    assert replay.facts == session.facts
+    again = replay.ask(SOURCES)
+    assert [again[source] for source in SOURCES] == [live[source] for source in SOURCES]
+    replay.close()
+
+
+def test_zones_make_no_other_question_of_a_walk(recorded: Path) -> None:
+    replay = Replay(str(recorded))
+    source = Tree(rules=(WalkRule("/proc/**", "prune"),))
+    assert next(iter(replay.ask([source]).values())).status is Status.OK
+
+
+def test_what_was_not_asked_then_is_a_gap_now(recorded: Path) -> None:
+    assert Replay(str(recorded)).ask([File("/other")])[File("/other")].status is Status.UNSUPPORTED
+
+
+def test_only_its_owner_may_read_it(recorded: Path) -> None:
+    assert stat.S_IMODE(recorded.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -200, -30, -1])
+def test_a_damaged_recording_is_refused(recorded: Path, cut: int) -> None:
+    recorded.write_bytes(recorded.read_bytes()[:cut])
+    with pytest.raises(UsageError, match="not a recording"):
+        Replay(str(recorded))
+
+
+def test_a_changed_byte_is_refused_or_changes_nothing(recorded: Path) -> None:
+    data = recorded.read_bytes()
+    whole = Replay(str(recorded)).ask(SOURCES)
+    for offset in range(0, len(data), 37):
+        recorded.write_bytes(data[:offset] + bytes([data[offset] ^ 0xFF]) + data[offset + 1 :])
+        try:
+            found = Replay(str(recorded)).ask(SOURCES)
+        except UsageError:
+            continue
+        assert [found[source] for source in SOURCES] == [whole[source] for source in SOURCES]
