@@ -103,8 +103,9 @@ def test_interrupted_up_takes_its_hosts_down(second: Testbed) -> None:
     with _testbed(second.settings, "up", "one") as raising:
         _wait_for_systemd(second)
         raising.send_signal(signal.SIGINT)
+        _, said = raising.communicate(timeout=120)
     assert raising.returncode != 0
-    assert second.names() == []
+    assert second.names() == [], said
     assert network.namespaces(second.settings) == set()
 
 

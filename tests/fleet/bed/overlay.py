@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from pathlib import Path
 
-from tests.fleet.bed.shell import run
+from tests.fleet.bed.shell import BedError, run
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
@@ -50,6 +51,18 @@ def mount(base: Path, place: Path, label: str) -> Path:
 
 def discard(place: Path) -> None:
     """Unmounts everything at and below PLACE, the innermost first, and deletes it."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            _discard(place)
+            return
+        except (BedError, OSError):  # what is just being killed may still hold the mount, or write into it
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+def _discard(place: Path) -> None:
     within = [point for point, _, _ in _mounts() if point.startswith(f"{place}/")]
     for point in reversed(within):
         run("umount", point)
