@@ -38,6 +38,7 @@ def diff(manifest: Manifest, snapshot: Snapshot, zones: Sequence[Zone] | None = 
     comparison = _Comparison(manifest, snapshot, Matcher(manifest.zones if zones is None else zones), born)
     found = list(comparison.run())
     found = replaced_identities(found, comparison.zones)
+    found.extend(comparison.unseen(found))
     found.sort(key=lambda item: item.id)
     raw = sum(item.change is not Change.UNKNOWN for item in found)
     return Diff(tuple(found), tuple(sorted(comparison.not_baselined)), raw)
@@ -79,6 +80,13 @@ class _Comparison:
             return None
         deltas = {name: Delta(None, value) for name, value in sorted(actual.attributes.items())}
         return self._judged(zone, Pair(None, actual, deltas))
+
+    def unseen(self, found: Sequence[Difference]) -> Iterator[Difference]:
+        """An unknown for each kind that a gap hides wholly and of which nothing else tells that: the image may have
+        none of its resources, and that the target has none either was not seen."""
+        told = {item.kind for item in found if item.change is Change.UNKNOWN}
+        for kind in sorted(self.sight.unseen - told):
+            yield Difference(kind=kind, key="*", change=Change.UNKNOWN, why=self.sight.hidden(kind, "*"))
 
     def _went(self, zone: Zone | None, expected: Resource) -> Difference | None:
         if expected.kind in self.sight.not_a_live_target:

@@ -21,8 +21,12 @@ class Sight:
         self._mounts = _covering_mounts(manifest, snapshot)
         self._baselined = manifest.covered_kinds
         self._blind = _blind_kinds(manifest.covered_kinds, snapshot)
-        self.not_a_live_target = frozenset() if snapshot.live else self._blind
+        self.not_a_live_target = frozenset() if snapshot.live else self._blind - _failed_kinds(snapshot)
         """Kinds of the manifest that a target which does not run cannot have: not compared, and no gap."""
+        never = {pattern for coverage in manifest.coverage for gap in coverage.gaps for pattern in gap.hides}
+        hidden = {pattern for gap in snapshot.gaps for pattern in gap.hides}
+        self.unseen = (hidden & self._baselined) - never - self.not_a_live_target
+        """Kinds that the manifest knows wholly and a gap hides wholly: that there are no others was not seen."""
 
     def baselined(self, kind: str) -> bool:
         """Whether the manifest speaks of a kind at all."""
@@ -55,6 +59,11 @@ def _blind_kinds(wanted: frozenset[str], snapshot: Snapshot) -> frozenset[str]:
     On a running target a collector that does not apply is a fact: there is none of its things."""
     saw = _kinds(snapshot.coverage, _SAW | ({CollectorStatus.NOT_APPLICABLE} if snapshot.live else set()))
     return frozenset(kind for kind in wanted if kind not in saw)
+
+
+def _failed_kinds(snapshot: Snapshot) -> frozenset[str]:
+    """Kinds that were asked for and could not be had, which is a gap on any target."""
+    return _kinds(snapshot.coverage, frozenset({CollectorStatus.FAILED}))
 
 
 def _kinds(coverage: Iterable[CollectorCoverage], statuses: frozenset[CollectorStatus]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Many hosts at once: threads, a deadline per host, and no host that holds up or hides the others."""
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 from driftscan.compare.identities import shared_identities
 from driftscan.errors import DriftscanError
+from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.scan.host import Job, scan_host
 from driftscan.scan.judgement import Assessment, conclude, failed, gone
@@ -17,6 +19,7 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
 
+log = logging.getLogger(__name__)
 MOST_WORKERS = 32
 _POLL = 0.2
 _GRACE = 5
@@ -82,8 +85,16 @@ def _one(job: Job, target: Target, progress: Progress, stop: threading.Event) ->
             outcome = scan_host(job, target, progress)
         except DriftscanError as error:
             outcome = failed(target, _INTERRUPTED if stop.is_set() else error)
+        except Exception as error:  # what one host says must not cost the results of the others
+            log.debug("scan of %s", target.name, exc_info=True)
+            outcome = failed(target, _bug(error))
     progress.finished(target.name, outcome if isinstance(outcome, HostResult) else conclude(outcome))
     return outcome
+
+
+def _bug(error: Exception) -> DriftscanError:
+    what = f"a bug in driftscan: {type(error).__name__}: {show(str(error)[:200])}"
+    return DriftscanError(what, "Please report it, with the output of the same command and --debug.")
 
 
 def _conclude(outcomes: Mapping[str, Assessment | HostResult], target: Target) -> HostResult:

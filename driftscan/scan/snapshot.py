@@ -152,6 +152,10 @@ def _run(collector: Collector, captures: Captures) -> tuple[list[Resource], list
     except ParseError as error:
         reason = f"{error.source} {f'line {error.line} ' if error.line else ''}is malformed: {error.why}"
         return resources, [*gaps, Gap(collector.name, Status.FAILED, reason, hides)], not resources
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        # A fault of the parser that a host's bytes have found: its facts are not known, and all others stand.
+        reason = f"its parser failed: {type(error).__name__}; please report it"
+        return resources, [*gaps, Gap(collector.name, Status.FAILED, reason, hides)], not resources
     return resources, gaps, False
 
 
