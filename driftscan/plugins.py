@@ -27,12 +27,6 @@ def discover(package: str, name: str, kind: type[T]) -> dict[str, T]:
     return dict(sorted(found.items()))
 
 
-def module_names(package: str) -> tuple[str, ...]:
-    """The plugin modules of a package without importing them (for what is imported only when called)."""
-    root = importlib.import_module(package)
-    return tuple(sorted(info.name for info in pkgutil.iter_modules(root.__path__) if not info.name.startswith("_")))
-
-
 def _add(found: dict[str, T], value: Any, kind: type[T], origin: str) -> None:
     if not isinstance(value, kind):
         raise UsageError(f"{origin}: not a {kind.__name__}", "Fix or uninstall that plugin.")

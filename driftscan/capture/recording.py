@@ -210,7 +210,7 @@ def _source(raw: dict[str, Any]) -> Source:
             return Processes()
         case "Tree":
             rules = tuple(WalkRule(**rule) for rule in raw["rules"])
-            return Tree(tuple(raw["roots"]), rules, raw["digest"], tuple(raw["only"]))
+            return Tree(tuple(raw["roots"]), rules, raw["digest"])
         case other:
             raise ValueError(f"unknown source {other}")
 

@@ -10,11 +10,6 @@ _TOKEN = re.compile(r"\*+|\?|\[[!^]?\]?[^]]*\]|.", re.DOTALL)
 MAX_PATTERN = 4096
 
 
-def is_wild(text: str) -> bool:
-    """Whether the text has a wildcard."""
-    return re.search(r"[*?[]", text) is not None
-
-
 def compile_name(pattern: str) -> re.Pattern[str]:
     """The expression of a pattern for one path component, to be used with `fullmatch`. A pattern of more than
     MAX_PATTERN characters matches nothing."""

@@ -5,7 +5,6 @@ valid UTF-8 is written `\\xNN`. The mapping is one to one, so two different name
 """
 
 import re
-from collections.abc import Iterable
 
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 _BYTE = re.compile(r"\\x[0-9a-f]{2}")
@@ -58,11 +57,6 @@ def show(text: str) -> str:
     """Text that is safe on a terminal and on one line: unsafe characters become `\\xNN` or `\\uNNNN`. In a key, `\\xNN`
     from 80 on is a byte that was not UTF-8, so characters are written so only below: no two keys look the same."""
     return _UNSAFE.sub(_written, text)
-
-
-def show_lines(lines: Iterable[str]) -> str:
-    """Several lines made safe one by one and joined."""
-    return "\n".join(show(line) for line in lines)
 
 
 def _written(match: re.Match[str]) -> str:

@@ -109,8 +109,6 @@ class Tree:
     rules: tuple[WalkRule, ...] = ()
     digest: str = "sha256"
     """`sha256`, `md5` (to compare with a package database), or empty for metadata alone."""
-    only: tuple[str, ...] = ()
-    """If given, content is hashed only for these exact paths (metadata is recorded for all)."""
 
 
 Source: TypeAlias = File | Glob | Command | Processes | Tree

@@ -41,11 +41,11 @@ def gather(
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
     sources: list[Source] = [HISTORY, ZONE, *([info] if packages else []), *([digests] if digests else [])]
     answers = session.ask(sources)
-    members = answers[info].members if packages else ()
+    database = _texts(answers[info].members) if packages else {}
     found = Evidence(
-        package_files=_package_files(packages, members, captures),
+        package_files=_package_files(packages, database, captures),
         baseline_files=baseline_files,
-        package_scripts=_scripts(packages, members),
+        package_scripts=_scripts(packages, database),
         apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), _offset(answers)),
         package_system=_package_system(snapshot),
         resources=snapshot.resources,
@@ -70,9 +70,8 @@ def _changed_files(differences: Iterable[Difference]) -> Iterable[str]:
 
 
 def _package_files(
-    packages: Iterable[str], members: Sequence[Member], captures: Captures
+    packages: Iterable[str], texts: Mapping[str, str], captures: Captures
 ) -> Mapping[str, Mapping[str, str]]:
-    texts = _texts(members)
     conffiles = _conffiles(captures)
     found = {}
     for key in packages:
@@ -82,8 +81,7 @@ def _package_files(
     return found
 
 
-def _scripts(packages: Iterable[str], members: Sequence[Member]) -> Mapping[str, str]:
-    texts = _texts(members)
+def _scripts(packages: Iterable[str], texts: Mapping[str, str]) -> Mapping[str, str]:
     found = {key: _info(texts, key, "preinst") + "\n" + _info(texts, key, "postinst") for key in packages}
     return {key: text for key, text in found.items() if text.strip()}
 

@@ -1,13 +1,11 @@
 """Opening a session with a target, whatever its scheme."""
 
 import time
-from collections.abc import Sequence
 
 from driftscan.capture.base import Session
 from driftscan.capture.live import Record, open_live, open_rootfs
 from driftscan.capture.recording import Recorder, Replay
 from driftscan.errors import UsageError
-from driftscan.model.source import Captures, Source
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
 from driftscan.transports import local
@@ -39,8 +37,3 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
             return open_live(transport, deadline, record)
         case other:
             raise UsageError(f"{target.spec}: {other} holds facts already and cannot be looked at")
-
-
-def ask_all(session: Session, sources: Sequence[Source]) -> Captures:
-    """One round; nothing to ask needs no round."""
-    return session.ask(sources) if sources else Captures(())

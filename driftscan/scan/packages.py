@@ -7,12 +7,12 @@ from driftscan.model.names import encode_name
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.source import Glob, Status
 
-_LISTS = Glob(("/var/lib/dpkg/info/*.list",), max_files=50_000, max_bytes=16 << 20)
+LISTS = Glob(("/var/lib/dpkg/info/*.list",), max_files=50_000, max_bytes=16 << 20)
 
 
 def package_files(session: Session, resources: Mapping[ResourceId, Resource]) -> Mapping[str, tuple[str, ...]]:
     """Package key -> paths; empty where there is no dpkg."""
-    capture = session.ask([_LISTS])[_LISTS]
+    capture = session.ask([LISTS])[LISTS]
     lists = {
         member.path.rpartition(b"/")[2].removesuffix(b".list").decode("utf-8", "replace"): member.data
         for member in capture.members

@@ -21,6 +21,7 @@ from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRe
 from driftscan.model.source import Captures, File, Glob, Status, WalkRule
 from driftscan.model.zone import Provenance as ZoneProvenance
 from driftscan.model.zone import Zone, ZoneClass
+from driftscan.scan.packages import LISTS
 
 ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
 RULES = (
@@ -39,9 +40,8 @@ NOTHING = (
 )
 _STATUS = File("/var/lib/dpkg/status", max_bytes=64 << 20)
 _SUMS = Glob(("/var/lib/dpkg/info/*.md5sums",), max_files=50_000, max_bytes=16 << 20)
-_LISTS = Glob(("/var/lib/dpkg/info/*.list",), max_files=50_000, max_bytes=16 << 20)
 _DIVERSIONS = File("/var/lib/dpkg/diversions")
-SOURCES = (_STATUS, _SUMS, _LISTS, _DIVERSIONS)
+SOURCES = (_STATUS, _SUMS, LISTS, _DIVERSIONS)
 
 _SUM_LINE = re.compile(rb"([0-9a-f]{32})  ([^\n]+)")
 _CONFFILE = re.compile(rb"^ (/[^\n]*) ([0-9a-f]{32})( obsolete)?$", re.MULTILINE)
@@ -123,7 +123,7 @@ def _executable(key: str, line: bytes) -> bool:
 
 def _listed(captures: Captures) -> frozenset[str]:
     """All paths that some package lists, and where diverted ones lie."""
-    lines = {line for member in captures[_LISTS].members for line in member.data.split(b"\n")}
+    lines = {line for member in captures[LISTS].members for line in member.data.split(b"\n")}
     lines.update(to for to, _ in _diversions(captures).values())
     return frozenset(encode_name(line) for line in lines)
 

@@ -121,14 +121,6 @@ def parse(blob: bytes) -> Certificate:
     )
 
 
-def signature_type(signature: bytes) -> str:
-    """The algorithm that a signature names; empty where it is malformed."""
-    try:
-        return _Reader(signature).string().decode("ascii", "replace")
-    except ValueError:
-        return ""
-
-
 def public_type(blob: bytes) -> str:
     """The type that a public key in wire format names. ValueError when it is malformed."""
     return _Reader(blob).string().decode("ascii", "replace")
