@@ -6,21 +6,15 @@ valid UTF-8 is written `\\xNN`. The mapping is one to one, so two different name
 
 import re
 
+from driftscan.model.columns import encode_name
+
+__all__ = ["decode_name", "encode_name", "encode_text", "show"]
+
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 _BYTE = re.compile(r"\\x[0-9a-f]{2}")
 # Controls (C0, DEL, C1), line and paragraph separators, bidirectional overrides, zero-width and BOM:
 # what a terminal or a reader's eye could be misled by.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-def encode_name(raw: bytes) -> str:
-    """The key text of a name."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("utf-8", "surrogateescape").replace("\\", "\\\\")
-        return re.sub("[\udc80-\udcff]", lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
-    return text.replace("\\", "\\\\") if "\\" in text else text
 
 
 def decode_name(key: str) -> bytes:

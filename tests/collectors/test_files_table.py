@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from driftscan.collectors import files
 from driftscan.errors import ParseError
 from driftscan.model.codec import canonical, decode_resource, encode_resource
+from driftscan.model.columns import UNSEEN
 from driftscan.model.patterns import matches
 from driftscan.model.source import Capture, Status, Tree
 from tests.collectors.casefiles import CASES
@@ -100,7 +101,7 @@ def test_malformed_acls_show(value: str) -> None:
 def test_known_to_be_none_is_not_unknown() -> None:
     read = attributes(record(b"/f", b"ab" * 32))
     assert (read["acl"], read["capabilities"], read["flags"], read["xattrs"]) == ("", "", "", {})
-    assert not {"acl", "capabilities", "flags", "xattrs"} & set(attributes(record(b"/f", b"ab" * 32, files.UNSEEN)))
+    assert not {"acl", "capabilities", "flags", "xattrs"} & set(attributes(record(b"/f", b"ab" * 32, UNSEEN)))
 
 
 @pytest.mark.parametrize("digest", [b"-", b"!forbidden", b"!failed"])
