@@ -40,8 +40,8 @@ def describe(tops: Sequence[str]) -> str:
 
 def walk(tops: Sequence[str], digest: str) -> Cost:
     """One walk by the probe's whole program: shell prologue, Python of the target, nice and ionice, workers."""
-    stdin = render.requests([Tree(tuple(tops), (), digest)])
-    return spend(["sh", "-c", render.script(), "driftscan", "0" * 32, "/", "600"], stdin)
+    stdin = render.start("0" * 32, "/", 600) + render.requests([Tree(tuple(tops), (), digest)])
+    return spend(["sh", "-c", render.script(), "driftscan"], stdin)
 
 
 def measure(tops: Sequence[str], runs: int) -> Iterator[Row]:

@@ -5,10 +5,13 @@ That every collector has cases, a broken one among them, is tested in tests/coll
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from driftscan.capture.probe.render import OWN, SHARED, script
 
 PACKAGE = Path(__file__).parent.parent / "driftscan"
 TESTS = Path(__file__).parent
@@ -23,7 +26,7 @@ FLOORS = (
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 HOMES = {
-    "subprocess": {"transports/local.py", "transports/_process.py", "capture/probe/worker.py"},
+    "subprocess": {"transports/local.py", "transports/_process.py"},
     "paramiko": {"transports/"},
     "yaml": {"yaml_strict.py"},
     "boto3": {"aws.py"},
@@ -140,10 +143,33 @@ def test_functions_fit_a_screen(path: Path) -> None:
             assert node.end_lineno - node.lineno < 60, f"{place(path)}: {node.name}"
 
 
-def test_the_probe_imports_nothing_of_ours_at_the_top() -> None:
-    for name in ("redact.py", "walk.py", "worker.py"):
-        top = list(run_time_imports(PACKAGE / "capture/probe" / name))
-        assert not [module for module in top if module.startswith("driftscan")]
+def test_the_program_for_targets_is_whole_and_all_of_it_is_ours() -> None:
+    """Its parts share one namespace there: what one imports of another stands before it, and no two have one name."""
+    names: dict[str, str] = {}
+    standing: set[str] = set()
+    folders = [(PACKAGE / "model", name) for name in SHARED] + [(PACKAGE / "capture/probe", name) for name in OWN]
+    for folder, name in folders:
+        for module in run_time_imports(folder / name):
+            if module.startswith("driftscan."):
+                assert module.rpartition(".")[2] + ".py" in standing, f"{name} needs {module} before it"
+            else:
+                assert module.partition(".")[0] in sys.stdlib_module_names
+        for defined in top_level(folder / name):
+            assert names.setdefault(defined, name) == name, f"{defined}: {name} and {names[defined]}"
+        standing.add(name)
+    program = script()
+    assert "import driftscan" not in program
+    assert "from driftscan" not in program
+    assert "TYPE_CHECKING" not in program
+
+
+def top_level(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
 
 
 def plugins(folder: str) -> list[str]:

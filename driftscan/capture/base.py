@@ -1,6 +1,6 @@
 """What every way of looking offers: ask sources, get captures; ask again for follow-up questions; close."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,8 +29,13 @@ class Session(Protocol):
     def facts(self) -> TargetFacts:
         """Known once the session is open."""
 
-    def ask(self, sources: Sequence[Source]) -> Captures:
-        """One round. Every source gets a capture; raises HostError only if the target is lost altogether."""
+    @property
+    def converses(self) -> bool:
+        """Whether the target can be told what is expected of it, and asked about the rest; else it tells everything."""
+
+    def ask(self, sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> Captures:
+        """One round. Every source gets a capture; raises HostError only if the target is lost altogether. `known` are
+        the digests of answers that are expected: those may come as `same`, without their data."""
 
     def close(self) -> None:
         """End the program and the connection. Never raises; may be called twice."""

@@ -4,7 +4,8 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from driftscan.capture.base import TargetFacts
 from driftscan.capture.probe import render
@@ -17,6 +18,21 @@ from driftscan.transports.local import LocalTransport
 
 MAX_ROUND = 1 << 30
 """Bytes that one host may answer in one round."""
+GRACE = 5
+"""Seconds after our own deadline at which the probe ends by itself, wherever it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the probe may take of a host. 0: as much as there is, at the lowest priority but one."""
+
+    processors: float = 0.0
+    """Of how many processors' time, 0.5 for half of one."""
+    bytes_per_second: int = 0
+    """How many bytes of files it reads a second."""
+
+
+UNLIMITED = Limits()
 
 Record = Callable[[Sequence[Source], Captures], None]
 
@@ -24,34 +40,50 @@ Record = Callable[[Sequence[Source], Captures], None]
 class ProbeSession:
     """One running probe. `record` is told every round, to keep captures for replay."""
 
-    def __init__(self, transport: Transport, root: str, deadline: float, record: Record | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        root: str,
+        deadline: float,
+        record: Record | None = None,
+        *,
+        program: str = "",
+        limits: Limits = UNLIMITED,
+    ) -> None:
         """Start the probe below `root` and wait for its greeting; HostError if there is none. The transport is closed
-        with the session."""
+        with the session. `program` is of `render.script`; by default one that answers whatever it is asked."""
         self._transport = transport
         self._deadline = deadline
         self._record = record
         nonce = secrets.token_hex(16)
+        program = program or render.script()
         self._splitter = Splitter(nonce)
         self._waiting: deque[Frame] = deque()
         self._received = 0
-        seconds = str(max(1, int(deadline - time.monotonic()) + 5))
+        seconds = max(1, int(deadline - time.monotonic()) + GRACE)
         self._channel: Channel | None = None
         try:
-            self._channel = transport.run(render.script(), (nonce, root, seconds))
-            self.facts = _facts(self._next(), live=root == "/")
+            self._channel = transport.run(program)
+            self._send(render.start(nonce, root, seconds, limits.processors, limits.bytes_per_second))
+            self.facts = _facts(self._next(), live=root == "/", digest=render.digest(program))
         except BaseException:
             self.close()
             raise
 
-    def ask(self, sources: Sequence[Source]) -> Captures:
+    @property
+    def converses(self) -> bool:
+        """See capture.base.Session: the worker without Python does not."""
+        return self.facts.interpreter.startswith("python")
+
+    def ask(self, sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> Captures:
         """See capture.base.Session. What the deadline or a lost connection cuts off is a gap of this round."""
         unique = list(dict.fromkeys(sources))
         self._received = 0
-        decoder = Decoder(unique)
+        known = known if known and self.converses else None
+        decoder = Decoder(unique, known)
         reason, status = "", Status.FAILED
         try:
-            assert self._channel is not None
-            self._channel.write(render.requests(unique))
+            self._send(render.requests(unique, known))
             while not decoder.done:
                 decoder.take(self._next())
         except DeadlineError as error:
@@ -70,6 +102,13 @@ class ProbeSession:
         if self._channel is not None:
             self._channel.close()
         self._transport.close()
+
+    def _send(self, data: bytes) -> None:
+        assert self._channel is not None
+        try:
+            self._channel.write(data)
+        except ProbeError as error:  # it has ended: what it said at its end tells more
+            raise self._lost() from error
 
     def _next(self) -> Frame:
         assert self._channel is not None
@@ -97,24 +136,41 @@ class ProbeSession:
         return ProbeError(f"the probe ended early (status {ended.status})", f"The host said: {said}" if said else "")
 
 
-def open_live(transport: Transport, deadline: float, record: Record | None = None) -> ProbeSession:
-    """A session with a running target. `deadline` is of time.monotonic()."""
-    return ProbeSession(transport, "/", deadline, record)
+def open_live(
+    transport: Transport,
+    deadline: float,
+    record: Record | None = None,
+    *,
+    program: str = "",
+    limits: Limits = UNLIMITED,
+) -> ProbeSession:
+    """A session with a running target. `deadline` is of time.monotonic(); `program` and `limits`: see ProbeSession."""
+    return ProbeSession(transport, "/", deadline, record, program=program, limits=limits)
 
 
-def open_rootfs(directory: str, deadline: float, record: Record | None = None) -> ProbeSession:
+def open_rootfs(
+    directory: str,
+    deadline: float,
+    record: Record | None = None,
+    *,
+    program: str = "",
+    limits: Limits = UNLIMITED,
+) -> ProbeSession:
     """A session with an unpacked root file system on this machine. UsageError if there is none."""
     path = os.path.realpath(directory)
     if not os.path.isdir(path):
         raise UsageError(f"rootfs:{directory}: no such directory", "Name the directory that holds etc, usr, var ...")
     if path == "/":
         raise UsageError("rootfs:/ is this running machine", "Use the target `local`.")
-    return ProbeSession(LocalTransport(elevated=os.geteuid() == 0), path, deadline, record)
+    transport = LocalTransport(elevated=os.geteuid() == 0)
+    return ProbeSession(transport, path, deadline, record, program=program, limits=limits)
 
 
-def _facts(frame: Frame, *, live: bool) -> TargetFacts:
-    if frame.words[0] != b"hello" or len(frame.words) < 7:
-        raise ProbeError("the probe did not greet as expected")
+def _facts(frame: Frame, *, live: bool, digest: str) -> TargetFacts:
+    if frame.words[:2] != (b"hello", b"2") or len(frame.words) < 7:
+        raise ProbeError(
+            "the probe did not greet as expected", "Is it of another version of driftscan, baked into the image?"
+        )
     _, _, euid, hostname, boot_id, interpreter, version = frame.words[:7]
     return TargetFacts(
         live=live,
@@ -122,5 +178,5 @@ def _facts(frame: Frame, *, live: bool) -> TargetFacts:
         hostname=unescape(hostname).decode("utf-8", "replace")[:255],
         boot_id=unescape(boot_id).decode("ascii", "replace")[:64],
         interpreter=f"{interpreter.decode('ascii', 'replace')} {version.decode('ascii', 'replace')}"[:40],
-        probe_digest=render.probe_digest(),
+        probe_digest=digest,
     )

@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -23,12 +23,14 @@ from driftscan.model.source import (
     Command,
     File,
     Glob,
+    Locks,
     Member,
     Processes,
     ProcessRow,
     Redact,
     Source,
     Status,
+    Step,
     Tree,
     WalkRule,
 )
@@ -73,6 +75,8 @@ class Recorder:
 class Replay:
     """A session whose answers were recorded. What was not asked then is a gap now."""
 
+    converses = False
+
     def __init__(self, path: str) -> None:
         """Read the index. UsageError if the file is not a recording or is damaged."""
         try:
@@ -87,8 +91,8 @@ class Replay:
             raise UsageError(f"{path}: not a recording of captures, or damaged ({error})") from error
         self._captures = {_identity(capture.source): capture for capture in captures}
 
-    def ask(self, sources: Sequence[Source]) -> Captures:
-        """See capture.base.Session."""
+    def ask(self, sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> Captures:
+        """See capture.base.Session: a recording has everything."""
         return Captures([self._answer(source) for source in sources])
 
     def close(self) -> None:
@@ -122,7 +126,7 @@ class Replay:
 
     def _member(self, raw: dict[str, Any]) -> Member:
         link = None if raw["link"] is None else bytes.fromhex(raw["link"])
-        numbers = {name: int(raw[name]) for name in ("mode", "uid", "gid", "mtime")}
+        numbers = {name: int(raw[name]) for name in ("mode", "uid", "gid")}
         return Member(
             path=bytes.fromhex(raw["path"]),
             status=Status(raw["status"]),
@@ -153,7 +157,7 @@ def _encode(capture: Capture, blobs: dict[str, bytes]) -> dict[str, Any]:
         "data": _keep(capture.data, blobs),
         "members": [
             {
-                **{name: getattr(member, name) for name in ("status", "mode", "uid", "gid", "mtime", "detail")},
+                **{name: getattr(member, name) for name in ("status", "mode", "uid", "gid", "detail")},
                 "path": member.path.hex(),
                 "link": None if member.link is None else member.link.hex(),
                 "data": _keep(member.data, blobs),
@@ -209,8 +213,10 @@ def _source(raw: dict[str, Any]) -> Source:
         case "Processes":
             return Processes()
         case "Tree":
-            rules = tuple(WalkRule(**rule) for rule in raw["rules"])
+            rules = tuple(WalkRule(rule["pattern"], rule["action"], rule["size"]) for rule in raw["rules"])
             return Tree(tuple(raw["roots"]), rules, raw["digest"])
+        case "Locks":
+            return Locks(tuple(raw["paths"]))
         case other:
             raise ValueError(f"unknown source {other}")
 
@@ -228,3 +234,7 @@ def _identity(source: Source) -> object:
             return ("Command", argv)
         case Processes():
             return "Processes"
+        case Locks(paths):
+            return ("Locks", paths)
+        case Step(name):
+            return ("Step", name)

@@ -92,13 +92,35 @@ class Processes:
 
 
 @dataclass(frozen=True, slots=True)
+class Locks:
+    """Which of these files some process holds a lock on: their paths, one a line. Only on a live target."""
+
+    paths: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"locks on {self.paths[0]}" + (" ..." if len(self.paths) > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
 class WalkRule:
     """How the walk treats paths that match a glob: `prune` (not entered), `stat` (content not read),
-    `prefix` (also hash the first `size` bytes), `hash`."""
+    `prefix` (also hash the first `size` bytes), `hash`. What follows is for a walk that compares: what the zone of
+    these paths accepts, as far as the target can decide it; what it cannot decide, it tells."""
 
     pattern: str
     action: str
     size: int = 0
+    frees: tuple[str, ...] | None = None
+    """Columns that may differ; None: sealed."""
+    comes: bool = False
+    """One more may appear."""
+    guarded: bool = False
+    """Set-id bits, capabilities, device nodes and new executables are told all the same."""
+    exact: bool = False
+    """Every change is told: the value itself is wanted."""
+    grows: bool = False
+    """The old content must be the beginning of the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +133,20 @@ class Tree:
     """`sha256`, `md5` (to compare with a package database), or empty for metadata alone."""
 
 
-Source: TypeAlias = File | Glob | Command | Processes | Tree
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a comparison with a target that has Python (`capture/probe/comparison.py`): its name, and its packed
+    sections (`model.digests`)."""
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"step {self.name} of the comparison"
+
+
+Source: TypeAlias = File | Glob | Command | Processes | Locks | Tree | Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +160,6 @@ class Member:
     mode: int = 0
     uid: int = 0
     gid: int = 0
-    mtime: int = 0
     detail: str = ""
 
 
@@ -159,6 +193,12 @@ class Capture:
     processes: tuple[ProcessRow, ...] = ()
     detail: str = ""
     exit_code: int | None = None
+    sections: Mapping[str, bytes] = field(default_factory=dict)
+    """What a step of a comparison gives besides the records that are its data."""
+    digest: str = field(default="", compare=False)
+    """Digest of the answer as the target gave it; empty where it was not given over the probe's protocol."""
+    same: bool = False
+    """The answer is what its expected digest says; it was not sent, and cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +230,10 @@ class Captures(Mapping[Source, Capture]):
         return len(self._by_source)
 
     def need(self, source: Source) -> Capture:
-        """The capture if its status is ok or absent; raises UnavailableError else."""
+        """The capture if its status is ok or absent; raises UnavailableError else. What was not sent because it is as
+        expected must not be read: whoever asks for that has not looked at `same` (a bug)."""
         capture = self[source]
+        assert not capture.same, f"{source} was not sent"
         if capture.status not in (Status.OK, Status.ABSENT):
             raise UnavailableError(source, capture.status, capture.detail)
         return capture

@@ -10,8 +10,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from driftscan.errors import DeadlineError, ProbeError, SudoError
+from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
 from driftscan.transports.base import Ended
+from driftscan.transports.program import TAKE, framed
 
 STDERR_TAIL = 1 << 16
 CHUNK = 1 << 16
@@ -100,7 +101,13 @@ class LocalTransport:
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
         """See transports.base.Transport. The scanner's own Python is offered to the probe."""
         offered = () if self.prefix else (sys.executable,)
-        return LocalChannel([*self.prefix, "/bin/sh", "-c", script, "driftscan", *arguments, *offered])
+        channel = LocalChannel([*self.prefix, "/bin/sh", "-c", f'{TAKE}; eval "$s"'])
+        try:
+            channel.write(framed(script, (*arguments, *offered)))
+        except HostError:
+            channel.close()
+            raise
+        return channel
 
     def close(self) -> None:
         """Nothing is held open."""

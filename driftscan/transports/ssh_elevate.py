@@ -9,17 +9,15 @@ describes the exchange.
 
 import re
 import secrets as random
-import shlex
 import time
 from dataclasses import dataclass
 
 from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
 from driftscan.model.names import show
+from driftscan.transports.program import TAKE, framed
 from driftscan.transports.ssh_channel import SshChannel
 from driftscan.transports.ssh_secrets import SUDO_PASSWORD, Prompt, Secrets
 
-MAX_SCRIPT = 1 << 20
-"""Bytes. The shell holds the program in memory; ours has some ten KiB, so more is a mistake."""
 MAX_NOISE = 1 << 20
 """Bytes that a login shell's start-up files may print before our first line."""
 MAX_PROMPTS = 3
@@ -28,11 +26,8 @@ PROMPT_SECONDS = 30.0
 
 # Arguments: MARKER HOW. Announces how it runs, takes the program from standard input and runs it. The statuses 1, 126
 # and 127 are what a failing sudo ends with: the program's own are moved, and ssh_channel.STATUSES moves them back.
-# GNU, busybox and toybox dd read a pipe in one go with iflag=fullblock; another dd refuses that before it reads.
 BOOT = (
-    'echo "$1 $2"; IFS= read -r n; '
-    's=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null); shift 2; '
-    '(eval "$s"); s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s'
+    f'echo "$1 $2"; {TAKE}; shift 2; (eval "$s"); s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s'
 )
 # Arguments: MARKER MODE BOOT.
 WRAPPER = (
@@ -69,7 +64,7 @@ class Elevation:
     def start(self, channel: SshChannel, script: str, arguments: tuple[str, ...]) -> bool:
         """Run a script in a fresh channel; whether it runs as root. What follows on its standard input is its own.
         SudoError, ProbeError, DeadlineError, UnreachableError."""
-        program = _program(script, arguments)
+        program = framed(script, arguments)
         marker = "driftscan-" + random.token_hex(16)
         channel.start(command(marker, self.mode))
         how = self._answer(channel, marker, self.deadline)
@@ -181,18 +176,6 @@ class Elevation:
 
 
 _SHELL_HINT = "Does `ssh HOST true` work? The account needs a login shell that runs commands, and no forced command."
-
-
-def _program(script: str, arguments: tuple[str, ...]) -> bytes:
-    words = " ".join(shlex.quote(argument) for argument in arguments)
-    program = f"set -- {words}\n{script}".encode("utf-8", "surrogateescape")
-    if len(program) > MAX_SCRIPT:
-        raise ProbeError(
-            f"the probe has {len(program)} bytes; at most {MAX_SCRIPT} are sent", "Report this: it is a bug."
-        )
-    if b"\0" in program:
-        raise ProbeError("the probe contains a NUL byte, which no shell takes", "Report this: it is a bug.")
-    return f"{len(program)}\n".encode() + program
 
 
 def _last_line(data: bytes) -> str:

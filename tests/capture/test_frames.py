@@ -11,7 +11,7 @@ from driftscan.capture.probe.frames import Decoder, Splitter
 from driftscan.capture.probe.render import requests
 from driftscan.capture.probe.words import unescape
 from driftscan.errors import ProbeError
-from driftscan.model.source import Command, File, Glob, Processes, Source, Status
+from driftscan.model.source import Captures, Command, File, Glob, Processes, Source, Status
 
 NONCE = "0123456789abcdef0123456789abcdef"
 SOURCES: tuple[Source, ...] = (File("/a"), Glob(("/d/*",)), Command(("true",)), Processes())
@@ -28,8 +28,8 @@ STREAM = b"".join(
         frame(b"begin 0", b"line\n\nnot " + NONCE.encode()[:10] + b" a mark"),
         frame(b"end 0 ok - -"),
         frame(b"begin 1"),
-        frame(b"member ok 33188 0 0 5 /d/x - -", b"one"),
-        frame(b"member forbidden 33188 0 0 5 /d/\\0012 =\\0040 -"),
+        frame(b"member ok 33188 0 0 /d/x - -", b"one"),
+        frame(b"member forbidden 33188 0 0 /d/\\0012 =\\0040 -"),
         frame(b"end 1 ok - -"),
         frame(b"begin 2", b"out"),
         frame(b"end 2 ok 3 tail"),
@@ -78,6 +78,25 @@ def test_a_cut_at_any_byte_leaves_whole_captures_and_gaps(cut: int) -> None:
         assert found == expected or (found.status is Status.FAILED and not found.data and not found.members)
 
 
+def test_what_is_as_expected_comes_as_its_number() -> None:
+    decoder = Decoder(SOURCES, {SOURCES[0]: "ab" * 16, SOURCES[2]: "cd" * 16})
+    for piece in Splitter(NONCE).feed(frame(b"same 0,2") + frame(b"round")):
+        decoder.take(piece)
+    first, _, third, _ = decoder.captures()
+    assert (first.same, first.status, first.digest) == (True, Status.OK, "ab" * 16)
+    assert third.same
+    with pytest.raises(AssertionError):
+        Captures([first]).need(SOURCES[0])
+
+
+@pytest.mark.parametrize("stream", [b"same 1", b"same 9", b"same x", b"same"])
+def test_equal_to_what_nobody_expected_is_refused(stream: bytes) -> None:
+    decoder = Decoder(SOURCES, {SOURCES[0]: "ab" * 16})
+    first = next(Splitter(NONCE).feed(frame(stream) + frame(b"round")))
+    with pytest.raises(ProbeError):
+        decoder.take(first)
+
+
 @given(st.binary(max_size=300))
 def test_noise_is_no_answer(noise: bytes) -> None:
     assert all(capture.status is Status.FAILED for capture in decode(noise).captures())
@@ -88,7 +107,7 @@ def test_noise_is_no_answer(noise: bytes) -> None:
     [
         frame(b"begin 9") + frame(b"round"),
         frame(b"begin x") + frame(b"round"),
-        frame(b"member ok 1 0 0 5 /d/x - -") + frame(b"round"),
+        frame(b"member ok 1 0 0 /d/x - -") + frame(b"round"),
         frame(b"begin 0") + frame(b"end 1 ok - -") + frame(b"round"),
         frame(b"begin 0") + frame(b"end 0 splendid - -") + frame(b"round"),
         frame(b"begin 0") + frame(b"dance") + frame(b"round"),

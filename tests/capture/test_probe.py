@@ -21,6 +21,7 @@ from driftscan.model.resource import Resource
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Command, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
 from driftscan.transports.local import LocalChannel, LocalTransport
+from driftscan.transports.program import TAKE, framed
 
 PYTHONS = [f"python3.{minor}" for minor in range(6, 15)]
 
@@ -190,7 +191,9 @@ def test_every_python_gives_the_same_answers(python: str, root: Path) -> None:
 
     class Chosen(LocalTransport):
         def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
-            return LocalChannel(["/bin/sh", "-c", script, "driftscan", *arguments, interpreter])
+            channel = LocalChannel(["/bin/sh", "-c", f'{TAKE}; eval "$s"'])
+            channel.write(framed(script, (interpreter,)))
+            return channel
 
     chosen = ProbeSession(Chosen(), str(root), time.monotonic() + 60)
     try:
@@ -214,35 +217,28 @@ def test_every_shell_starts_it(shell: str, root: Path) -> None:
     path = shutil.which(shell)
     if path is None:
         pytest.skip(f"{shell} is not on this machine")
-    argv = [
-        path,
-        *(["sh"] if shell == "busybox" else []),
-        "-c",
-        render.script(),
-        "driftscan",
-        "n" * 32,
-        str(root),
-        "30",
-    ]
-    done = subprocess.run(
-        [*argv, sys.executable], input=render.requests([File("/etc/plain")]), capture_output=True, check=True
-    )
+    argv = [path, *(["sh"] if shell == "busybox" else []), "-c", f'{TAKE}; eval "$s"']
+    asked = render.start("0" * 32, str(root), 30) + render.requests([File("/etc/plain")])
+    program = framed(render.script(), (sys.executable,))
+    done = subprocess.run(argv, input=program + asked, capture_output=True, check=True)
     assert b"plain\n" in done.stdout
     assert done.stderr == b""
 
 
 def test_what_a_shell_alone_cannot_do_is_said(tmp_path: Path) -> None:
     script = render.script().replace("python3", "no-such-python3").replace("platform-python", "no-such")
-    channel = LocalChannel(["/bin/sh", "-c", script, "driftscan", "n" * 32, str(tmp_path), "30"])
+    channel = LocalChannel(["/bin/sh", "-c", f'{TAKE}; eval "$s"'])
     try:
+        channel.write(framed(script, ()) + render.start("0" * 32, str(tmp_path), 30))
         assert channel.read(time.monotonic() + 10) == b""
         assert channel.ended(time.monotonic() + 10).status == 97
     finally:
         channel.close()
 
 
-def test_the_probe_fits_into_one_argument() -> None:
-    assert len(render.script().encode()) < 100_000  # MAX_ARG_STRLEN is 131,072: room for quoting and sudo
+def test_the_program_for_python_fits_into_one_argument() -> None:
+    worker = render.script().partition("DRIFTSCAN_WORKER=")[2].partition("\n# driftscan probe")[0]
+    assert len(worker.encode()) < 120_000  # MAX_ARG_STRLEN of execve(2) is 131,072
 
 
 def test_a_probe_that_dies_is_an_error_not_an_answer(root: Path) -> None:

@@ -19,6 +19,7 @@ from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Command, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
 from driftscan.transports.local import LocalChannel, LocalTransport
+from driftscan.transports.program import TAKE, framed
 
 UNSEEN = {"acl", "capabilities", "flags", "selinux", "xattrs"}
 
@@ -34,7 +35,9 @@ class Shell(LocalTransport):
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
         script = script.replace("python3", "no-such-python").replace("platform-python", "no-such")
         lines = [f"PATH={self.path}" if self.path and line.startswith("PATH=") else line for line in script.split("\n")]
-        return LocalChannel([*self.argv, "-c", "\n".join(lines), "driftscan", *arguments])
+        channel = LocalChannel([*self.argv, "-c", f'{TAKE}; eval "$s"'])
+        channel.write(framed("\n".join(lines), arguments))
+        return channel
 
     argv: list[str]
     path: str

@@ -17,11 +17,13 @@ from driftscan.model.source import (
     Command,
     File,
     Glob,
+    Locks,
     Member,
     Processes,
     ProcessRow,
     Source,
     Status,
+    Step,
     Tree,
 )
 
@@ -38,7 +40,6 @@ class Entry:
     mode: int = stat.S_IFREG | 0o644
     uid: int = 0
     gid: int = 0
-    mtime: int = 0
     link: bytes | None = None
 
 
@@ -94,7 +95,7 @@ class Case:
         kind = stat.S_IFDIR if spec.get("directory") else stat.S_IFREG
         link = decode_name(spec["link"]) if "link" in spec else None
         permissions = int(str(spec.get("mode", "0755" if spec.get("directory") else "0644")), 8)
-        numbers = {name: int(spec[name]) for name in ("uid", "gid", "mtime") if name in spec}
+        numbers = {name: int(spec[name]) for name in ("uid", "gid") if name in spec}
         return Entry(data, kind | permissions, link=link, **numbers)
 
     def captures(self, sources: tuple[Source, ...]) -> Captures:
@@ -131,6 +132,8 @@ class Case:
             case Tree():
                 record = self.about.get("tree")
                 return Capture(source, Status.OK, (self.folder / "captures" / record).read_bytes() if record else b"")
+            case Locks() | Step():
+                raise AssertionError(f"{source} is no collector's")
 
     def _names(self, source: Source) -> tuple[str, ...]:
         """The names by which `status:` may speak of a source."""
@@ -146,6 +149,8 @@ class Case:
                 return ("processes",)
             case Tree():
                 return ("tree",)
+            case Locks() | Step():
+                return ()
 
     def _follow(self, path: bytes) -> Entry | None:
         for _ in range(8):
@@ -177,7 +182,7 @@ class Case:
         status, detail = override or (Status.OK, "")
         seen = self._follow(path) if entry.link is not None else entry
         data = seen.data if seen is not None and source.content and status is Status.OK else b""
-        return Member(path, status, data, entry.link, entry.mode, entry.uid, entry.gid, entry.mtime, detail)
+        return Member(path, status, data, entry.link, entry.mode, entry.uid, entry.gid, detail)
 
     def _command(self, source: Command) -> Capture:
         line = " ".join(source.argv)

@@ -10,6 +10,7 @@ import pytest
 
 from driftscan.errors import DeadlineError, ProbeError, SudoError
 from driftscan.transports import ssh_elevate
+from driftscan.transports.program import MAX_SCRIPT
 from driftscan.transports.ssh_secrets import Prompt
 from tests.transports.conftest import Lab, output
 from tests.transports.sshserver import SshHost
@@ -255,7 +256,7 @@ def test_a_login_shell_that_hangs(lab: Lab) -> None:
     transport.close()
 
 
-@pytest.mark.parametrize("script", ["x" * (ssh_elevate.MAX_SCRIPT + 1), "a\0b"])
+@pytest.mark.parametrize("script", ["x" * (MAX_SCRIPT + 1), "a\0b"])
 def test_scripts_that_no_shell_would_take(lab: Lab, script: str) -> None:
     transport = lab.connect(lab.host())
     with pytest.raises(ProbeError):

@@ -3,25 +3,35 @@
 A frame begins with a line `NONCE WORD ...` after a newline of its own; the bytes up to the next such newline are its
 data. The nonce has 128 random bits, so nothing that a target holds can look like a frame. Words:
 
-    hello 1 EUID HOSTNAME BOOT_ID INTERPRETER VERSION
+    hello 2 EUID HOSTNAME BOOT_ID INTERPRETER VERSION
     begin K                      data: the content of a file, the output of a command, the records of a walk
-    member STATUS MODE UID GID MTIME PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
+    member STATUS MODE UID GID PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
     entries, links, hashes       data: the parts of a walk without Python (`shell_walk.py`)
     process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE
+    sections                     data: the packed sections of a step (`model/digests.py`)
     end K STATUS EXIT DETAIL
+    same K,K,...                 these answers have the digests that were expected, and were not sent
     round                        all sources of the round are answered
+
+The digest of an answer is that of its frames with their sizes, and of its end (STATUS EXIT DETAIL): a target that knows
+what it is expected to say, says it in few bytes.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from driftscan.capture.probe import shell_walk
 from driftscan.capture.probe.words import unescape
 from driftscan.errors import ProbeError
-from driftscan.model.source import Capture, Command, Member, ProcessRow, Source, Status
+from driftscan.model.digests import unpack
+from driftscan.model.source import Capture, Command, Member, ProcessRow, Source, Status, Step
 
 MAX_MEMBERS = 200_000
-_PARTS = frozenset({b"entries", b"links", b"hashes"})
+MAX_SECTIONS = 64 << 20
+DIGITS = 32
+"""Hexadecimal digits of the digest of an answer."""
+_PARTS = frozenset({b"entries", b"links", b"hashes", b"sections"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +73,25 @@ class Splitter:
 class _Open:
     source: Source
     data: bytes
-    members: list[Member]
-    processes: list[ProcessRow]
-    parts: dict[str, bytes]
+    members: list[Member] = field(default_factory=list)
+    processes: list[ProcessRow] = field(default_factory=list)
+    parts: dict[str, bytes] = field(default_factory=dict)
+    body: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def count(self, line: bytes, data: bytes) -> None:
+        """Add a frame to the digest of the answer."""
+        self.body.update(b"%d %d\n" % (len(line), len(data)))
+        self.body.update(line)
+        self.body.update(data)
 
 
 class Decoder:
     """Collects the frames of one round into captures."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        """The sources in the order in which they were asked."""
+    def __init__(self, sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> None:
+        """The sources in the order in which they were asked; `known`: those whose digest the target was told."""
         self._sources = sources
+        self._known = known or {}
         self._captures: dict[int, Capture] = {}
         self._open: tuple[int, _Open] | None = None
         self.done = False
@@ -101,21 +119,39 @@ class Decoder:
         word = frame.words[0]
         if word == b"begin":
             number = int(frame.words[1])
-            self._open = (number, _Open(self._sources[number], frame.data, [], [], {}))
+            self._open = (number, _Open(self._sources[number], frame.data))
+            self._open[1].count(b"", frame.data)
         elif word == b"round":
             self.done = True
+        elif word == b"same" and self._open is None:
+            self._same(frame)
         elif self._open is None:
             raise ValueError("a frame outside a source")
-        elif word == b"member" and len(self._open[1].members) < MAX_MEMBERS:
-            self._open[1].members.append(_member(frame))
-        elif word == b"process" and len(self._open[1].processes) < MAX_MEMBERS:
-            self._open[1].processes.append(_process(frame))
-        elif word in _PARTS:
-            self._open[1].parts[word.decode()] = frame.data
         elif word == b"end":
             self._end(frame)
         else:
+            self._part(self._open[1], frame)
+
+    @staticmethod
+    def _part(opened: _Open, frame: Frame) -> None:
+        word = frame.words[0]
+        opened.count(b" ".join(frame.words), frame.data)
+        if word == b"member" and len(opened.members) < MAX_MEMBERS:
+            opened.members.append(_member(frame))
+        elif word == b"process" and len(opened.processes) < MAX_MEMBERS:
+            opened.processes.append(_process(frame))
+        elif word in _PARTS:
+            opened.parts[word.decode()] = frame.data
+        else:
             raise ValueError("an unknown frame")
+
+    def _same(self, frame: Frame) -> None:
+        for word in frame.words[1].strip().split(b","):
+            number = int(word)
+            source = self._sources[number]
+            if source not in self._known or number in self._captures:
+                raise ValueError("equal to what nobody expected")
+            self._captures[number] = Capture(source, Status.OK, digest=self._known[source], same=True)
 
     def _end(self, frame: Frame) -> None:
         assert self._open is not None
@@ -124,6 +160,8 @@ class Decoder:
         if int(key) != number:
             raise ValueError("an end without its begin")
         exit_code = None if code == b"-" else int(code)
+        sections = opened.parts.pop("sections", b"")
+        whole = opened.body.digest() + b" ".join((status, code, detail))
         self._captures[number] = Capture(
             opened.source,
             _status(opened.source, Status(status.decode()), exit_code),
@@ -132,6 +170,8 @@ class Decoder:
             tuple(opened.processes),
             unescape(detail).decode("utf-8", "replace"),
             exit_code,
+            unpack(sections, MAX_SECTIONS) if sections and isinstance(opened.source, Step) else {},
+            hashlib.sha256(whole).hexdigest()[:DIGITS],
         )
         self._open = None
 
@@ -148,7 +188,7 @@ def _frame(raw: bytes) -> Frame:
 
 
 def _member(frame: Frame) -> Member:
-    _, status, mode, uid, gid, mtime, path, link, detail = frame.words
+    _, status, mode, uid, gid, path, link, detail = frame.words
     return Member(
         path=unescape(path),
         status=Status(status.decode()),
@@ -157,7 +197,6 @@ def _member(frame: Frame) -> Member:
         mode=int(mode),
         uid=int(uid),
         gid=int(gid),
-        mtime=int(mtime),
         detail=unescape(detail).decode("utf-8", "replace"),
     )
 

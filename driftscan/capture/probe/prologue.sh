@@ -1,18 +1,36 @@
-# driftscan probe: read-only; writes nothing on this machine. Arguments: NONCE ROOT SECONDS [PYTHON]
+# driftscan probe: read-only; writes nothing on this machine. Its only argument may be a Python to try first. The first
+# line of its standard input is `start NONCE ROOT SECONDS SHARE RATE`: then requests follow, which are data, never code.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
-export PATH LC_ALL
+export PATH LC_ALL DRIFTSCAN_PERMITTED
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP ENV BASH_ENV
 umask 077
+# shellcheck disable=SC3045 # where it is not known, it does no harm
+ulimit -c 0 2>/dev/null
+ulimit -f 0 2>/dev/null # no file can be written, whoever tries to
+renice -n 10 -p $$ >/dev/null 2>&1
+ionice -c 2 -n 7 -p $$ >/dev/null 2>&1
 cd /
-polite() {
-  if command -v ionice >/dev/null 2>&1; then
-    exec nice -n 10 ionice -c 2 -n 7 "$@"
-  fi
-  exec nice -n 10 "$@"
-}
-for python in ${4:+"$4"} python3 /usr/libexec/platform-python python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6; do
-  if command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c 'import sys, hashlib, fcntl, select, subprocess; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; then
-    polite "$python" -I -S -c "$DRIFTSCAN_WORKER" "$1" "$2" "$3"
+read -r word nonce root seconds share rate
+case $word$nonce in start*[!0-9a-f]*) word= ;; esac
+case $seconds$share$rate in *[!0-9.]* | '') word= ;; esac
+case $word/$root in
+  start//*) ;;
+  *)
+    echo 'driftscan: the probe is started by driftscan, which says how on standard input' >&2
+    exit 96
+    ;;
+esac
+# Ends with 98, before anything is read, where this Python cannot run the program.
+begin='import sys
+if sys.version_info < (3, 6): sys.exit(98)
+try: import fcntl, hashlib, resource, select, struct, zlib
+except ImportError: sys.exit(98)
+exec(sys.argv.pop(1))'
+for python in ${1:+"$1"} python3 /usr/libexec/platform-python python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6; do
+  if command -v "$python" >/dev/null 2>&1; then
+    "$python" -I -S -B -c "$begin" "$DRIFTSCAN_WORKER" "$nonce" "$root" "$seconds" "$share" "$rate"
+    status=$?
+    if [ "$status" != 98 ]; then exit "$status"; fi
   fi
 done

@@ -2,8 +2,8 @@
 of driftscan."""
 
 import re
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False  # type checkers take it for true; a target need not import typing
 if TYPE_CHECKING:
     from collections.abc import Callable
 

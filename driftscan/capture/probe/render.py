@@ -1,47 +1,100 @@
-"""Renders the probe: one script for the target, and requests as lines for its standard input.
+"""Renders the probe: one program for targets, and requests as lines for its standard input.
 
-Requests, one a line, words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
+The first line is `start NONCE ROOT SECONDS SHARE RATE`: 32 hexadecimal digits, the root to look at, how long all may
+take, at most how many processors' time (0: any) and how many bytes a second (0: any) it may use. Requests, one a line,
+words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
 
     file K MAX REDACT PATH                 glob K MAXFILES MAX REDACT CONTENT PATTERN...
-    command K MAX TIMEOUT REDACT ROOTED ARG...    processes K
-    tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE PREFIX REGEX HEAD GLOB`
+    command K MAX TIMEOUT REDACT ROOTED ARG...    processes K    locks K PATH...
+    tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE GLOB ZONE`
+    step K NAME SIZE, then SIZE bytes      a step of a comparison: comparison.py
+    same DIGEST                            what the answer to the request before it is expected to be
     go                                     answer all of the above, then wait for the next round
 
 K numbers the sources of a round. `frames.py` describes the answers.
 """
 
 import hashlib
-import os
+import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 from driftscan.capture.probe.words import escape
-from driftscan.model.glob import literal_prefix, to_regex
 from driftscan.model.names import decode_name
-from driftscan.model.source import Command, File, Glob, Processes, Source, Tree, WalkRule
+from driftscan.model.source import Command, File, Glob, Locks, Processes, Source, Step, Tree, WalkRule
+
+SHARED = ("columns.py", "digests.py", "glob.py")
+"""Of driftscan.model: what the scanner and its targets must do alike."""
+OWN = (
+    "redact.py",
+    "manners.py",
+    "rules.py",
+    "walk.py",
+    "crew.py",
+    "listing.py",
+    "comparison.py",
+    "dialogue.py",
+    "commands.py",
+    "root.py",
+    "worker.py",
+)
+_NOT_FOR_TARGETS = re.compile(
+    r"^from driftscan\.[\w.]+ import (?:\([^)]*\)|[^\n]*)\n"
+    r"|^from typing import TYPE_CHECKING\n"
+    r"|^if TYPE_CHECKING:\n(?:(?:    [^\n]*)?\n)+(?=\S)",
+    re.MULTILINE,
+)
+WRITTEN = "#!/bin/sh\nset --\n"
+"""How the program begins as a file: what it is called with is of no account."""
 
 
 @cache
-def script() -> str:
-    """The probe's program: `sh -c SCRIPT driftscan NONCE ROOT SECONDS [PYTHON]`."""
+def script(permitted: frozenset[str] = frozenset()) -> str:
+    """The probe's program, for `sh -c`. `permitted`: the requests that it answers (of `permit`), and besides them
+    those alone that tell no more than every user of the target may know; empty: all."""
     folder = files("driftscan.capture.probe")
-    worker = "".join((folder / name).read_text("utf-8") for name in ("redact.py", "walk.py", "worker.py"))
+    parts = [files("driftscan.model") / name for name in SHARED] + [folder / name for name in OWN]
+    worker = "".join(_for_targets(part.read_text("utf-8")) for part in parts)
+    listing = "\n".join(sorted(permitted))
     prologue = (folder / "prologue.sh").read_text("utf-8")
     fallback = (folder / "worker.sh").read_text("utf-8")
-    return f"DRIFTSCAN_WORKER={shlex.quote(worker)}\n{prologue}{fallback}"
+    return f"DRIFTSCAN_PERMITTED={shlex.quote(listing)}\nDRIFTSCAN_WORKER={shlex.quote(worker)}\n{prologue}{fallback}"
 
 
-def probe_digest() -> str:
-    """`sha256:` of the program, by which snapshots say what looked."""
-    return "sha256:" + hashlib.sha256(script().encode()).hexdigest()
+def _for_targets(text: str) -> str:
+    """A part of the program without its imports of other parts, which stand before it there, and of types."""
+    return _NOT_FOR_TARGETS.sub("", text)
 
 
-def requests(sources: Sequence[Source]) -> bytes:
-    """All requests of a round and the word to go."""
-    lines = [line for number, source in enumerate(sources) for line in _request(str(number), source)]
-    return b"".join(line + b"\n" for line in [*lines, b"go"])
+def digest(program: str) -> str:
+    """`sha256:` of a program, by which snapshots say what looked."""
+    return "sha256:" + hashlib.sha256(program.encode()).hexdigest()
+
+
+def permit(sources: Iterable[Source]) -> frozenset[str]:
+    """The requests for sources, without their numbers, as `script` takes them."""
+    lines = (next(iter(_request("0", source))).decode().split(" ") for source in sources)
+    return frozenset(" ".join(words[:1] + words[2:]) for words in lines)
+
+
+def start(nonce: str, root: str, seconds: int, share: float = 0, rate: int = 0) -> bytes:
+    """The first line."""
+    return _words("start", nonce, root, str(seconds), f"{share:g}", str(rate)) + b"\n"
+
+
+def requests(sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> bytes:
+    """All requests of a round and the word to go. `known`: source -> digest of the answer that is expected; only the
+    Python worker makes use of it."""
+    parts: list[bytes] = []
+    for number, source in enumerate(sources):
+        parts.extend(line + b"\n" for line in _request(str(number), source))
+        if isinstance(source, Step):
+            parts.append(source.data)
+        if known and (expected := known.get(source)):
+            parts.append(b"same " + expected.encode() + b"\n")
+    return b"".join([*parts, b"go\n"])
 
 
 def _request(number: str, source: Source) -> Iterable[bytes]:
@@ -55,23 +108,28 @@ def _request(number: str, source: Source) -> Iterable[bytes]:
             yield _words("command", number, str(limit), str(timeout), redact, rooted, *argv)
         case Processes():
             yield _words("processes", number)
-        case Tree(roots, rules, digest):
-            yield _words("tree", number, digest)
+        case Locks(paths):
+            yield _words("locks", number, *paths)
+        case Step(name, data):
+            yield _words("step", number, name, str(len(data)))
+        case Tree(roots, rules, algorithm):
+            yield _words("tree", number, algorithm)
             yield from (_words("top", decode_name(root)) for root in roots)
-            yield from (_rule(rule) for rule in rules)
+            yield from (_words("rule", *rule_words(rule)) for rule in rules)
 
 
-def _rule(rule: WalkRule) -> bytes:
-    head = to_regex(rule.pattern.removesuffix("/**")) if rule.action == "prune" and rule.pattern.endswith("/**") else ""
-    return _words(
-        "rule",
-        rule.action,
-        str(rule.size),
-        decode_name(literal_prefix(rule.pattern)),
-        os.fsencode(to_regex(rule.pattern)),
-        os.fsencode(head),
-        decode_name(rule.pattern),
-    )
+def rules_section(rules: Iterable[WalkRule]) -> bytes:
+    """The rules of a walk as the section of that name of the step `walk`: a line of words each."""
+    return b"\n".join(_words(*rule_words(rule)) for rule in rules)
+
+
+def rule_words(rule: WalkRule) -> tuple[str | bytes, ...]:
+    """ACTION SIZE GLOB ZONE."""
+    zone = ""
+    if rule.frees is not None:
+        letters = (("c", rule.comes), ("g", rule.guarded), ("e", rule.exact), ("a", rule.grows))
+        zone = ",".join(rule.frees) + ":" + "".join(letter for letter, flag in letters if flag)
+    return rule.action, str(rule.size), decode_name(rule.pattern), zone
 
 
 def _words(*parts: str | bytes) -> bytes:

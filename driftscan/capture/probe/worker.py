@@ -2,255 +2,80 @@
 
 It reads requests from standard input and answers in frames on standard output; it writes nothing else anywhere.
 `capture/probe/render.py` makes the requests and `capture/probe/frames.py` decodes the frames: the protocol is
-described there. Started as: NONCE ROOT SECONDS, with the sources of redact.py and walk.py before this one.
+described there. Started as: NONCE ROOT SECONDS SHARE RATE, with the sources that render.py lists before this one.
 """
 
+import fcntl
+import hashlib
 import os
 import re
-import select
 import signal
 import stat
-import subprocess
+import struct
 import sys
-import time
+from typing import TYPE_CHECKING
 
-if "walk_tree" not in globals():  # on a target both stand before this text, in the same namespace
-    from driftscan.capture.probe.redact import REDACT
-    from driftscan.capture.probe.walk import walk_tree
+from driftscan.capture.probe.commands import find_program, run_command
+from driftscan.capture.probe.crew import HungUp, write_all
+from driftscan.capture.probe.dialogue import Dialogue
+from driftscan.capture.probe.listing import list_tree
+from driftscan.capture.probe.manners import Pace
+from driftscan.capture.probe.redact import REDACT
+from driftscan.capture.probe.root import CHUNK, Absent, Root, Silent
+from driftscan.capture.probe.rules import Rule, Rules
+from driftscan.capture.probe.walk import Walker, foreign_mounts
+from driftscan.model.digests import pack, unpack
 
-TYPE_CHECKING = False  # type checkers take it for true; a target need not import typing
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from driftscan.capture.probe.walk import RawRule
+    from collections.abc import Callable
 
     Answer = tuple[str, object, str]  # status, exit code or `-`, detail
 
-CHUNK = 1 << 16
-LINKS = 40
 GLOB_ENTRIES = 200000
+MOST_SECTIONS = 1 << 28
+MOST_WORKERS = 8
+NEVER_READ = frozenset((b"/etc/shadow", b"/etc/shadow-", b"/etc/gshadow", b"/etc/gshadow-"))
+"""A digest of these would let a guessed password be checked off line, whoever asks for it."""
 
 
-class Absent(Exception):
-    """There is no such file: a fact."""
+class Request:
+    """One thing that is asked: its words, the lines that belong to it, and the digest that its answer had before."""
 
-
-class Root:
-    """Paths of a target's root. Below a directory that is not `/`, every component is resolved by hand, so that no
-    link, absolute or with `..`, leads out of it."""
-
-    def __init__(self, root: bytes) -> None:
-        self.root = b"" if root == b"/" else root.rstrip(b"/")
-        self.denied: "set[bytes]" = set()
-        self.open_to_all: "dict[bytes, bool]" = {}
-
-    def resolve(self, path: bytes) -> bytes:
-        """The real path, in the scanner's own terms, with all links followed inside the root."""
-        if not self.root:
-            return path
-        todo = [part for part in path.split(b"/") if part][::-1]
-        done: "list[bytes]" = []
-        links = 0
-        while todo:
-            part = todo.pop()
-            if part == b".":
-                continue
-            if part == b"..":
-                done = done[:-1]
-                continue
-            here = self.root + b"/" + b"/".join(done + [part])
-            try:
-                target = os.readlink(here)
-            except OSError:
-                done.append(part)
-                continue
-            links += 1
-            if links > LINKS:
-                raise OSError(40, "too many links")
-            if target.startswith(b"/"):
-                done = []
-            todo.extend(piece for piece in target.split(b"/")[::-1] if piece)
-        return self.root + b"/" + b"/".join(done)
-
-    def read(self, path: bytes, limit: int) -> "tuple[bytes, bool, os.stat_result]":
-        """(data, whole, stat) of a regular file; never blocks on a FIFO or device, never touches the access time."""
-        try:
-            handle = self.open(self.resolve(path))
-        except OSError as error:
-            if error.errno in (2, 20):
-                raise Absent from None
-            raise
-        try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise IsADirectoryError(21, "not a regular file")
-            parts = []
-            size = 0
-            while size <= limit:
-                data = os.read(handle, min(CHUNK, limit + 1 - size))
-                if not data:
-                    break
-                parts.append(data)
-                size += len(data)
-            return b"".join(parts)[:limit], size <= limit, status
-        finally:
-            os.close(handle)
-
-    @staticmethod
-    def open(path: bytes) -> int:
-        """Open to read, without touching the access time where the kernel lets us (owner or root)."""
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-        try:
-            return os.open(path, flags | getattr(os, "O_NOATIME", 0))
-        except PermissionError:
-            return os.open(path, flags)
-
-    def expand(self, pattern: bytes, limit: int) -> "list[bytes]":
-        """Paths (inside the root) that match a glob; links to directories are followed except by `**`.
-
-        Raises OverflowError above the limit."""
-        found = [b""]
-        parts = [piece for piece in pattern.split(b"/") if piece]
-        for part in parts + [b"*"] if parts[-1] == b"**" else parts:
-            found = list(self.step(found, part, limit))
-        return found
-
-    def step(self, bases: "list[bytes]", part: bytes, limit: int) -> "Iterator[bytes]":
-        """Paths that match one more component of a glob."""
-        count = 0
-        for base in bases:
-            for path in self.below(base) if part == b"**" else self.matches(base, part):
-                count += 1
-                if count > limit:
-                    raise OverflowError
-                yield path
-
-    def matches(self, base: bytes, part: bytes) -> "Iterator[bytes]":
-        """Entries of a directory that match a component other than `**`."""
-        if not re.search(rb"[*?[]", part):
-            path = base + b"/" + part
-            if self.there(path):
-                yield path
-            return
-        expression = component(part)
-        for name in self.names(base):
-            if expression.fullmatch(name):
-                yield base + b"/" + name
-
-    def there(self, path: bytes) -> bool:
-        """Whether a path exists; one behind a directory that may not be entered is noted as denied."""
-        try:
-            os.lstat(self.parent(path))
-            return True
-        except PermissionError:
-            self.denied.add(path)
-        except OSError:
-            pass
-        return False
-
-    def public(self, path: bytes) -> bool:
-        """Whether every user of the target may reach a file."""
-        directory = path.rpartition(b"/")[0]
-        if directory not in self.open_to_all:
-            self.open_to_all[directory] = self.enterable(directory)
-        try:
-            return self.open_to_all[directory] and bool(os.lstat(self.parent(path)).st_mode & stat.S_IROTH)
-        except OSError:
-            return False
-
-    def enterable(self, directory: bytes) -> bool:
-        """Whether every user of the target may enter a directory."""
-        while directory:
-            try:
-                if not os.stat(self.resolve(directory)).st_mode & stat.S_IXOTH:
-                    return False
-            except OSError:
-                return False
-            directory = directory.rpartition(b"/")[0]
-        return True
-
-    def below(self, base: bytes) -> "Iterator[bytes]":
-        """A directory and all directories below it; links are not followed."""
-        stack = [base]
-        while stack:
-            path = stack.pop()
-            yield path
-            for name in self.names(path):
-                child = path + b"/" + name
-                try:
-                    if stat.S_ISDIR(os.lstat(self.parent(child)).st_mode):
-                        stack.append(child)
-                except OSError:
-                    continue
-
-    def names(self, path: bytes) -> "list[bytes]":
-        """Names in a directory, sorted; none where it is absent, or may not be read (noted as denied)."""
-        try:
-            return sorted(os.listdir(self.resolve(path) or b"/"))
-        except PermissionError:
-            self.denied.add(path)
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        return []
-
-    def parent(self, path: bytes) -> bytes:
-        """The path with all links resolved but the last component's."""
-        head, _, name = path.rpartition(b"/")
-        return self.resolve(head) + b"/" + name
-
-
-def component(part: bytes) -> "re.Pattern[bytes]":
-    """A glob of one path component as a regular expression."""
-    out = b""
-    index = 0
-    while index < len(part):
-        char = part[index : index + 1]
-        end = part.find(b"]", index + 2) if char == b"[" else -1
-        if char == b"*":
-            out += b".*"
-        elif char == b"?":
-            out += b"."
-        elif end > 0:
-            body = part[index + 1 : end]
-            out += b"[" + (b"^" + body[1:] if body[:1] in b"!^" else body).replace(b"\\", b"\\\\") + b"]"
-            index = end
-        else:
-            out += re.escape(char)
-        index += 1
-    return re.compile(out, re.DOTALL)
-
-
-def status_word(error: Exception) -> str:
-    """The status of a source, or of one file of it, that an error ended."""
-    if isinstance(error, PermissionError):
-        return "forbidden"
-    return "absent" if isinstance(error, Absent) else "failed"
-
-
-def words(text: bytes) -> str:
-    """A detail on one line, without blanks at its ends."""
-    return re.sub(rb"[^\x21-\x7e]+", b" ", text).strip()[:300].decode("ascii")
+    def __init__(self, parts: "list[bytes]", data: bytes = b"") -> None:
+        self.parts = parts
+        self.extras: "list[list[bytes]]" = []
+        self.data = data
+        self.known = b""
 
 
 class Probe:
     """Answers requests, one round after another, until its standard input ends."""
 
-    def __init__(self, nonce: str, root: bytes) -> None:
+    def __init__(self, nonce: str, root: bytes, share: float, rate: float) -> None:
         self.nonce = nonce.encode()
         self.root = Root(root)
-        self.asked: "list[tuple[list[bytes], list[list[bytes]]]]" = []
+        self.share = share
+        self.rate = rate
+        self.asked: "list[Request]" = []
+        self.dialogue: "Dialogue | None" = None
+        self.kept: "list[tuple[bytes, list[bytes]]] | None" = None
+        permitted = os.environ.get("DRIFTSCAN_PERMITTED", "")
+        self.permitted = frozenset(permitted.encode().split(b"\n")) if permitted else None
 
     def mark(self, *parts: object) -> None:
         """Write one line of the protocol; the nonce before it is what no file's content can know."""
         line = b" ".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
-        self.out(b"\n" + self.nonce + b" " + line + b"\n")
+        if self.kept is not None:
+            self.kept.append((line, []))
+        else:
+            write_all(1, b"\n" + self.nonce + b" " + line + b"\n")
 
-    @staticmethod
-    def out(data: bytes) -> None:
-        """Write all of the data, unbuffered, so that forked workers repeat none of it."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(1, view) :]
+    def out(self, data: bytes) -> None:
+        """Write data of the answer; it is kept back while its digest is not known."""
+        if self.kept is not None:
+            self.kept[-1][1].append(data)
+        else:
+            write_all(1, data)
 
     def serve(self) -> None:
         """Greet, then read requests and answer them at each `go`."""
@@ -258,31 +83,77 @@ class Probe:
         try:
             boot = self.root.read(b"/proc/sys/kernel/random/boot_id", 100)[0].strip() if not self.root.root else b""
         except (OSError, Absent):
-            pass
+            pass  # an old kernel, or a closed one
         version = "%d.%d.%d" % sys.version_info[:3]
-        self.mark("hello", 1, os.geteuid(), escape(os.fsencode(os.uname()[1])), escape(boot) or b"-", "python", version)
-        for line in sys.stdin.buffer:
-            parts = [unescape(part) for part in line.rstrip(b"\n").split(b" ")]
-            if parts[0] == b"go":
-                self.round()
-            elif parts[0] in (b"rule", b"top"):
-                self.asked[-1][1].append(parts)
-            else:
-                self.asked.append((parts, []))
+        self.mark("hello", 2, os.geteuid(), escape(os.fsencode(os.uname()[1])), escape(boot) or b"-", "python", version)
+        while True:
+            line = sys.stdin.buffer.readline()
+            if not line:
+                return
+            self.take(line.rstrip(b"\n").split(b" "))
+
+    def take(self, raw: "list[bytes]") -> None:
+        """One line of a request."""
+        parts = [unescape(part) for part in raw]
+        if parts[0] == b"go":
+            self.round()
+        elif parts[0] in (b"rule", b"top"):
+            self.asked[-1].extras.append(parts)
+        elif parts[0] == b"same":
+            self.asked[-1].known = parts[1]
+        elif parts[0] == b"step":
+            self.asked.append(Request(parts, sys.stdin.buffer.read(int(parts[3]))))
+        else:
+            allowed = self.permitted is None or b" ".join(raw[:1] + raw[2:]) in self.permitted or harmless(parts)
+            self.asked.append(Request(parts if allowed else [b"refused", parts[1]]))
 
     def round(self) -> None:
-        """Answer all that was asked since the last round."""
-        for request, extras in self.asked:
-            kind, key = request[0].decode(), request[1].decode()
-            arguments = request[2:] + ([extras] if kind == "tree" else [])
-            self.mark("begin", key)
-            try:
-                status, code, detail = getattr(self, "do_" + kind)(*arguments)
-            except Exception as error:  # one source must not end the others
-                status, code, detail = status_word(error), "-", words(str(error).encode("utf-8", "replace"))
-            self.mark("end", key, status, code, escape(str(detail).encode("utf-8", "replace")) or b"-")
+        """Answer all that was asked since the last round; of what is as it was, the number alone."""
+        same = []
+        for request in self.asked:
+            number = request.parts[1]
+            if request.known:
+                self.kept = [(b"", [])]
+            else:
+                self.mark("begin", number)
+            status, code, detail = self.answer(request)
+            end = b"%s %s %s" % (status.encode(), str(code).encode(), escape(detail.encode("utf-8", "replace")) or b"-")
+            frames, self.kept = self.kept, None
+            if frames is not None and digest_of(frames, end) == request.known:
+                same.append(number)
+                continue
+            if frames is not None:
+                self.mark("begin", number)
+                for line, data in frames:
+                    if line:
+                        self.mark(line)
+                    write_all(1, b"".join(data))
+            self.mark("end", number, end)
         self.asked = []
+        if same:
+            self.mark("same", b",".join(same))
         self.mark("round")
+
+    def answer(self, request: Request) -> "Answer":
+        """(status, exit code, detail) of one request; its data are written."""
+        kind = request.parts[0].decode()
+        arguments = request.parts[2:]
+        try:
+            if kind == "tree":
+                return self.do_tree(arguments[0], request.extras)
+            if kind == "step":
+                return self.do_step(arguments[0], request.data)
+            done: "Answer" = getattr(self, "do_" + kind)(*arguments)
+            return done
+        except HungUp:
+            raise
+        except Exception as error:  # one source must not end the others
+            return status_word(error), "-", words(str(error).encode("utf-8", "replace"))
+
+    @staticmethod
+    def do_refused() -> "Answer":
+        """What is not on the list that this probe was made with."""
+        return "forbidden", "-", "not among what this probe may be asked"
 
     def do_file(self, limit: bytes, redact: bytes, path: bytes) -> "Answer":
         data, whole, _ = self.root.read(path, int(limit))
@@ -300,7 +171,7 @@ class Probe:
         for path in sorted(paths):
             self.member(path, int(limit), REDACT[redact.decode()], content, budget)
         for path in sorted(self.root.denied - paths):
-            self.mark("member", "forbidden", 0, 0, 0, 0, escape(path), "-", "-")
+            self.mark("member", "forbidden", 0, 0, 0, escape(path), "-", "-")
         return "ok" if paths or self.root.denied else "absent", "-", ""
 
     def member(
@@ -312,7 +183,16 @@ class Probe:
             status = os.lstat(where)
         except OSError as error:
             if error.errno not in (2, 20):
-                self.mark("member", status_word(error), 0, 0, 0, 0, escape(path), "-", words(str(error).encode()))
+                self.mark(
+                    "member",
+                    status_word(error),
+                    0,
+                    0,
+                    0,
+                    escape(path),
+                    "-",
+                    escape(words(str(error).encode()).encode()) or b"-",
+                )
             return
         link = os.readlink(where) if stat.S_ISLNK(status.st_mode) else None
         word, data, detail = "ok", b"", ""
@@ -320,7 +200,7 @@ class Probe:
         if wanted and (content == b"all" or (link is None and self.root.public(path))):
             word, data, detail = self.content(path, min(limit, budget[0]), link is not None, content == b"public")
             budget[0] -= len(data)
-        head = (word, status.st_mode, status.st_uid, status.st_gid, int(status.st_mtime), escape(path))
+        head = (word, status.st_mode, status.st_uid, status.st_gid, escape(path))
         self.mark("member", *(head + (b"-" if link is None else b"=" + escape(link), escape(detail.encode()) or b"-")))
         self.out(reduce(data))
 
@@ -343,23 +223,12 @@ class Probe:
             return "unsupported", "-", "commands need a running target"
         if self.root.root:  # the scanner's own program, told which root to read
             argv = argv + (rooted, self.root.root)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "LC_ALL": "C",
-            "HOME": "/",
-            "SYSTEMD_PAGER": "",
-            "SYSTEMD_COLORS": "0",
-        }
-        try:
-            child = subprocess.Popen(
-                list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                env=environment, cwd="/", start_new_session=True,
-            )  # fmt: skip
-        except FileNotFoundError:
+        path = find_program(argv[0])
+        if not path:
             return "absent", "-", "no such program"
-        data, errors, reason = drain(child, int(limit), int(timeout))
+        data, errors, status, code = run_command(path, list(argv), int(limit), int(timeout))
         self.out(REDACT[redact.decode()](data))
-        return reason, child.returncode, words(REDACT["secrets"](errors))
+        return status, code, words(REDACT["secrets"](errors))
 
     def do_processes(self) -> "Answer":
         if self.root.root:
@@ -407,55 +276,123 @@ class Probe:
         self.mark("process", *(fields + tail))
         return visible
 
+    def do_locks(self, *paths: bytes) -> "Answer":
+        """Which of these files somebody holds a lock on (lockf or fcntl, flock: proc_locks(5))."""
+        if self.root.root:
+            return "unsupported", "-", "locks need a running target"
+        rows = [line.split() for line in read_all("/proc/locks").split(b"\n")]
+        held = {row[-3] for row in rows if len(row) >= 8}
+        for path in paths:
+            try:
+                status = os.stat(self.root.resolve(path))
+            except OSError:
+                continue
+            name = b"%02x:%02x:%d" % (os.major(status.st_dev), os.minor(status.st_dev), status.st_ino)
+            if name in held or is_locked(self.root, path):
+                self.out(path + b"\n")
+        return "ok", "-", ""
+
     def do_tree(self, algorithm: bytes, extras: "list[list[bytes]]") -> "Answer":
-        rules: "list[RawRule]" = []
-        tops: "list[str]" = []
-        for extra in extras:
-            values = [os.fsdecode(part) for part in extra[1:]]
-            if extra[0] == b"rule":
-                rules.append((values[0], int(values[1]), values[2], values[3], values[4]))
-            else:
-                tops.append(values[0])
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        failed = walk_tree(
-            os.fsdecode(self.root.root) or "/", tops, rules, algorithm.decode(), self.out, min(workers, 8)
-        )
-        return ("failed", "-", "%d workers of the walk failed" % failed) if failed else ("ok", "-", "")
+        rules = [rule_of(extra[1:]) for extra in extras if extra[0] == b"rule"]
+        tops = [os.fsdecode(extra[1]) for extra in extras if extra[0] == b"top"]
+        list_tree(self.walker(rules, algorithm.decode()), tops, lambda data: write_all(1, data), self.workers())
+        return "ok", "-", ""
+
+    def do_step(self, name: bytes, data: bytes) -> "Answer":
+        """One step of a comparison (comparison.py); `walk` begins another one."""
+        sections = unpack(data, MOST_SECTIONS)
+        if name == b"walk":
+            rows = [[unescape(word) for word in row.split(b" ")] for row in sections["rules"].split(b"\n") if row]
+            walker = self.walker([rule_of(row) for row in rows], "sha256")
+            self.dialogue = Dialogue(walker, lambda told: write_all(1, told), self.workers())
+        if self.dialogue is None:
+            raise ValueError("a step before the walk")
+        answer = pack(self.dialogue.step(name.decode(), sections))
+        self.mark("sections")
+        self.out(answer)
+        return "ok", "-", ""
+
+    def walker(self, rules: "list[Rule]", algorithm: str) -> "Callable[[], Walker]":
+        """What makes a walker for each worker."""
+        root = os.fsdecode(self.root.root) or "/"
+        mounts = foreign_mounts(root)
+        workers = self.workers()
+        never = [
+            Rule("stat", 0, os.fsdecode(path), zone_of_first(rules, os.fsdecode(path))) for path in sorted(NEVER_READ)
+        ]
+        shared = Rules(never + rules)
+        return lambda: Walker(root, shared, algorithm, mounts, Pace(self.share / workers, self.rate / workers))
+
+    def workers(self) -> int:
+        """How many processes walk: as many as there are processors for us, one where we may use one at most."""
+        if 0 < self.share <= 1:
+            return 1
+        return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, MOST_WORKERS)
 
 
-def drain(child: "subprocess.Popen[bytes]", limit: int, timeout: int) -> "tuple[bytes, bytes, str]":
-    """(stdout, tail of stderr, status) of a child within limits; the child and its group are ended in any case."""
-    deadline = time.monotonic() + timeout
-    assert child.stdout is not None
-    assert child.stderr is not None
-    parts: "dict[int, list[bytes]]" = {child.stdout.fileno(): [], child.stderr.fileno(): []}
-    size = 0
-    reason = "ok"
-    still = set(parts)
-    while still:
-        ready = select.select(list(still), [], [], max(0, deadline - time.monotonic()))[0]
-        if not ready:
-            reason = "timed_out"
-            break
-        for handle in ready:
-            data = os.read(handle, CHUNK)
-            if not data:
-                still.discard(handle)
-            elif handle == child.stderr.fileno():
-                parts[handle] = [(b"".join(parts[handle]) + data)[-4096:]]
-            else:
-                size += len(data)
-                parts[handle].append(data)
-        if size > limit:
-            reason = "truncated"
-            break
-    if reason != "ok":
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except OSError:
-            pass
-    child.wait()
-    return b"".join(parts[child.stdout.fileno()])[:limit], b"".join(parts[child.stderr.fileno()]), reason
+def rule_of(words_of: "list[bytes]") -> Rule:
+    """A rule from its words: ACTION SIZE GLOB ZONE."""
+    action, size, glob, zone = words_of
+    return Rule(action.decode(), int(size), os.fsdecode(glob), zone_from(zone) if zone else None)
+
+
+def zone_from(word: bytes) -> "tuple[frozenset[str], bool, bool, bool, bool]":
+    """What a zone accepts from its word: names of freed columns joined by commas, a colon, letters."""
+    names, _, letters_of = word.decode().partition(":")
+    freed = frozenset(name for name in names.split(",") if name)
+    return freed, "c" in letters_of, "g" in letters_of, "e" in letters_of, "a" in letters_of
+
+
+def zone_of_first(rules: "list[Rule]", path: str) -> "tuple[frozenset[str], bool, bool, bool, bool] | None":
+    """The zone of the first rule that covers a path."""
+    return next((rule.zone for rule in rules if rule.covers(path)), None)
+
+
+def harmless(parts: "list[bytes]") -> bool:
+    """What anybody may ask of a probe that was made with a list: names, digests, and what everyone may read."""
+    if parts[0] == b"glob":
+        return parts[5] in (b"none", b"public")
+    return parts[0] in (b"tree", b"processes", b"locks")
+
+
+def digest_of(frames: "list[tuple[bytes, list[bytes]]]", end: bytes) -> bytes:
+    """The digest of an answer: `frames.Decoder` takes the same of what it receives."""
+    body = hashlib.sha256()
+    for line, pieces_of in frames:
+        data = b"".join(pieces_of)
+        body.update(b"%d %d\n" % (len(line), len(data)))
+        body.update(line)
+        body.update(data)
+    return hashlib.sha256(body.digest() + end).hexdigest()[:32].encode()
+
+
+def status_word(error: Exception) -> str:
+    """The status of a source, or of one file of it, that an error ended."""
+    if isinstance(error, PermissionError):
+        return "forbidden"
+    if isinstance(error, Silent):
+        return "timed_out"
+    return "absent" if isinstance(error, Absent) else "failed"
+
+
+def words(text: bytes) -> str:
+    """A detail on one line, without blanks at its ends."""
+    return re.sub(rb"[^\x21-\x7e]+", b" ", text).strip()[:300].decode("ascii")
+
+
+def is_locked(root: Root, path: bytes) -> bool:
+    """Whether another process holds a record lock on a file (F_GETLK of fcntl(2)), also one of another pid namespace."""
+    try:
+        handle = os.open(root.resolve(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        answer = fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        return bool(struct.unpack_from("h", answer)[0] != fcntl.F_UNLCK)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
 
 
 def read_all(path: str) -> bytes:
@@ -483,10 +420,13 @@ def unescape(word: bytes) -> bytes:
 
 
 def main(arguments: "list[str]") -> None:
-    nonce, root, seconds = arguments
+    nonce, root, seconds, share, rate = arguments
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.alarm(int(seconds))
-    Probe(nonce, os.fsencode(root)).serve()
+    try:
+        Probe(nonce, unescape(os.fsencode(root)), float(share), float(rate)).serve()
+    except HungUp:
+        sys.exit(95)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # The probe for targets without Python: the same requests and answers as worker.py, as far as a POSIX shell with GNU or
 # busybox tools can see. Variables in capitals are results of functions: a command substitution would cost a process
-# and lose final newlines. No here-documents: some shells keep them in files.
-NONCE=$1
+# and lose final newlines. No here-documents: some shells keep them in files. The limits of SHARE and RATE are not kept.
+NONCE=$nonce
 LF='
 '
 READER=
@@ -88,7 +88,7 @@ wanted() { # all | public | none, PATH: whether the content of a file is to leav
 }
 
 member() { # PATH MAX REDACT CONTENT
-  set -- "$1" "$2" "$3" "$4" "$(stat -c '%f %u %g %Y' "$1" 2>/dev/null)"
+  set -- "$1" "$2" "$3" "$4" "$(stat -c '%f %u %g' "$1" 2>/dev/null)"
   if [ -z "$5" ]; then return; fi
   encode "$1"; path=$ENCODED
   target=-
@@ -121,7 +121,7 @@ each_path() { # PATTERN: its members
       if [ "$COUNT" -le "$MAX_FILES" ]; then member "$found" "$MAX" "$HOW" "$WITH"; fi
     elif denied "$found"; then
       COUNT=$((COUNT + 1))
-      encode "$way"; mark member forbidden 0 0 0 0 "$ENCODED" - -
+      encode "$way"; mark member forbidden 0 0 0 "$ENCODED" - -
     fi
   done
   IFS=$saved
@@ -219,9 +219,8 @@ prune() { # PATH REASON
   SKIPPED="$SKIPPED$2 $1$LF"
 }
 
-tree_rule() { # ACTION SIZE PREFIX REGEX HEAD GLOB
-  decode "$3"; prefix=$DECODED
-  decode "$6"; glob=$DECODED
+tree_rule() { # ACTION SIZE GLOB
+  decode "$3"; glob=$DECODED; prefix=${glob%%[*?[]*}
   case $1/$glob in
     prune/"$prefix**") prune "${prefix%/}" rule ;;
     prune/"$prefix") prune "$prefix" rule ;;
@@ -281,15 +280,35 @@ finish() { # the walk runs when its last rule has been read
   fi
 }
 
+do_locks() { # PATH...
+  held=$(cat /proc/locks 2>/dev/null)
+  for word in "$@"; do
+    decode "$word"
+    inode=$(stat -L -c %i "$DECODED" 2>/dev/null) || continue
+    case $held in *":$inode "*) printf '%s\n' "$DECODED" ;; esac
+  done
+  STATUS=ok CODE=- DETAIL=-
+}
+
+permitted() { # WORD ARGUMENT...: as worker.py has it
+  if [ -z "$DRIFTSCAN_PERMITTED" ]; then return 0; fi
+  case "$LF$DRIFTSCAN_PERMITTED$LF" in *"$LF$*$LF"*) return 0 ;; esac
+  case $1/$5 in glob/none | glob/public | processes/* | locks/*) return 0 ;; esac
+  return 1
+}
+
 answer() { # WORD KEY ARGUMENT...
   word=$1 KEY=$2
   shift 2
+  if ! permitted "$word" "$@"; then word=refused; fi
   mark begin "$KEY"
   case $word in
     file) do_file "$@" ;;
     glob) do_glob "$@" ;;
     command) do_command "$@" ;;
     processes) do_processes ;;
+    locks) do_locks "$@" ;;
+    refused) STATUS=forbidden CODE=- DETAIL='not\0040among\0040what\0040this\0040probe\0040may\0040be\0040asked' ;;
     *) STATUS=unsupported CODE=- DETAIL=- ;;
   esac
   mark end "$KEY" "$STATUS" "$CODE" "$DETAIL"
@@ -300,13 +319,14 @@ serve() {
   set -f
   read -r boot </proc/sys/kernel/random/boot_id || boot=-
   encode "$(uname -n)"
-  mark hello 1 "$(id -u)" "$ENCODED" "$boot" sh -
+  mark hello 2 "$(id -u)" "$ENCODED" "$boot" sh -
   while IFS= read -r line; do
     # shellcheck disable=SC2086 # words between blanks; globbing is off
     set -- $line
     case $1 in
       top) tree_top "$2" ;;
-      rule) tree_rule "$2" "$3" "$4" "$5" "$6" "$7" ;;
+      rule) tree_rule "$2" "$3" "$4" ;;
+      same) ;;
       tree) finish; WALK=$2; decode "$3"; tree_begin "$DECODED" ;;
       go) finish; mark round ;;
       *) finish; answer "$@" ;;
@@ -314,8 +334,20 @@ serve() {
   done
 }
 
-if [ "$2" != / ] || ! command -v stat >/dev/null 2>&1 || ! command -v find >/dev/null 2>&1 || ! command -v od >/dev/null 2>&1; then
+# Ends everything at the deadline: sshd and the scanner start us as a session of its own.
+watch() {
+  sleep "$seconds" &
+  trap 'kill $!; exit' TERM
+  wait
+  kill -9 0
+}
+
+if [ "$root" != / ] || ! command -v stat >/dev/null 2>&1 || ! command -v find >/dev/null 2>&1 || ! command -v od >/dev/null 2>&1; then
   echo 'driftscan: neither Python 3.6 or later nor stat, find and od on this machine' >&2
   exit 97
 fi
+watch </dev/null >/dev/null 2>&1 &
+watcher=$!
+trap 'kill "$watcher" 2>/dev/null' EXIT
+trap 'exit 141' PIPE HUP INT TERM
 serve

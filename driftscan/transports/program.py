@@ -1,0 +1,25 @@
+"""How a program gets to a shell through its standard input: a size, a newline, that many bytes; what follows is the
+program's own input. So no limit on arguments applies (MAX_ARG_STRLEN of execve(2) is 128 KiB)."""
+
+import shlex
+
+from driftscan.errors import ProbeError
+
+MAX_SCRIPT = 1 << 20
+"""Bytes. The shell holds the program in memory; ours has some hundred KiB, so more is a mistake."""
+# GNU, busybox and toybox dd read a pipe in one go with iflag=fullblock; another dd refuses that before it reads.
+TAKE = 'IFS= read -r n; s=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null)'
+"""Shell text that reads a framed program into `s`."""
+
+
+def framed(script: str, arguments: tuple[str, ...]) -> bytes:
+    """A program with its arguments, as TAKE reads it. ProbeError for one that no shell takes."""
+    words = " ".join(shlex.quote(argument) for argument in arguments)
+    program = f"set -- {words}\n{script}".encode("utf-8", "surrogateescape")
+    if len(program) > MAX_SCRIPT:
+        raise ProbeError(
+            f"the probe has {len(program)} bytes; at most {MAX_SCRIPT} are sent", "Report this: it is a bug."
+        )
+    if b"\0" in program:
+        raise ProbeError("the probe contains a NUL byte, which no shell takes", "Report this: it is a bug.")
+    return f"{len(program)}\n".encode() + program
