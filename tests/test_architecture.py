@@ -5,6 +5,7 @@ That every collector has cases, a broken one among them, is tested in tests/coll
 
 import ast
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_the_program_for_targets_is_whole_and_all_of_it_is_ours() -> None:
             assert names.setdefault(defined, name) == name, f"{defined}: {name} and {names[defined]}"
         standing.add(name)
     program = script()
+    ast.parse(shlex.split(program.partition("DRIFTSCAN_WORKER=")[2])[0], feature_version=(3, 6))
     assert "import driftscan" not in program
     assert "from driftscan" not in program
     assert "TYPE_CHECKING" not in program

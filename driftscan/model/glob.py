@@ -1,4 +1,5 @@
-"""Globs of walk rules as regular expressions for targets of Python 3.6 (`model.patterns` matches zones here).
+"""Globs of walk rules as regular expressions, for targets too: Python 3.6 to 3.14, no import of driftscan
+(`model.patterns` matches zones here).
 
 `*`, `?`, `[...]` stay within a path component; a component `**` matches any depth, also none.
 
@@ -34,11 +35,12 @@ def _component(part: str) -> str:
     index = 0
     while index < len(part):
         char = part[index]
+        end = part.find("]", index + 2) if char == "[" else -1
         if char == "*":
             out.append("[^/]*")
         elif char == "?":
             out.append("[^/]")
-        elif char == "[" and (end := part.find("]", index + 2)) > 0:
+        elif end > 0:
             inside = part[index + 1 : end]
             negated = inside[0] in "!^"
             body = (inside[1:] if negated else inside).replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^")
