@@ -206,7 +206,7 @@ def _source(raw: dict[str, Any]) -> Source:
             return File(raw["path"], raw["max_bytes"], Redact(raw["redact"]))
         case "Glob":
             limits = (raw["max_files"], raw["max_bytes"], Redact(raw["redact"]), raw["content"], raw["public"])
-            return Glob(tuple(raw["patterns"]), *limits)
+            return Glob(tuple(raw["patterns"]), *limits, tuple(raw["unread"]))
         case "Command":
             rest = (raw["max_bytes"], raw["timeout"], Redact(raw["redact"]), raw["rooted"])
             return Command(tuple(raw["argv"]), tuple(raw["ok"]), *rest)
@@ -228,8 +228,8 @@ def _identity(source: Source) -> object:
             return ("Tree", roots, digest)
         case File(path, _, redact):
             return ("File", path, redact)
-        case Glob(patterns, _, _, redact, content, public):
-            return ("Glob", patterns, redact, content, public)
+        case Glob(patterns, _, _, redact, content, public, unread):
+            return ("Glob", patterns, redact, content, public, unread)
         case Command(argv):
             return ("Command", argv)
         case Processes():

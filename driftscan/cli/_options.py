@@ -1,6 +1,9 @@
 """Every option of every command. An option that several commands have means the same in all of them."""
 
+import re
+
 from driftscan.cli._command import Option
+from driftscan.model.amount import bytes_of
 from driftscan.model.finding import Action, Severity
 from driftscan.schema_check import quoted
 
@@ -24,6 +27,20 @@ def _seconds(text: str) -> int:
 
 def _workers(text: str) -> int:
     return _number(1, 1000, text)
+
+
+def _percent(text: str) -> int:
+    return _number(1, 6400, text)
+
+
+def _cycle(text: str) -> int:
+    return _number(2, 10_000, text)
+
+
+def _probe(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._+-]+)+", text):
+        raise ValueError(f"{quoted(text)} is not an absolute path of plain characters")
+    return text
 
 
 def fail_on(text: str) -> Severity | Action:
@@ -90,7 +107,28 @@ ACCEPT = Option(
     name="accept-new-host-keys",
     help="trust a host's key at first sight and record it; a changed key is refused all the same",
 )
-CONNECT = (INVENTORY, LIMIT, USER, PORT, IDENTITY, KNOWN_HOSTS, SSH_CONFIG, JUMP, SUDO, TIMEOUT, ACCEPT)
+MAX_CPU = Option(
+    name="max-cpu",
+    metavar="PERCENT",
+    parse=_percent,
+    help="of one processor, at most, for the probe on a host; it always has a low priority",
+)
+MAX_READ = Option(
+    name="max-read",
+    metavar="RATE",
+    parse=bytes_of,
+    help="bytes of files that the probe reads in a second at most: 50M",
+)
+PROBE = Option(
+    name="probe",
+    metavar="PATH",
+    parse=_probe,
+    help="run the probe that is baked into the host's image at this path (`probe --write`), instead of sending it",
+)
+CONNECT = (
+    *(INVENTORY, LIMIT, USER, PORT, IDENTITY, KNOWN_HOSTS, SSH_CONFIG, JUMP, SUDO, TIMEOUT, ACCEPT),
+    *(MAX_CPU, MAX_READ, PROBE),
+)
 WORKERS = Option(
     name="workers", metavar="N", parse=_workers, default=0, help="hosts at once; else as many as this machine can serve"
 )
@@ -123,7 +161,19 @@ FAIL_ON = Option(
     default_text="medium",
     help="exit 1 from this severity (info low medium high critical) or action (observe ... quarantine) on",
 )
-FULL = Option(name="full", help="read and hash the content of every file; this version knows no other way")
+FULL = Option(name="full", help="read the content of every file; else only a host's first scan does")
+QUICK = Option(
+    name="quick",
+    help="read what has moved since the last scan and a secret share of the rest; a first scan is full all the same",
+)
+CYCLE = Option(
+    name="cycle",
+    metavar="SCANS",
+    parse=_cycle,
+    default=0,
+    default_text="168",
+    help="quick scans in which every file is read again: 168 are a week of hourly ones",
+)
 FORMAT = Option(name="format", short="-o", metavar="FORMAT", default="text", default_text="text", help="on the screen")
 REPORT = Option(name="report", metavar="FORMAT:PATH", many=True, help="also write a report to a file; repeatable")
 OUTPUT = Option(name="output", short="-o", metavar="FILE", path=True, help="the file to write")
@@ -154,6 +204,8 @@ ALL = (
     ZONES,
     FAIL_ON,
     FULL,
+    QUICK,
+    CYCLE,
     FORMAT,
     REPORT,
     OUTPUT,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftscan.cli._command import Call, Settings
+from driftscan.errors import UsageError
 
 if TYPE_CHECKING:
     from driftscan.scan.options import ScanOptions
@@ -35,12 +36,16 @@ def overrides(settings: Settings) -> "ConnectOverrides":
         sudo=settings.sudo,
         timeout=settings.timeout,
         accept_new_host_keys=settings.accept_new_host_keys or None,
+        max_cpu=settings.max_cpu,
+        max_read=settings.max_read,
+        probe=settings.probe,
     )
 
 
 def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOptions":
     """What `scan`, `bake`, `diff` and their like are asked to do; options that a command has not are at rest."""
     from driftscan.model.snapshot import ImageRef
+    from driftscan.scan.audit import CYCLE
     from driftscan.scan.options import ScanOptions
 
     settings = call.settings
@@ -49,12 +54,22 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
         manifest=getattr(settings, "manifest", ""),
         policies=getattr(settings, "policy", ()),
         workers=getattr(settings, "workers", 0),
+        mode=_mode(settings),
+        cycle=getattr(settings, "cycle", 0) or CYCLE,
         zones=getattr(settings, "zones", ""),
         state_dir=state_directory(call),
         prompt=prompt,
         captures=Path(captures) if captures else None,
         image=ImageRef(getattr(settings, "image_id", ""), getattr(settings, "image_version", "")),
     )
+
+
+def _mode(settings: Settings) -> str:
+    """UsageError for both of two opposites."""
+    full, quick = getattr(settings, "full", False), getattr(settings, "quick", False)
+    if full and quick:
+        raise UsageError("--full and --quick exclude each other", "Give one; without either, first scans are full.")
+    return "full" if full else "quick" if quick else "auto"
 
 
 def state_directory(call: Call) -> Path:

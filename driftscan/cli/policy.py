@@ -16,7 +16,7 @@ BAD_INPUT = 2
 
 
 def _kinds() -> "Mapping[str, Kind]":
-    from driftscan.scan.snapshot import kinds
+    from driftscan.scan.parsing import kinds
 
     return kinds()
 

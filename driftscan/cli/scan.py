@@ -82,6 +82,8 @@ COMMAND = Command(
         opt.ZONES,
         opt.FAIL_ON,
         opt.FULL,
+        opt.QUICK,
+        opt.CYCLE,
         opt.FORMAT,
         opt.REPORT,
         opt.WORKERS,

@@ -45,6 +45,14 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+NEVER_THE_SAME = (
+    "fs.aio-nr", "fs.dentry-state", "fs.file-nr", "fs.inode-nr", "fs.inode-state", "kernel.hostname",
+    "kernel.domainname", "kernel.ns_last_pid", "kernel.pty.nr", "kernel.random.boot_id",
+    "kernel.random.entropy_avail", "kernel.random.uuid", "net.netfilter.nf_conntrack_count",
+)  # fmt: skip
+"""Those of them whose values are not even read: with them no answer of a host would be that of another, or its own of a
+minute ago."""
+
 _MOVING = [(re.compile("|".join(map(translate, patterns))), reason) for reason, patterns in REASONS.items()]
 
 

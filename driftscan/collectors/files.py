@@ -6,7 +6,7 @@ a regular file that was not opened, for one). `model/columns.py` writes the line
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -70,6 +70,8 @@ class FileTable:
     """Files that changed while they were read."""
     hidden: tuple[str, ...]
     """Directories that a remote or kernel file system covers."""
+    closed: int = 0
+    """How many places could not be entered."""
 
 
 @dataclass(slots=True)
@@ -102,16 +104,42 @@ def table(capture: Capture) -> FileTable:
             raise ParseError(capture.source, 0, "the walk lists one path twice")
     keys, lines, observed = zip(*rows, strict=True) if rows else ((), (), ())
     gaps = tuple(_gaps(walk))
+    closed = sum(reason in {"forbidden", "failed"} for _, reason in walk.skipped)
+    over = sum(reason == "limit" for _, reason in walk.unread)
     coverage = FileCoverage(
         seen=len(rows),
         hashed=walk.hashed,
         stat_only=walk.stat_only,
-        unreadable=len(walk.unread) + sum(reason in {"forbidden", "failed"} for _, reason in walk.skipped),
+        unreadable=len(walk.unread) - over + closed,
         excluded=sum(reason == "rule" for _, reason in walk.skipped),
         raced=len(walk.raced),
+        over_limit=over,
     )
     hidden = tuple(sorted(path for path, reason in walk.skipped if reason in {"pseudo", "remote"}))
-    return FileTable(Records(keys, lines, observed), coverage, gaps, tuple(sorted(walk.raced)), hidden)
+    return FileTable(Records(keys, lines, observed), coverage, gaps, tuple(sorted(walk.raced)), hidden, closed)
+
+
+def by_path(records: bytes) -> dict[bytes, bytes]:
+    """Path -> its record, of a walk's records; those that say what was not looked at are left out. ParseError as
+    `table`."""
+    return {fields[1]: _joined(fields) for fields in _cut(records) if not fields[0].lstrip().startswith(b"X")}
+
+
+def skips(records: bytes) -> tuple[bytes, ...]:
+    """The records that say what was not looked at, each once."""
+    found = (_joined(fields) for fields in _cut(records) if fields[0].lstrip().startswith(b"X"))
+    return tuple(dict.fromkeys(found))
+
+
+def _cut(records: bytes) -> Iterator[list[bytes]]:
+    parts = records.split(b"\0")
+    if len(parts) % 4 != 1:
+        raise ParseError(Tree(), 0, "the walk's records are cut off")
+    yield from (parts[index : index + 4] for index in range(0, len(parts) - 1, 4))
+
+
+def _joined(fields: Sequence[bytes]) -> bytes:
+    return b"\0".join(fields) + b"\0"
 
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:

@@ -14,7 +14,7 @@ from driftscan.collectors._addresses import stable_name
 from driftscan.collectors._base import Collector, gap
 from driftscan.collectors._closed import is_closed
 from driftscan.collectors._sysctl_config import CONFIG, SYSCTL_CONF, configured, unreadable
-from driftscan.collectors._sysctl_moving import why_moving
+from driftscan.collectors._sysctl_moving import NEVER_THE_SAME, why_moving
 from driftscan.collectors._text import hidden, key, value
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
 from driftscan.model.source import Captures, Gap, Glob, Member, Status
@@ -48,6 +48,7 @@ LIVE = Glob(
     ),
     max_files=40000,
     max_bytes=64 << 10,
+    unread=tuple(f"/proc/sys/{name.replace('.', '/')}" for name in NEVER_THE_SAME),
 )
 
 SYSCTL = Kind(
@@ -79,7 +80,9 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             continue
         if _is_directory(member) or name is None or name in ACTIONS or not member.mode & 0o444:
             continue
-        if member.status is Status.OK:
+        if name in NEVER_THE_SAME:
+            current[name] = ""
+        elif member.status is Status.OK:
             current[name] = value(" ".join(member.data.decode("utf-8", "surrogateescape").split()))
         else:
             unread.append(name)
@@ -101,7 +104,9 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 def _resource(name: str, now: str | None, settings: Mapping[str, tuple[str, str]] | None) -> Resource:
     attributes: dict[str, Value] = {}
     observed: dict[str, Value] = {}
-    if reason := why_moving(name):
+    if name in NEVER_THE_SAME:
+        observed = {"not_compared": why_moving(name)}
+    elif reason := why_moving(name):
         observed = {"current_value": now, "not_compared": reason}
     else:
         attributes["current_value"] = now

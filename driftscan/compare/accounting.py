@@ -6,9 +6,10 @@ from driftscan.model.drift import Accounting, CauseType, Change, Difference, Mut
 from driftscan.model.resource import ResourceId
 
 
-def accounting(differences: Iterable[Difference], mutations: Iterable[Mutation]) -> Accounting:
+def accounting(differences: Iterable[Difference], mutations: Iterable[Mutation], accepted: int = 0) -> Accounting:
     """Counts resources that differ. Unknown ones are not counted: nobody knows whether they differ. A difference that
-    a zone accepts and a mutation carries along (the file behind an account's row) is folded."""
+    a zone accepts and a mutation carries along (the file behind an account's row) is folded. `accepted`: how many more
+    differ that zones accept, of which a target told the number alone."""
     folded: set[ResourceId] = set()
     unexplained: set[ResourceId] = set()
     for mutation in mutations:
@@ -18,8 +19,8 @@ def accounting(differences: Iterable[Difference], mutations: Iterable[Mutation])
     told = {item.id for item in differences if item.change is not Change.UNKNOWN}
     raw = told | folded | unexplained
     return Accounting(
-        raw=len(raw),
+        raw=len(raw) + accepted,
         folded=len(folded),
-        allowed=len(raw) - len(folded) - len(unexplained),
+        allowed=len(raw) + accepted - len(folded) - len(unexplained),
         unexplained=len(unexplained),
     )

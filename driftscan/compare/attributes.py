@@ -8,6 +8,8 @@ CONTENT = frozenset({"size", "sha256", "md5", "target"})
 """What a file says."""
 NAMES = frozenset({"nlink"})
 """What follows from the names that a file has."""
+ALL = CONTENT | NAMES | {"type", "mode", "uid", "gid", "device", "acl", "capabilities", "selinux", "flags", "xattrs"}
+"""Every column of a file."""
 SET_ID = 0o6000
 EXECUTE = 0o111
 

@@ -25,6 +25,8 @@ class Diff:
     differences: tuple[Difference, ...]
     not_baselined: tuple[str, ...]
     raw: int
+    hidden: int = 0
+    """How many paths of the manifest lie beneath mounts that cover them."""
 
     @property
     def unknown(self) -> tuple[Difference, ...]:
@@ -32,31 +34,41 @@ class Diff:
         return tuple(item for item in self.differences if item.change is Change.UNKNOWN and not item.allowed)
 
 
-def diff(manifest: Manifest, snapshot: Snapshot, zones: Sequence[Zone] | None = None, *, born: bool = False) -> Diff:
+def diff(
+    manifest: Manifest,
+    snapshot: Snapshot,
+    zones: Sequence[Zone] | None = None,
+    *,
+    born: bool = False,
+    same: frozenset[str] = frozenset(),
+) -> Diff:
     """Compare a snapshot with a manifest. `zones`: those of the manifest unless given. `born`: the manifest is the
-    birth of this very host, after which nothing is `boot-once` any more."""
-    comparison = _Comparison(manifest, snapshot, Matcher(manifest.zones if zones is None else zones), born)
+    birth of this very host, after which nothing is `boot-once` any more. `same`: kinds that are known to be equal."""
+    comparison = _Comparison(manifest, snapshot, Matcher(manifest.zones if zones is None else zones), born, same)
     found = list(comparison.run())
     found = replaced_identities(found, comparison.zones)
     found.extend(comparison.unseen(found))
     found.sort(key=lambda item: item.id)
     raw = sum(item.change is not Change.UNKNOWN for item in found)
-    return Diff(tuple(found), tuple(sorted(comparison.not_baselined)), raw)
+    return Diff(tuple(found), tuple(sorted(comparison.not_baselined)), raw, comparison.sight.covered_paths())
 
 
 class _Comparison:
     """One comparison: its two sides, and what it learns on the way of things that cannot be compared."""
 
-    def __init__(self, manifest: Manifest, snapshot: Snapshot, zones: Matcher, born: bool) -> None:
+    def __init__(
+        self, manifest: Manifest, snapshot: Snapshot, zones: Matcher, born: bool, same: frozenset[str]
+    ) -> None:
         self.manifest = manifest
         self.snapshot = snapshot
         self.zones = zones
+        self.same = same
         self.sight = Sight(manifest, snapshot)
         self.judge = Judge(manifest.resources.files, snapshot.resources.files, born)
         self.not_baselined: set[str] = set()
 
     def run(self) -> Iterator[Difference]:
-        for expected, actual in _unequal(self.manifest.resources, self.snapshot.resources):
+        for expected, actual in _unequal(self.manifest.resources, self.snapshot.resources, self.same):
             resource = expected or actual
             assert resource is not None
             zone = self.zones.zone_of(*resource.id)
@@ -139,9 +151,10 @@ class _Comparison:
         return texts.nested(pair.deltas)
 
 
-def _unequal(old: Resources, new: Resources) -> Iterator[tuple[Resource | None, Resource | None]]:
-    """Resources that are not equal on both sides."""
-    for rid in sorted({*old.small, *new.small}):
+def _unequal(old: Resources, new: Resources, same: frozenset[str]) -> Iterator[tuple[Resource | None, Resource | None]]:
+    """Resources that are not equal on both sides; of the kinds in `same` all are."""
+    kinds = {*old.by_kind, *new.by_kind} - same
+    for rid in sorted({rid for kind in kinds for side in (old, new) for rid in side.by_kind.get(kind, ())}):
         expected, actual = old.small.get(rid), new.small.get(rid)
         if expected is None or actual is None or expected.attributes != actual.attributes:
             yield expected, actual

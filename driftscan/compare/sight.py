@@ -19,6 +19,7 @@ class Sight:
         self._gaps = PatternSet(pattern for gap in snapshot.gaps for pattern in gap.hides)
         self._never_seen = PatternSet(p for c in manifest.coverage for gap in c.gaps for p in gap.hides)
         self._mounts = _covering_mounts(manifest, snapshot)
+        self._files = manifest.resources.files
         self._baselined = manifest.covered_kinds
         self._blind = _blind_kinds(manifest.covered_kinds, snapshot)
         self.not_a_live_target = frozenset() if snapshot.live else self._blind - _failed_kinds(snapshot)
@@ -44,6 +45,10 @@ class Sight:
     def unknown_to_manifest(self, kind: str, key: str) -> str | None:
         """The gap in the manifest itself that hides a resource, so that its appearing says nothing."""
         return self._never_seen.covering(kind, key)
+
+    def covered_paths(self) -> int:
+        """How many paths of the manifest lie beneath mounts that cover them."""
+        return sum(_count_below(self._files, mount) for mount in self._mounts if not self._mount_over(mount))
 
     def _mount_over(self, key: str) -> str:
         place = key.rpartition("/")[0]
@@ -84,6 +89,11 @@ def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
         if (told and path not in known) or not _below(snapshot.resources.files, path):
             found.add(path)
     return frozenset(found)
+
+
+def _count_below(files: Records, path: str) -> int:
+    start = bisect_left(files.keys, path + "/")
+    return bisect_left(files.keys, path + "0") - start  # the character after the slash
 
 
 def _below(files: Records, path: str) -> bool:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from driftscan.compare.attributes import CONTENT, NAMES, is_executable, mode_of, privilege
+from driftscan.compare.attributes import ALL, CONTENT, NAMES, is_executable, mode_of, privilege
 from driftscan.compare.rotation import base_of, has_rotated
 from driftscan.model.codec import decode_resource
 from driftscan.model.drift import Change, Delta
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, Value
-from driftscan.model.zone import Zone, ZoneClass
+from driftscan.model.zone import Tolerance, Zone, ZoneClass
 
 _RENEWED = frozenset({"not_valid_before", "not_valid_after", "not_before", "not_after", "serial", "sha1", "sha256"})
 _ANY_ATTRIBUTE = frozenset(
@@ -121,6 +121,26 @@ def freed(zone: Zone, pair: Pair) -> frozenset[str]:
     if zone.zone in _ANY_ATTRIBUTE:
         return frozenset(pair.deltas)
     return _RENEWED if zone.zone is ZoneClass.RENEWING else frozenset()
+
+
+def tolerance(zone: Zone | None, *, born: bool = False) -> Tolerance | None:
+    """What of a zone's ruling on files a target can decide by itself; None for what is sealed. Whatever `Judge` may
+    refuse of a file must be told under it: a test compares the two."""
+    if zone is None or zone.zone is ZoneClass.SEALED or (zone.zone is ZoneClass.BOOT_ONCE and born):
+        return None
+    if zone.attributes:
+        frees = zone.attributes
+    elif zone.zone is ZoneClass.BOOT_ONCE:
+        frees = tuple(sorted(ALL))
+    else:
+        frees = tuple(sorted(CONTENT | NAMES if zone.zone in {ZoneClass.FREE, ZoneClass.ROTATING_LOG} else CONTENT))
+    return Tolerance(
+        frees=frees,
+        comes=zone.zone is not ZoneClass.ROTATING_LOG and _may(zone, zone.may_appear),
+        guarded=zone.zone in _GUARDED and not zone.executables,
+        exact=zone.zone is ZoneClass.IDENTITY,
+        grows=zone.zone is ZoneClass.APPEND_ONLY,
+    )
 
 
 def _may(zone: Zone, said: bool | None) -> bool:

@@ -11,13 +11,17 @@ from driftscan import yaml_strict
 from driftscan.errors import UsageError
 from driftscan.inventory._address import parse_address
 from driftscan.inventory._base import InventorySource
+from driftscan.model.amount import bytes_of
 from driftscan.model.host import ConnectOptions, Host
 from driftscan.model.names import show
 from driftscan.schema_check import quoted
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_PLAIN = ("user", "port", "jump", "sudo", "timeout", "connect_timeout", "accept_new_host_keys")
+_PLAIN = (
+    *("user", "port", "jump", "sudo", "timeout", "connect_timeout", "accept_new_host_keys"),
+    *("max_cpu", "max_read", "probe"),
+)
 _HINT = "docs/formats/inventory.md lists every key."
 
 
@@ -87,6 +91,8 @@ class _Reader:
         values = {key: value for key in _PLAIN if (value := layers.value(key)) is not None}
         if jump := layers.nearest("jump"):
             self._check_jump(*jump)
+        if "max_read" in values:
+            values["max_read"] = bytes_of(str(values["max_read"]))
         return ConnectOptions(
             identity=tuple(self._path(item) for item in _listed(layers.value("identity"))),
             known_hosts=tuple(self._path(item) for item in _listed(layers.value("known_hosts"))),

@@ -19,7 +19,7 @@ from driftscan.model.source import Gap, Status
 from driftscan.model.zone import Provenance as ZoneProvenance
 from driftscan.model.zone import Zone, ZoneClass
 
-_FILE_COUNTS = ("seen", "hashed", "stat_only", "unreadable", "excluded", "raced")
+_FILE_COUNTS = ("seen", "hashed", "stat_only", "unreadable", "excluded", "raced", "over_limit", "hidden")
 
 
 @cache

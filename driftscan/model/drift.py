@@ -91,6 +91,7 @@ class CauseType(StrEnum):
     IDENTITY_SHARED = "identity-shared"
     IMAGE_UNKNOWN = "image-unknown"
     HOST_KEY_CHANGED = "host-key-changed"
+    COVERAGE_FELL = "coverage-fell"
     UNEXPLAINED = "unexplained"
 
 

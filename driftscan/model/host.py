@@ -24,6 +24,12 @@ class ConnectOptions:
     """Seconds for the whole host."""
     connect_timeout: int = 15
     accept_new_host_keys: bool = False
+    max_cpu: int = 0
+    """Per cent of one processor that the probe may use on the host; 0: what the host does not need itself."""
+    max_read: int = 0
+    """Bytes of files that it reads there in a second; 0: any."""
+    probe: str = ""
+    """The probe as a file of the host's image, an absolute path there; empty: it is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

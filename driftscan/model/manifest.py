@@ -35,7 +35,7 @@ class Manifest:
     package_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Package key -> paths that its package database lists: whose file it was, also when the package is gone."""
     source_digests: Mapping[str, str] = field(default_factory=dict)
-    """Source (as text) -> SHA-256 of its capture: what a later scan can answer with "same"."""
+    """Source (as text) -> digest of its answer: what a later scan can answer with "same"."""
     live: bool = True
     digest: str = ""
     """`sha256:...` over the file; set when written or read."""

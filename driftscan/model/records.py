@@ -7,7 +7,7 @@ chunk. Chunk borders depend on keys alone, so one added file changes one chunk a
 import hashlib
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -92,3 +92,13 @@ def _indices(table: Records, same: set[bytes]) -> Iterator[int]:
     for chunk in table.chunks:
         if chunk.digest not in same:
             yield from range(chunk.start, chunk.stop)
+
+
+def patched(base: Records, removed: Iterable[str], added: Records) -> Records:
+    """A table without some records, and with others in their place or besides."""
+    gone = {*removed, *added.keys}
+    observed = base.observed or (b"",) * len(base)
+    rows = [row for row in zip(base.keys, base.lines, observed, strict=True) if row[0] not in gone]
+    rows.extend(zip(added.keys, added.lines, added.observed or (b"",) * len(added), strict=True))
+    rows.sort()
+    return Records(*zip(*rows, strict=True)) if rows else Records()

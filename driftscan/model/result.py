@@ -30,6 +30,27 @@ class HostImage:
     match: ImageMatch = ImageMatch.UNKNOWN
 
 
+class Mode(StrEnum):
+    """How much of the files' content a scan reads."""
+
+    FULL = "full"
+    QUICK = "quick"
+    MIXED = "mixed"
+    """Of a whole scan: some hosts so, some so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How much of a host's files was read. `probability`: that of a file whose metadata was forged to be read in this
+    scan; `within`: how many scans read every file (1: this one has). `since`: when every file was read for the last
+    time; UTC, RFC 3339; empty if it never was."""
+
+    mode: Mode = Mode.FULL
+    probability: float = 1.0
+    within: int = 1
+    since: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostErrorRecord:
     """Why a host, or a part of it, was not scanned."""
@@ -56,6 +77,7 @@ class HostResult:
     """What zones accept: counted in `accounting`, listed on demand."""
     coverage: tuple[CollectorCoverage, ...] = ()
     files: FileCoverage = FileCoverage()
+    reading: Reading = Reading()
     torn: tuple[str, ...] = ()
     not_baselined: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from driftscan.model.codec import decode_resource
 from driftscan.model.records import Records
@@ -33,8 +34,9 @@ class CollectorCoverage:
 
 @dataclass(frozen=True, slots=True)
 class FileCoverage:
-    """Counts of the walk: entries seen, files hashed, files of which metadata alone was read, unreadable, excluded
-    by rule, changed while read, and hidden beneath a mount (counted in baked paths, by the comparer)."""
+    """Counts of the walk: entries seen, files hashed, files of which metadata alone was read, unreadable, excluded by
+    rule, changed while read, over a limit (a hole of 64 GiB), and hidden beneath a mount (paths of the manifest,
+    counted by the comparer)."""
 
     seen: int = 0
     hashed: int = 0
@@ -42,6 +44,8 @@ class FileCoverage:
     unreadable: int = 0
     excluded: int = 0
     raced: int = 0
+    over_limit: int = 0
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,20 @@ class ImageRef:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resources:
     """Everything found: small kinds as values, files as records."""
 
     small: Mapping[ResourceId, Resource] = field(default_factory=dict)
     files: Records = field(default_factory=Records)
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, Mapping[ResourceId, Resource]]:
+        """The small ones by their kind."""
+        found: dict[str, dict[ResourceId, Resource]] = {}
+        for rid, resource in self.small.items():
+            found.setdefault(rid[0], {})[rid] = resource
+        return found
 
     def of(self, kind: str) -> Iterator[Resource]:
         """The resources of a kind, by key."""
@@ -65,8 +77,8 @@ class Resources:
             for line, observed in zip(self.files.lines, self.files.observed or (b"",) * len(self.files), strict=True):
                 yield decode_resource(line, observed)
         else:
-            for rid in sorted(rid for rid in self.small if rid[0] == kind):
-                yield self.small[rid]
+            of_kind = self.by_kind.get(kind, {})
+            yield from (of_kind[rid] for rid in sorted(of_kind))
 
     def get(self, kind: str, key: str) -> Resource | None:
         """One resource, or None where the target has none (whether that is known, coverage says)."""
@@ -104,7 +116,7 @@ class Snapshot:
     probe_digest: str = ""
     boot_id: str = ""
     source_digests: Mapping[str, str] = field(default_factory=dict)
-    """Source (as text) -> `sha256:...` of what was captured: equal bytes need no second look."""
+    """Source (as text) -> digest of the answer: equal ones need no second look."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Path -> text of small non-secret files under /etc, secrets redacted on the target."""
     package_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from driftscan.errors import ParseError, UnavailableError
+from driftscan.model.zone import Tolerance
 
 
 class Status(StrEnum):
@@ -58,6 +59,8 @@ class Glob:
     public: bool = False
     """Content leaves the target only of regular files that every user there may read, the directories on the way
     included; links are not followed."""
+    unread: tuple[str, ...] = ()
+    """Paths of which it is only told that they are there: their content never stays the same."""
 
     def __str__(self) -> str:
         """As messages name it: the first pattern stands for all."""
@@ -105,22 +108,13 @@ class Locks:
 @dataclass(frozen=True, slots=True)
 class WalkRule:
     """How the walk treats paths that match a glob: `prune` (not entered), `stat` (content not read),
-    `prefix` (also hash the first `size` bytes), `hash`. What follows is for a walk that compares: what the zone of
-    these paths accepts, as far as the target can decide it; what it cannot decide, it tells."""
+    `prefix` (also hash the first `size` bytes), `hash`; and what a walk that compares accepts of them."""
 
     pattern: str
     action: str
     size: int = 0
-    frees: tuple[str, ...] | None = None
-    """Columns that may differ; None: sealed."""
-    comes: bool = False
-    """One more may appear."""
-    guarded: bool = False
-    """Set-id bits, capabilities, device nodes and new executables are told all the same."""
-    exact: bool = False
-    """Every change is told: the value itself is wanted."""
-    grows: bool = False
-    """The old content must be the beginning of the new one."""
+    tolerance: Tolerance | None = None
+    """None: sealed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,3 +61,20 @@ class Zone:
     def glob(self) -> str:
         """The glob of keys."""
         return self.pattern if self.pattern.startswith("/") else self.pattern.partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """What a zone accepts of a file, as far as a target can decide that by itself, path by path. What it cannot decide,
+    it tells; what it tells is judged as ever. No tolerance: sealed."""
+
+    frees: tuple[str, ...] = ()
+    """Columns that may differ."""
+    comes: bool = False
+    """One more may appear."""
+    guarded: bool = False
+    """Set-id bits, capabilities, device nodes and new executables are told all the same."""
+    exact: bool = False
+    """Every change is told: the value itself is wanted."""
+    grows: bool = False
+    """The old content must be the beginning of the new one."""

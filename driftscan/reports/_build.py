@@ -59,6 +59,12 @@ def host(result: HostResult) -> dict[str, Any]:
         "coverage": {
             "collectors": {coverage.name: _collector(coverage) for coverage in _by_name(result.coverage)},
             "files": _files(result.files),
+            "reading": {
+                "mode": result.reading.mode.value,
+                "probability": round(result.reading.probability, 6),
+                "within_scans": result.reading.within,
+                "since": result.reading.since,
+            },
             "torn": bool(result.torn),
             "torn_because": plain(result.torn),
         },
@@ -193,7 +199,7 @@ def _gap(gap: Gap) -> dict[str, Any]:
 
 
 def _files(counts: FileCoverage) -> dict[str, int]:
-    names = ("seen", "hashed", "stat_only", "unreadable", "excluded", "raced")
+    names = ("seen", "hashed", "stat_only", "unreadable", "excluded", "raced", "over_limit", "hidden")
     return {name: getattr(counts, name) for name in names}
 
 

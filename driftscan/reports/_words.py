@@ -1,12 +1,13 @@
 """Words and orders that the reports for people share. Everything that a host said goes through `show`."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from driftscan.model.drift import Change, Difference, Grade, Mutation
 from driftscan.model.finding import JudgedControl, JudgedMutation, Result, State, Verdict
 from driftscan.model.names import show
 from driftscan.model.resource import Value
-from driftscan.model.result import HostResult
+from driftscan.model.result import HostResult, Mode
 from driftscan.model.snapshot import CollectorStatus
 
 SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.MODIFIED: "~", Change.UNKNOWN: "?"}
@@ -68,6 +69,26 @@ def accounting_line(host: HostResult) -> str:
     return (
         f"{plural(counts.raw, 'difference')} = {counts.folded:,} folded into mutations"
         f" + {counts.allowed:,} allowed by zones + {counts.unexplained:,} unexplained"
+    )
+
+
+def reading_line(host: HostResult) -> str:
+    """How much of the files a quick scan read; empty after a full one."""
+    if host.reading.mode is not Mode.QUICK:
+        return ""
+    files, since = host.files, f" (all at {host.reading.since})" if host.reading.since else ""
+    return f"Content of {files.hashed:,} of {plural(files.hashed + files.stat_only, 'file')} read{since}"
+
+
+def audit_line(hosts: Iterable[HostResult]) -> str:
+    """What the quick scans of some hosts are worth against whoever forges metadata; empty where all were full."""
+    quick = [host.reading for host in hosts if host.reading.mode is Mode.QUICK]
+    if not quick:
+        return ""
+    worst = min(quick, key=lambda reading: reading.probability)
+    return (
+        "Quick: of files whose metadata had not moved a secret share was read. One whose metadata was forged is found"
+        f" by one scan with a probability of {worst.probability:.1%}, by {worst.within} scans for sure, by --full at once."
     )
 
 

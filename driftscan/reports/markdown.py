@@ -56,6 +56,8 @@ def _lines(result: ScanResult) -> Iterator[str]:
     for one in hosts:
         action = one.recommendation.action.word
         yield f"| {code(one.host)} | {one.verdict.value} | {action} | {words.finding_counts(one) or 'none'} |"
+    if audited := words.audit_line(hosts):
+        yield from ("", prose(audited))
     for one in hosts:
         if one.verdict is not Verdict.CLEAN:
             yield ""
@@ -72,6 +74,8 @@ def _host(host: HostResult) -> Iterator[str]:
         yield from ("", f"To replace it: {code(host.recommendation.command)}")
     if host.accounting.raw:
         yield from ("", f"{words.accounting_line(host)}.")
+    if reading := words.reading_line(host):
+        yield from ("", f"{reading}.")
     for error in host.errors:
         yield from ("", f"- **{error.kind}**: {prose(error.message)}")
         if error.hint:

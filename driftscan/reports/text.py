@@ -35,6 +35,8 @@ def _lines(result: ScanResult, style: Style) -> Iterator[str]:
             if not compared:
                 yield ""
             yield from _host(one, painter)
+    if not compared and (audited := words.audit_line(hosts)):
+        yield from ("", *(painter.paint(line, "dim") for line in painter.wrap(audited, "")))
     following = "" if compared else _following(hosts)
     if following:
         yield from ("", following)
@@ -112,6 +114,8 @@ def _basis(host: HostResult) -> list[str]:
         )
     if host.accounting.raw:
         lines.append(words.accounting_line(host))
+    if reading := words.reading_line(host):
+        lines.append(reading)
     return lines
 
 

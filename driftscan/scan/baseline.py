@@ -64,6 +64,11 @@ class Baselines:
         place = self._place(target)
         return self._file(place) if place and not _is_registry(place) else None
 
+    def depends_on_image(self, target: Target) -> bool:
+        """Whether only what the host says of its image tells which manifest is its own."""
+        place = self._place(target)
+        return bool(place) and _is_registry(place)
+
     def _place(self, target: Target) -> str:
         return self._given or (target.host.manifest if target.host else "")
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from driftscan.capture.base import Session
+from driftscan.collectors import _accounts, os_version
 from driftscan.errors import DriftscanError
-from driftscan.model.source import Command, File, Source, Status
+from driftscan.model.source import Captures, Source, Status
+from driftscan.scan import readiness
 from driftscan.scan.look import open_session
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
@@ -29,10 +31,8 @@ class Doctor:
     checks: tuple[tuple[str, bool, str, str], ...]
 
 
-_SHADOW = File("/etc/shadow", max_bytes=1)
-_OS = File("/etc/os-release", max_bytes=1 << 16)
-_CLOCK = Command(("date", "-u", "+%Y-%m-%dT%H:%M:%SZ"), timeout=10)
-_SOURCES: tuple[Source, ...] = (_SHADOW, _OS, _CLOCK)
+_SHADOW, _OS = _accounts.SHADOW, os_version.ETC
+_SOURCES: tuple[Source, ...] = (_SHADOW, _OS, readiness.CLOCK)
 
 
 def examine(target: Target, options: ScanOptions) -> Doctor:
@@ -67,9 +67,15 @@ def _checks(session: Session) -> tuple[Check, ...]:
         ),
         Check("os-release", ok=answers[_OS].status is Status.OK, detail=_system(answers[_OS].data)),
         Check(
-            "clock", ok=True, detail=answers[_CLOCK].data.decode("ascii", "replace").strip() or "not a running target"
+            "clock",
+            ok=True,
+            detail=answers[readiness.CLOCK].data.decode("ascii", "replace").strip() or "not a running target",
         ),
     )
+
+
+def _clock(answers: Captures) -> str:
+    return answers[readiness.CLOCK].data.decode("ascii", "replace").strip()
 
 
 def _system(data: bytes) -> str:

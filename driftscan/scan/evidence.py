@@ -16,6 +16,8 @@ from driftscan.model.source import Captures, Command, File, Glob, Member, Source
 
 HISTORY = File("/var/log/apt/history.log", max_bytes=4 << 20)
 ZONE = Command(("date", "+%z"), timeout=10)
+SOURCES: tuple[Source, ...] = (HISTORY, ZONE)
+"""What is asked whichever packages changed; of those, what everyone may read."""
 MAX_PACKAGES = 3000
 MAX_DIGESTS = 20_000
 _INFO = "/var/lib/dpkg/info/"
@@ -37,7 +39,7 @@ def gather(
     if not told:
         return Evidence(resources=snapshot.resources), tuple(differences)
     packages = sorted({item.key for item in differences if item.kind == "package"})[:MAX_PACKAGES]
-    info = Glob(tuple(_patterns(packages)), max_files=20_000, max_bytes=4 << 20)
+    info = Glob(tuple(_patterns(packages)), max_files=20_000, max_bytes=4 << 20, public=True)
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
     sources: list[Source] = [HISTORY, ZONE, *([info] if packages else []), *([digests] if digests else [])]
     answers = session.ask(sources)
@@ -101,7 +103,8 @@ def _info(texts: Mapping[str, str], key: str, suffix: str) -> str:
 
 def _conffiles(captures: Captures) -> Mapping[str, Mapping[str, str]]:
     """Package key -> conffile -> MD5 as shipped (deb-conffiles(5))."""
-    if captures[packages_dpkg.STATUS].status is not Status.OK:
+    status = captures[packages_dpkg.STATUS]
+    if status.status is not Status.OK or status.same:  # no package differs from the manifest
         return {}
     found = {}
     wanted = frozenset({"package", "architecture", "conffiles"})

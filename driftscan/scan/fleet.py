@@ -13,6 +13,7 @@ from driftscan.compare.identities import shared_identities
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
+from driftscan.scan.continuity import mode_of
 from driftscan.scan.host import Job, scan_host
 from driftscan.scan.judgement import Assessment, conclude, failed, gone
 from driftscan.scan.options import ScanOptions
@@ -39,7 +40,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
         id=secrets.token_hex(8),
         started_at=started,
         finished_at=_now(),
-        mode=options.mode,
+        mode=mode_of([result.reading for result in results]).value,
         hosts=results,
         interrupted=stop.is_set(),
     )

@@ -1,5 +1,6 @@
 """One host, from connection to result: the way of the data."""
 
+import secrets
 import threading
 import time
 from collections.abc import Iterable
@@ -8,28 +9,32 @@ from pathlib import Path
 
 from driftscan import __version__
 from driftscan.capture.base import Session
-from driftscan.collectors import files
 from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
+from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy import Policy, load
 from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
+from driftscan.scan.continuity import States, sight
+from driftscan.scan.facts import Memory
+from driftscan.scan.filescan import Plan
 from driftscan.scan.judgement import Assessment, unknown_image
-from driftscan.scan.observe import Observation, observing, take_snapshot
+from driftscan.scan.observe import ByImage, Observation, observing, take_snapshot
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.parsing import kinds
 from driftscan.scan.progress import Progress, Silent
-from driftscan.scan.snapshot import kinds
 from driftscan.scan.targets import Target
 from driftscan.zones import load as load_zones
-from driftscan.zones import walk_rules
 
 WITH_MANIFEST = ("immutable-core",)
 WITHOUT_MANIFEST = ("immutable-core", "server-hardening")
+SALT = 16
+"""Bytes that no host has seen before a run."""
 STORED = frozenset({"snapshot", "manifest"})
 
 
@@ -43,6 +48,11 @@ class Job:
         self.baselines = Baselines(options.manifest, options.state_dir)
         self.baselines.check(targets)
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
+        self.memory = Memory()
+        self.states = States(options.state_dir)
+        self._salt = secrets.token_bytes(SALT)
+        self._plans: dict[int, tuple[Manifest, Plan]] = {}
+        self._planning = threading.Lock()
         self._policies = {names: load(names, kinds()) for names in self._wanted()}
         self._sessions: dict[int, Session] = {}
         self._lock = threading.Lock()
@@ -52,6 +62,13 @@ class Job:
         """The policies for a host, by whether it has a manifest."""
         default = WITHOUT_MANIFEST if match is ImageMatch.STAND_IN else WITH_MANIFEST
         return self._policies[self.options.policies or default]
+
+    def plan(self, manifest: Manifest) -> Plan:
+        """How hosts with this manifest are compared: made when the first of them is."""
+        with self._planning:
+            if id(manifest) not in self._plans:
+                self._plans[id(manifest)] = manifest, Plan(manifest, (*manifest.zones, *self.zones), self._salt)
+            return self._plans[id(manifest)][1]
 
     def opened(self, session: Session) -> None:
         """Remember a session, so that it can be ended; one that comes too late is ended at once."""
@@ -103,8 +120,17 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     if target.scheme in STORED:
         return _stored(job, target, watch)
     session: Session | None = None
+    by_image = _by_image(job, target) if job.baselines.depends_on_image(target) else None
     try:
-        with observing(target, job.options, watch, job.opened) as seen:
+        with observing(
+            target,
+            job.options,
+            watch,
+            job.opened,
+            memory=job.memory,
+            manifest=job.baselines.ahead(target),
+            by_image=by_image,
+        ) as seen:
             session = seen.session
             facts = _compare(job, seen, watch)
     finally:
@@ -112,6 +138,10 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
             job.closed(session)
     watch("")
     return replace(facts, timings=watch.spent)
+
+
+def _by_image(job: Job, target: Target) -> ByImage:
+    return lambda image: job.baselines.of(target, image).manifest
 
 
 def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
@@ -122,25 +152,30 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     if manifest is None:
         return _without_image(job, seen, baseline.image, watch)
     zones = (*manifest.zones, *job.zones)
+    policies = job.policies(baseline.image.match)
     watch("walk")
-    taken = seen.snapshot(files.tree(walk_rules(zones, manifest)))
+    whole = any("file" in policy.kinds() for policy in policies)
+    sighting = sight(seen, job.plan(manifest), job.states, job.options, whole=whole)
+    taken = sighting.taken
     watch("compare")
-    found = diff(manifest, taken, zones)
+    found = diff(manifest, taken, zones, same=seen.parsed.same)
     watch("explain")
     changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, Matcher(zones)))
-    found = diff(manifest, taken, zones) if taken.texts else found
+    found = diff(manifest, taken, zones, same=seen.parsed.same) if taken.texts else found
     known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
     own = identities(taken.resources, zones)
     return Assessment.of(
         seen.target,
         taken,
         baseline.image,
-        policies=job.policies(baseline.image.match),
+        policies=policies,
         manifest=manifest,
-        mutations=(*fold(differences, known), *shared_identities(own, manifest.references, {})),
+        mutations=(*fold(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost),
         found=replace(found, differences=differences),
         identities=own,
+        reading=sighting.reading,
+        accepted=sighting.accepted,
     )
 
 
@@ -149,7 +184,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
     usable = standin.usable(database)
     watch("walk")
     zones = (*seen.pack_zones(), *job.zones)
-    taken = seen.snapshot(files.tree((*walk_rules(zones), *standin.RULES), "md5" if usable else ""))
+    taken = seen.snapshot(zones, "md5" if usable else "", standin.RULES)
     if not usable:
         return Assessment.of(seen.target, taken, image, policies=job.policies(image.match), notes=(standin.NOTHING,))
     watch("compare")
@@ -172,7 +207,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
 
 def _without_image(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:
     watch("walk")
-    taken = seen.snapshot(files.tree(walk_rules(seen.pack_zones())))
+    taken = seen.snapshot(seen.pack_zones())
     mutation = unknown_image(image)
     return Assessment.of(
         seen.target,

@@ -1,7 +1,7 @@
 """From mutations and facts to a host's result: judged by policy, with verdict and recommendation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from driftscan.compare.accounting import accounting
 from driftscan.compare.diff import Diff
@@ -10,10 +10,10 @@ from driftscan.errors import DriftscanError, HostError, HostKeyChangedError
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
 from driftscan.model.finding import JudgedControl, Verdict
 from driftscan.model.manifest import Manifest
-from driftscan.model.result import HostErrorRecord, HostImage, HostResult
+from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, recommend, verdict
-from driftscan.scan.snapshot import kinds
+from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
 MAX_TOLD = 20
@@ -40,6 +40,9 @@ class Assessment:
     torn: tuple[str, ...]
     notes: tuple[str, ...]
     identities: Mapping[str, str]
+    reading: Reading = Reading()
+    accepted: int = 0
+    """How many differences zones accept and the target did not tell."""
     timings: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -55,6 +58,8 @@ class Assessment:
         found: Diff | None = None,
         notes: tuple[str, ...] = (),
         identities: Mapping[str, str] | None = None,
+        reading: Reading = Reading(),  # noqa: B008 - a frozen value
+        accepted: int = 0,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
@@ -78,10 +83,12 @@ class Assessment:
             unknown=found.unknown if found else (),
             not_baselined=found.not_baselined if found else (),
             coverage=taken.coverage,
-            files=taken.files,
+            files=replace(taken.files, hidden=found.hidden if found else 0),
             torn=taken.torn,
             notes=tuple(told),
             identities=identities or {},
+            reading=reading,
+            accepted=accepted,
         )
 
 
@@ -127,12 +134,13 @@ def conclude(found: Assessment) -> HostResult:
         ),
         image=found.image,
         labels=found.context.labels,
-        accounting=accounting(found.differences, found.mutations),
+        accounting=accounting(found.differences, found.mutations, found.accepted),
         mutations=judged,
         controls=found.controls,
         allowed=tuple(item for item in found.differences if item.allowed),
         coverage=found.coverage,
         files=found.files,
+        reading=found.reading,
         torn=found.torn,
         not_baselined=found.not_baselined,
         notes=found.notes,

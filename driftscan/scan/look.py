@@ -3,9 +3,11 @@
 import time
 
 from driftscan.capture.base import Session
-from driftscan.capture.live import Record, open_live, open_rootfs
+from driftscan.capture.live import Limits, Record, open_live, open_rootfs
 from driftscan.capture.recording import Recorder, Replay
 from driftscan.errors import UsageError
+from driftscan.model.host import ConnectOptions
+from driftscan.scan import program
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
 from driftscan.transports import local
@@ -20,12 +22,14 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
     """A session with the target. HostError when the host can't be reached; UsageError for a target that has none."""
     deadline = time.monotonic() + seconds_for(target)
     record: Record | None = recorder
+    asked = target.host.options if target.host else ConnectOptions()
+    limits = Limits(asked.max_cpu / 100, asked.max_read)
     match target.scheme:
         case "local":
             sudo = target.host.options.sudo if target.host else "auto"
-            return open_live(local.connect(sudo), deadline, record)
+            return open_live(local.connect(sudo), deadline, record, program=program.text(), limits=limits)
         case "rootfs":
-            return open_rootfs(target.path, deadline, record)
+            return open_rootfs(target.path, deadline, record, program=program.text(), limits=limits)
         case "capture":
             return Replay(target.path)
         case "ssh":
@@ -34,6 +38,6 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
             assert target.host is not None
             known = options.state_dir / "known_hosts" if options.state_dir else None
             transport = ssh.connect(target.host, prompt=options.prompt, deadline=deadline, scanner_known_hosts=known)
-            return open_live(transport, deadline, record)
+            return open_live(transport, deadline, record, program=program.text(), limits=limits)
         case other:
             raise UsageError(f"{target.spec}: {other} holds facts already and cannot be looked at")

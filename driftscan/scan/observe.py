@@ -1,55 +1,115 @@
 """Looking at one target: a snapshot of it, with the session left open for follow-up questions."""
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from driftscan.capture.base import Session
 from driftscan.capture.recording import Recorder
-from driftscan.collectors import files
+from driftscan.collectors import files, os_version
+from driftscan.compare.zoning import tolerance
 from driftscan.manifests.files import read_manifest, read_snapshot
-from driftscan.model.codec import digest
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.matching import Matcher
 from driftscan.model.snapshot import ImageRef, Resources, Snapshot
-from driftscan.model.source import Captures, File, Status, Tree
+from driftscan.model.source import Captures, WalkRule
+from driftscan.model.state import FileState
 from driftscan.model.zone import Zone
-from driftscan.scan import readiness, texts
-from driftscan.scan.look import open_session
+from driftscan.scan import filescan, readiness, texts, torn
+from driftscan.scan.facts import Facts, Memory, digests_of
+from driftscan.scan.filescan import Files, Plan
+from driftscan.scan.look import open_session, seconds_for
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.packages import package_files
-from driftscan.scan.snapshot import Parsed, assemble, parse_small, small_sources, walk
+from driftscan.scan.parsing import Parsed, parse
+from driftscan.scan.snapshot import assemble, image_of
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, packs, walk_rules
 
 Phase = Callable[[str], None]
+ByImage = Callable[[ImageRef], Manifest | None]
+ATTEMPTS = 3
+"""How often a target is looked at that a package manager changes meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the files of a target are compared: see `filescan.compared`."""
+
+    before: FileState | None = None
+    quick: bool = False
+    audited: tuple[int, ...] = ()
+    whole: bool = False
+
+
+@dataclass(slots=True)
 class Observation:
-    """A session, and what its first round told."""
+    """A session, and what its first rounds told. When a package manager is at work meanwhile, all is asked again."""
 
     target: Target
     session: Session
-    captures: Captures
-    parsed: Parsed
-    settled: bool
+    memory: Memory
+    deadline: float
+    manifest: Manifest | None = None
+    captures: Captures = field(default_factory=lambda: Captures([]))
+    parsed: Parsed = Parsed({}, ())
+    settled: bool = True
 
     @property
     def image(self) -> ImageRef:
         """The image that the target's os-release names."""
-        version = self.parsed.resources.get(("os_version", "-"))
-        attributes = version.attributes if version else {}
-        return ImageRef(str(attributes.get("image_id") or ""), str(attributes.get("image_version") or ""))
+        return image_of(self.parsed)
 
     def pack_zones(self) -> tuple[Zone, ...]:
         """The shipped zones whose conditions hold for this target, as far as is known before its files are."""
         return in_force(packs(), Resources(self.parsed.resources))
 
-    def snapshot(self, source: Tree) -> Snapshot:
-        """Walk the tree and put the snapshot together."""
-        walked = walk(self.session, self.captures, source)
-        return assemble(self.target, self.session.facts, self.parsed, walked, settled=self.settled)
+    def snapshot(self, zones: Sequence[Zone], digest: str = "sha256", more: tuple[WalkRule, ...] = ()) -> Snapshot:
+        """A snapshot for which the target tells all of its files. `more` rules come after those of the zones."""
+        source = files.tree((*walk_rules(zones), *more), digest)
+        matcher = Matcher(zones)
+
+        def sealed(key: str) -> bool:
+            return tolerance(matcher.zone_of("file", key)) is None
+
+        return self._calm(lambda last: filescan.listed(self.session, source, sealed))[0]
+
+    def compared(self, plan: Plan, manner: Manner) -> tuple[Snapshot, Files]:
+        """A snapshot for which the target tells what differs from the plan's manifest. Asked again, it tells what moved
+        since it was asked first."""
+
+        def look(last: Files | None) -> Files:
+            return filescan.compared(
+                self.session,
+                plan,
+                last.state if last else manner.before,
+                quick=manner.quick or last is not None,
+                audited=() if last else manner.audited,
+                whole=manner.whole,
+            )
+
+        return self._calm(look)
+
+    def _calm(self, look: Callable[[Files | None], Files]) -> tuple[Snapshot, Files]:
+        """Look until nothing changes meanwhile, ATTEMPTS times at most. Where files were listed, one that changed while
+        it was read twice is no reason to list all of them again."""
+        found, attempt = look(None), 1
+        at_work = torn.disturbed(self.captures, self.session)
+        while attempt < ATTEMPTS and (at_work or (found.raced and found.state is not None)):
+            torn.wait(self.session, self.deadline)
+            self.ask()
+            found, attempt = look(found), attempt + 1
+            at_work = torn.disturbed(self.captures, self.session)
+        facts, disturbed = self.session.facts, (*at_work, *found.raced)
+        return assemble(self.target, facts, self.parsed, found, settled=self.settled, torn=disturbed), found
+
+    def ask(self) -> None:
+        """Ask what is small, again if need be."""
+        facts = Facts(self.session, self.memory, self.manifest, also=(*readiness.SOURCES, *torn.SOURCES))
+        self.parsed = facts.ask()
+        self.captures = Captures(list(facts.captures.values()))
+        self.settled = readiness.settled(self.captures)
 
 
 @contextmanager
@@ -58,24 +118,38 @@ def observing(
     options: ScanOptions,
     phase: Phase = lambda name: None,
     opened: Callable[[Session], None] | None = None,
+    *,
+    memory: Memory | None = None,
+    manifest: Manifest | None = None,
+    by_image: ByImage | None = None,
 ) -> Iterator[Observation]:
     """Connect, ask all collectors' sources but the walk, and parse. `opened` is told of the session, so that it can be
-    ended from outside. HostError when the target can't be reached."""
+    ended from outside; `manifest` is what the target is expected to be, or `by_image` finds it. HostError when the
+    target can't be reached."""
     recorder = Recorder() if options.captures else None
     phase("connect")
+    deadline = time.monotonic() + seconds_for(target)
     session = open_session(target, options, recorder)
     try:
         if opened is not None:
             opened(session)
         phase("collect")
-        sources = (*small_sources(live=session.facts.live), *readiness.SOURCES)
-        captures = session.ask(sources)
-        parsed = parse_small(captures, live=session.facts.live)
-        yield Observation(target, session, captures, parsed, readiness.settled(captures))
+        if by_image is not None:
+            manifest = by_image(_image(session))
+        seen = Observation(target, session, memory or Memory(), deadline, manifest)
+        seen.ask()
+        yield seen
         if recorder is not None and options.captures is not None:
             recorder.write(str(options.captures), session.facts, target.name)
     finally:
         session.close()
+
+
+def _image(session: Session) -> ImageRef:
+    """The image alone, where the manifest depends on it."""
+    collector = os_version.collector
+    captures = session.ask(collector.sources)
+    return image_of(parse((collector,), captures, live=session.facts.live))
 
 
 def take_snapshot(
@@ -89,22 +163,13 @@ def take_snapshot(
     with observing(target, options, phase) as seen:
         in_force_here = (*seen.pack_zones(), *zones)
         phase("walk")
-        taken = seen.snapshot(files.tree(walk_rules(in_force_here)))
+        taken = seen.snapshot(in_force_here)
         return replace(
             taken,
-            source_digests=source_digests(seen.captures),
+            source_digests=digests_of(seen.captures),
             texts=texts.all_texts(seen.session, Matcher(in_force_here)),
             package_files=package_files(seen.session, taken.resources.small),
         )
-
-
-def source_digests(captures: Captures) -> dict[str, str]:
-    """The digest of each file that a collector asked for and got whole."""
-    return {
-        source.path: digest(capture.data)
-        for source, capture in captures.items()
-        if isinstance(source, File) and capture.status is Status.OK and not source.path.startswith(("/proc/", "/sys/"))
-    }
 
 
 def from_manifest(manifest: Manifest, target: Target) -> Snapshot:

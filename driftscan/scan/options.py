@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from driftscan.model.snapshot import ImageRef
+from driftscan.scan.audit import CYCLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,11 @@ class ScanOptions:
     """A manifest file, a directory of them, or s3://...; empty: as the inventory says, else the stand-in baseline."""
     policies: tuple[str, ...] = ()
     """Names of shipped packs or paths; empty: the default for the baseline."""
-    mode: str = "full"
+    mode: str = "auto"
+    """full: every file is read; quick: what moved since the last scan, and a share of the rest; auto: quick where there
+    was a scan before."""
+    cycle: int = CYCLE
+    """Quick scans in which every file is read."""
     workers: int = 0
     """Hosts at once; 0: as many as there are, at most 32."""
     zones: str = ""

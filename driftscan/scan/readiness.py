@@ -14,6 +14,8 @@ _STATUS = File("/run/cloud-init/status.json", max_bytes=1 << 16)
 _RESULT = File("/run/cloud-init/result.json", max_bytes=1 << 16)
 _UPTIME = File("/proc/uptime", max_bytes=256)
 _RUNNING = Command(("systemctl", "is-system-running"), ok=(0, 1), timeout=10)
+CLOCK = Command(("date", "-u", "+%Y-%m-%dT%H:%M:%SZ"), timeout=10)
+"""The target's time, for a person to compare; no scan needs it."""
 SOURCES: tuple[Source, ...] = (_STATUS, _RESULT, _UPTIME, _RUNNING)
 
 

@@ -35,6 +35,9 @@ class ConnectOverrides:
     sudo: str | None = None
     timeout: int | None = None
     accept_new_host_keys: bool | None = None
+    max_cpu: int | None = None
+    max_read: int | None = None
+    probe: str | None = None
 
     def apply(self, options: ConnectOptions) -> ConnectOptions:
         """The options with what was given in place."""

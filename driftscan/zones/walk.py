@@ -1,42 +1,53 @@
 """What zones mean for the walk of the tree: what is not entered, not read, or read in part."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from driftscan.model.manifest import Manifest
-from driftscan.model.matching import most_specific_first
+from driftscan.model.matching import Matcher, most_specific_first
 from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix
 from driftscan.model.source import WalkRule
-from driftscan.model.zone import Zone, ZoneClass
+from driftscan.model.zone import Tolerance, Zone, ZoneClass
 
 _STAT = frozenset({ZoneClass.FREE, ZoneClass.SECRET, ZoneClass.ROTATING_LOG})
 NEVER_READ = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-")
 """A digest of these would let a guessed password be checked off line; their rows are facts of their own."""
 
 
-def walk_rules(zones: Iterable[Zone], manifest: Manifest | None = None) -> tuple[WalkRule, ...]:
+Tolerate = Callable[[Zone], Tolerance | None]
+
+
+def walk_rules(
+    zones: Iterable[Zone], manifest: Manifest | None = None, tolerate: Tolerate = lambda zone: None
+) -> tuple[WalkRule, ...]:
     """Rules for the walk, most specific first: the walker takes the first that matches and hashes what none does.
-    Append-only files are also hashed up to the size that the manifest knows; without a manifest they are hashed."""
+    Append-only files are also hashed up to the size that the manifest knows; without a manifest they are hashed.
+    `tolerate` is for a walk that compares: what it accepts where."""
     ordered = most_specific_first(zone for zone in zones if zone.kind == "file")
-    rules = [WalkRule(path, "stat") for path in NEVER_READ]
+    matcher = Matcher(ordered)
+    rules = []
+    for path in NEVER_READ:
+        covering = matcher.zone_of("file", path)
+        rules.append(WalkRule(path, "stat", tolerance=tolerate(covering) if covering else None))
     for zone in ordered:
         if zone.zone is ZoneClass.EXTERNAL:
             rules.append(WalkRule(_written(zone.glob), "prune"))
         elif zone.zone is ZoneClass.APPEND_ONLY:
-            rules.extend(_prefixes(zone, manifest))
+            rules.extend(_prefixes(zone, manifest, tolerate(zone)))
         else:
-            rules.append(WalkRule(_written(zone.glob), "stat" if zone.zone in _STAT else "hash"))
+            action = "stat" if zone.zone in _STAT else "hash"
+            rules.append(WalkRule(_written(zone.glob), action, tolerance=tolerate(zone)))
     return _without_idle(rules)
 
 
-def _prefixes(zone: Zone, manifest: Manifest | None) -> Iterator[WalkRule]:
+def _prefixes(zone: Zone, manifest: Manifest | None, tolerance: Tolerance | None) -> Iterator[WalkRule]:
     """A rule for each file of the manifest in an append-only zone, then one for those that it does not know."""
     if manifest is not None:
         for key in _keys(zone.glob, manifest):
             resource = manifest.resources.get("file", key)
             size = resource.attributes.get("size") if resource else None
             if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-                yield WalkRule(_written(key, literal=True), "prefix", size)
-    yield WalkRule(_written(zone.glob), "hash")
+                yield WalkRule(_written(key, literal=True), "prefix", size, tolerance)
+    yield WalkRule(_written(zone.glob), "hash", tolerance=tolerance)
 
 
 def _keys(glob: str, manifest: Manifest) -> Iterator[str]:
@@ -54,7 +65,7 @@ def _written(glob: str, *, literal: bool = False) -> str:
 
 
 def _without_idle(rules: list[WalkRule]) -> tuple[WalkRule, ...]:
-    """Trailing `hash` rules say what holds anyway."""
-    while rules and rules[-1].action == "hash":
+    """Trailing `hash` rules of what is sealed say what holds anyway."""
+    while rules and rules[-1].action == "hash" and rules[-1].tolerance is None:
         rules.pop()
     return tuple(rules)

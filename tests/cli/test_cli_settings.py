@@ -59,7 +59,11 @@ def test_every_option_has_its_variable_and_its_key(option: Option, home: Path, m
     """In each command that has it: the environment and the file give what the line gives."""
     if option.name == "config":
         return
-    text = {"port": "7", "timeout": "7", "workers": "7", "fail-on": "high"}.get(option.name, "x")
+    text = {
+        **dict.fromkeys(("port", "timeout", "workers", "max-cpu", "max-read", "cycle"), "7"),
+        "fail-on": "high",
+        "probe": "/x",
+    }.get(option.name, "x")
     text = option.choices[-1] if option.choices else text
     names = [name for name in COMMANDS if option.name in {one.name for one in load(name).options}]
     command = names[0] if names else "verify"

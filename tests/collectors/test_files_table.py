@@ -211,6 +211,6 @@ def test_coverage_counts_each_way_of_looking() -> None:
     found = table(
         record(b"/a", b"ab" * 32) + record(b"/b") + record(b"/c", b"!raced") + record(b"/d", b"!limit") + skipped
     )
-    wanted = replace(found.coverage, seen=4, hashed=1, stat_only=1, unreadable=2, excluded=1, raced=1)
+    wanted = replace(found.coverage, seen=4, hashed=1, stat_only=1, unreadable=1, excluded=1, raced=1, over_limit=1)
     assert found.coverage == wanted
     assert (found.raced, found.hidden) == (("/c",), ("/pseudo", "/remote"))

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +10,15 @@ import pytest
 
 from driftscan.capture.recording import Replay
 from driftscan.collectors import at, users_groups
+from driftscan.collectors._base import Collector
 from driftscan.errors import IncompleteError, UsageError
 from driftscan.manifests.files import read_manifest, write_manifest
 from driftscan.model.finding import Action, Verdict
 from driftscan.model.resource import Resource
 from driftscan.model.result import HostResult, ImageMatch
 from driftscan.model.snapshot import ImageRef
-from driftscan.model.source import Captures, Gap, Status, Tree
-from driftscan.scan import fleet, snapshot
+from driftscan.model.source import Captures, Gap, Status
+from driftscan.scan import facts, fleet, parsing, torn
 from driftscan.scan.bake import bake
 from driftscan.scan.difference import diff
 from driftscan.scan.host import Job, scan_host
@@ -141,15 +142,20 @@ def test_without_a_manifest_the_package_database_stands_in(server: Path) -> None
     assert {"/usr/bin/curl", "/usr/bin/foreign"} <= subjects
 
 
+def with_collectors(monkeypatch: pytest.MonkeyPatch, everything: Mapping[str, Collector]) -> None:
+    monkeypatch.setattr(facts, "collectors", lambda: everything)
+    monkeypatch.setattr(facts, "units", facts.units.__wrapped__)
+
+
 def test_a_fault_of_a_parser_is_a_gap_and_the_rest_stands(
     server: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(captures: Captures) -> Iterator[Resource | Gap]:
         raise KeyError("whatever")
 
-    broken = replace(users_groups.collector, parse=faulty)
-    everything = {**snapshot.collectors(), "users_groups": broken}
-    monkeypatch.setattr(snapshot, "collectors", lambda: everything)
+    broken = replace(users_groups.collector, parse=faulty, version=99)
+    everything = {**parsing.collectors(), "users_groups": broken}
+    with_collectors(monkeypatch, everything)
     (result,) = scan(server, manifest=manifest)
     assert result.verdict is Verdict.INCOMPLETE
     assert any("parser failed: KeyError" in gap.reason for item in result.coverage for gap in item.gaps)
@@ -161,8 +167,8 @@ def test_nothing_seen_is_not_nothing_there(server: Path, manifest: Path, monkeyp
     def blind(captures: Captures) -> Iterator[Resource | Gap]:
         yield Gap("at", Status.FORBIDDEN, "no rights", ("at",))
 
-    everything = {**snapshot.collectors(), "at": replace(at.collector, parse=blind)}
-    monkeypatch.setattr(snapshot, "collectors", lambda: everything)
+    everything = {**parsing.collectors(), "at": replace(at.collector, parse=blind, version=99)}
+    with_collectors(monkeypatch, everything)
     (result,) = scan(server, manifest=manifest)
     assert result.verdict is Verdict.INCOMPLETE
     assert "at *" in result.errors[0].message
@@ -184,12 +190,8 @@ def test_a_bug_met_on_one_host_costs_no_other(
 
 
 def test_what_is_torn_or_unreadable_is_not_baked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = snapshot.walk
-
-    def torn(session: object, before: Captures, source: Tree) -> snapshot.Walked:
-        return replace(whole(session, before, source), torn=("dpkg ran",))  # type: ignore[arg-type]
-
-    monkeypatch.setattr("driftscan.scan.observe.walk", torn)
+    monkeypatch.setattr(torn, "disturbed", lambda before, session: ("dpkg ran",))
+    monkeypatch.setattr(torn, "wait", lambda session, deadline: None)
     with pytest.raises(IncompleteError, match="torn: dpkg ran"):
         bake(target(image), image=ImageRef(), zones="", options=ScanOptions(), progress=Silent())
 

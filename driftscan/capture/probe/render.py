@@ -4,7 +4,8 @@ The first line is `start NONCE ROOT SECONDS SHARE RATE`: 32 hexadecimal digits, 
 take, at most how many processors' time (0: any) and how many bytes a second (0: any) it may use. Requests, one a line,
 words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
 
-    file K MAX REDACT PATH                 glob K MAXFILES MAX REDACT CONTENT PATTERN...
+    file K MAX REDACT PATH
+    glob K MAXFILES MAX REDACT CONTENT !PATH... PATTERN...    (!PATH: its content is not read)
     command K MAX TIMEOUT REDACT ROOTED ARG...    processes K    locks K PATH...
     tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE GLOB ZONE`
     step K NAME SIZE, then SIZE bytes      a step of a comparison: comparison.py
@@ -101,9 +102,10 @@ def _request(number: str, source: Source) -> Iterable[bytes]:
     match source:
         case File(path, limit, redact):
             yield _words("file", number, str(limit), redact, path)
-        case Glob(patterns, count, limit, redact, content, public):
+        case Glob(patterns, count, limit, redact, content, public, unread):
             kept = "public" if public else "all" if content else "none"
-            yield _words("glob", number, str(count), str(limit), redact, kept, *patterns)
+            left = (f"!{path}" for path in unread)
+            yield _words("glob", number, str(count), str(limit), redact, kept, *left, *patterns)
         case Command(argv, _, limit, timeout, redact, rooted):
             yield _words("command", number, str(limit), str(timeout), redact, rooted, *argv)
         case Processes():
@@ -126,9 +128,9 @@ def rules_section(rules: Iterable[WalkRule]) -> bytes:
 def rule_words(rule: WalkRule) -> tuple[str | bytes, ...]:
     """ACTION SIZE GLOB ZONE."""
     zone = ""
-    if rule.frees is not None:
-        letters = (("c", rule.comes), ("g", rule.guarded), ("e", rule.exact), ("a", rule.grows))
-        zone = ",".join(rule.frees) + ":" + "".join(letter for letter, flag in letters if flag)
+    if (given := rule.tolerance) is not None:
+        letters = (("c", given.comes), ("g", given.guarded), ("e", given.exact), ("a", given.grows))
+        zone = ",".join(given.frees) + ":" + "".join(letter for letter, flag in letters if flag)
     return rule.action, str(rule.size), decode_name(rule.pattern), zone
 
 

@@ -162,14 +162,16 @@ class Probe:
 
     def do_glob(self, max_files: bytes, limit: bytes, redact: bytes, content: bytes, *patterns: bytes) -> "Answer":
         paths: "set[bytes]" = set()
+        unread = frozenset(pattern[1:] for pattern in patterns if pattern[:1] == b"!")
         self.root.denied = set()
         for pattern in patterns:
-            paths.update(self.root.expand(pattern, GLOB_ENTRIES))
+            if pattern[:1] != b"!":
+                paths.update(self.root.expand(pattern, GLOB_ENTRIES))
         if len(paths) > int(max_files):
             return "truncated", "-", "more than %d files" % int(max_files)
         budget = [max(int(limit) * 4, 64 << 20)]
         for path in sorted(paths):
-            self.member(path, int(limit), REDACT[redact.decode()], content, budget)
+            self.member(path, int(limit), REDACT[redact.decode()], b"none" if path in unread else content, budget)
         for path in sorted(self.root.denied - paths):
             self.mark("member", "forbidden", 0, 0, 0, escape(path), "-", "-")
         return "ok" if paths or self.root.denied else "absent", "-", ""

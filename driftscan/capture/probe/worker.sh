@@ -8,6 +8,7 @@ READER=
 if command -v timeout >/dev/null 2>&1 && timeout 5 true 2>/dev/null; then READER=timeout; fi
 GNU_FIND=
 PUBLIC=
+IGNORED=$LF
 if find / -maxdepth 0 -printf '' >/dev/null 2>&1; then GNU_FIND=yes; fi
 
 mark() { printf '\n%s %s\n' "$NONCE" "$*"; }
@@ -80,6 +81,7 @@ public() { # PATH: whether every user may reach and read a file
 }
 
 wanted() { # all | public | none, PATH: whether the content of a file is to leave
+  case $IGNORED in *"$LF$2$LF"*) return 1 ;; esac
   case $1 in
     all) [ -f "$2" ] ;;
     public) [ -f "$2" ] && [ ! -L "$2" ] && public "$2" ;;
@@ -128,11 +130,12 @@ each_path() { # PATTERN: its members
 }
 
 do_glob() { # MAXFILES MAX REDACT CONTENT PATTERN...
-  MAX_FILES=$1 MAX=$2 HOW=$3 WITH=$4 COUNT=0
+  MAX_FILES=$1 MAX=$2 HOW=$3 WITH=$4 COUNT=0 IGNORED=$LF
   shift 4
   for word in "$@"; do
     decode "$word"
     case $DECODED in
+      !*) IGNORED="$IGNORED${DECODED#!}$LF" ;;
       */\*\*) set +f; below "${DECODED%/\*\*}" ;;
       *\*\**) MAX_FILES=0; COUNT=1 ;;
       */\**) each_path "$DECODED"; each_path "${DECODED%/*}/.[!.]${DECODED##*/}" ;;

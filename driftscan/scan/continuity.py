@@ -1,0 +1,123 @@
+"""What one scan of a host leaves for the next: which files moved since, which are to be read again, what was seen."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from driftscan.compare.coverage import Sights, best, fell, sights
+from driftscan.errors import DriftscanError
+from driftscan.model.drift import Mutation
+from driftscan.model.result import Mode, Reading
+from driftscan.model.snapshot import CollectorStatus, FileCoverage, Snapshot
+from driftscan.model.state import HostState
+from driftscan.scan.audit import audit
+from driftscan.scan.filescan import Plan
+from driftscan.scan.observe import Manner, Observation
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.targets import Target
+from driftscan.store import HostStates
+
+log = logging.getLogger(__name__)
+
+
+class States:
+    """The states of hosts. One that cannot be read or written costs time, and no result: it is told once."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """No directory: nothing is kept, and every scan is the first."""
+        self._store = HostStates(directory) if directory else None
+        self._told = threading.Event()
+
+    def load(self, target: Target) -> HostState | None:
+        """What the last scan left of a target."""
+        try:
+            return self._store.load(name_of(target)) if self._store else None
+        except DriftscanError as error:
+            self._tell(error)
+            return None
+
+    def save(self, target: Target, state: HostState, before: HostState | None) -> None:
+        """Keep what this one leaves."""
+        try:
+            if self._store:
+                self._store.save(name_of(target), state, before.files if before else None)
+        except DriftscanError as error:
+            self._tell(error)
+
+    def _tell(self, error: DriftscanError) -> None:
+        if not self._told.is_set():
+            self._told.set()
+            log.warning("nothing is kept for quick scans: %s", error.message)
+
+
+def name_of(target: Target) -> str:
+    """What a target's state is kept under: two inventories may call different hosts by one name."""
+    if target.host is None or not target.host.address:
+        return target.spec
+    return f"{target.name} {target.host.address}:{target.host.options.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A snapshot, how much of the files was read for it, what zones accept and the target did not tell, and what is
+    no longer seen."""
+
+    taken: Snapshot
+    reading: Reading
+    accepted: int
+    lost: tuple[Mutation, ...]
+
+
+def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *, whole: bool) -> Sighting:
+    """Look at the files of a target, quickly where there was a scan before; keep what the next scan needs."""
+    before = states.load(seen.target)
+    state = before or HostState(key=secrets.token_bytes(32))
+    if not seen.session.converses:
+        taken = seen.snapshot(plan.zones)
+        lost = _keep(seen.target, states, before, replace(state, files=None), taken)
+        return Sighting(taken, Reading(), 0, lost)
+    quick = options.mode != Mode.FULL and plan.fits(state.files)
+    drawn = audit(state.key, state.scans, options.cycle)
+    manner = Manner(before=state.files, quick=quick, audited=drawn.buckets if quick else (), whole=whole)
+    taken, found = seen.compared(plan, manner)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = replace(
+        state,
+        scans=state.scans + 1,
+        seen_at=now,
+        full_at=state.full_at if quick else now,
+        files=None if taken.torn else found.state,
+    )
+    reading = Reading(mode=Mode.QUICK, probability=drawn.probability, within=drawn.cycle, since=state.full_at)
+    lost = _keep(seen.target, states, before, state, taken)
+    return Sighting(taken, reading if quick else Reading(since=now), found.accepted, lost)
+
+
+def _keep(
+    target: Target, states: States, before: HostState | None, state: HostState, taken: Snapshot
+) -> tuple[Mutation, ...]:
+    """Keep the state with the most that was ever seen; what is no longer seen."""
+    now = sights(taken.coverage, taken.files)
+    known = _known(before)
+    lost = fell(known, now) if known else None
+    most = best(known, now) if known else now
+    collectors = tuple((name, status.value, gaps) for name, (status, gaps) in sorted(most.collectors.items()))
+    states.save(target, replace(state, coverage=most.files, collectors=collectors), before)
+    return (lost,) if lost else ()
+
+
+def _known(state: HostState | None) -> Sights | None:
+    if state is None or not state.collectors:
+        return None
+    collectors = {name: (CollectorStatus(status), gaps) for name, status, gaps in state.collectors}
+    return Sights(collectors, state.coverage or FileCoverage())
+
+
+def mode_of(readings: Sequence[Reading]) -> Mode:
+    """The mode of a scan of several hosts."""
+    modes = {reading.mode for reading in readings}
+    return modes.pop() if len(modes) == 1 else Mode.MIXED if modes else Mode.FULL

@@ -1,0 +1,166 @@
+"""The files of one target: told wholly, or compared with what is expected of them where the target can do that."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from driftscan.capture.base import Session
+from driftscan.capture.probe.render import rules_section
+from driftscan.collectors import files
+from driftscan.collectors.files import FileTable
+from driftscan.compare.reference import Reference
+from driftscan.compare.zoning import tolerance
+from driftscan.errors import ParseError, UnavailableError
+from driftscan.model.codec import digest
+from driftscan.model.manifest import Manifest
+from driftscan.model.matching import Matcher
+from driftscan.model.names import encode_name, show
+from driftscan.model.records import Records, patched
+from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
+from driftscan.model.source import Capture, Gap, Status, Tree
+from driftscan.model.state import FileState
+from driftscan.model.zone import Zone
+from driftscan.scan import exchange
+from driftscan.scan.exchange import Compared, Question
+from driftscan.zones import walk_rules
+
+Sealed = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What a target has of files. `accepted`: how many differ from the manifest as zones accept, and were not told;
+    `state`: what to keep for the next scan; `quick`: only what had moved was read, and what was audited."""
+
+    records: Records
+    coverage: CollectorCoverage
+    counts: FileCoverage
+    accepted: int = 0
+    state: FileState | None = None
+    quick: bool = False
+    moved: int = 0
+    raced: tuple[str, ...] = ()
+    """Why the table mixes two states: sealed files that changed while they were read, each time that was tried."""
+
+
+class Plan:
+    """How the files of all hosts with one manifest are looked at; made once for a run."""
+
+    def __init__(self, manifest: Manifest, zones: Sequence[Zone], salt: bytes) -> None:
+        """The expectation that hosts are told of, `salt` with it."""
+        self.manifest = manifest
+        self.zones = tuple(zones)
+        self.salt = salt
+        self._matcher = Matcher(zones)
+        self.rules = walk_rules(zones, manifest, tolerance)
+        self.rules_digest = digest(rules_section(self.rules))
+        self.reference = Reference(manifest.resources.files, lambda key: self._matcher.zone_of("file", key))
+
+    def sealed(self, key: str) -> bool:
+        """Whether a file is in no zone."""
+        return tolerance(self._matcher.zone_of("file", key)) is None
+
+    def fits(self, state: FileState | None) -> bool:
+        """Whether what was kept of a host was kept under this plan."""
+        return state is not None and (state.manifest, state.rules) == (self.manifest.digest, self.rules_digest)
+
+
+def listed(session: Session, source: Tree, sealed: Sealed) -> Files:
+    """Every record of a walk."""
+    captures = session.ask((source,))
+    source = next(asked for asked in captures if isinstance(asked, Tree))
+    try:
+        found = files.table(captures.need(source))
+    except (UnavailableError, ParseError) as error:
+        return _failed(f"the tree could not be walked: {error}")
+    return Files(
+        records=found.records,
+        coverage=_coverage(found, len(found.records)),
+        counts=found.coverage,
+        raced=_raced(found, sealed),
+    )
+
+
+def compared(
+    session: Session,
+    plan: Plan,
+    before: FileState | None,
+    *,
+    quick: bool = False,
+    audited: tuple[int, ...] = (),
+    whole: bool = False,
+) -> Files:
+    """What differs from the manifest, and from the last scan (`before`), put together with it to a whole table."""
+    known = before if plan.fits(before) else None
+    removed, kept = (known.removed, files.by_path(known.told)) if known else ((), {})
+    try:
+        old = _table(kept.values())
+        added = dict(zip(old.records.keys, old.records.lines, strict=True))
+        question = Question(
+            reference=plan.reference.changed(removed, added),
+            rules=plan.rules,
+            salt=plan.salt,
+            whole=whole,
+            states=known.states if known else None,
+            quick=quick and known is not None,
+            audited=audited,
+        )
+        answer = exchange.compare(session, question)
+        return _joined(plan, removed, kept, answer, quick=question.quick)
+    except (UnavailableError, ParseError) as error:
+        return _failed(f"the tree could not be compared: {error}")
+
+
+def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer: Compared, *, quick: bool) -> Files:
+    """What was known, but for what is gone, with what was told."""
+    gone = set(answer.missing)
+    told = {path: row for path, row in kept.items() if encode_name(path) not in gone} | files.by_path(answer.told)
+    skipped = b"".join(files.skips(answer.told))
+    found = _table([*told.values(), skipped])
+    base = plan.manifest.resources.files
+    missing = {key for key in (*removed, *gone) if base.find(key) is not None} - set(found.records.keys)
+    records = patched(base, missing, found.records)
+    state = None
+    if answer.states is not None:
+        state = FileState(
+            manifest=plan.manifest.digest,
+            rules=plan.rules_digest,
+            states=answer.states,
+            removed=tuple(sorted(missing)),
+            told=b"".join(told.values()),
+        )
+    counts = replace(answer.coverage, unreadable=answer.coverage.unreadable + found.closed)
+    # What was told before and zones accept is a difference of the table; only what is not in it is counted here.
+    accepted = answer.appeared + sum(found.records.find(key) is None for key in answer.changed)
+    return Files(
+        records=records,
+        coverage=_coverage(found, counts.seen),
+        counts=counts,
+        accepted=accepted,
+        state=state,
+        quick=quick,
+        moved=answer.moved,
+        raced=_raced(found, plan.sealed),
+    )
+
+
+def _raced(found: FileTable, sealed: Sealed) -> tuple[str, ...]:
+    keys = [key for key in found.raced if sealed(key)]
+    if not keys:
+        return ()
+    more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+    return (f"{show(keys[0])}{more} changed while being read",)
+
+
+def _table(rows: Iterable[bytes]) -> FileTable:
+    return files.table(Capture(Tree(), Status.OK, b"".join(rows)))
+
+
+def _coverage(found: FileTable, seen: int) -> CollectorCoverage:
+    status = CollectorStatus.PARTIAL if found.gaps else CollectorStatus.COMPLETE
+    return CollectorCoverage(files.NAME, files.collector.version, ("file",), status, seen, found.gaps)
+
+
+def _failed(reason: str) -> Files:
+    gap = Gap(files.NAME, Status.FAILED, reason, ("file",))
+    coverage = CollectorCoverage(files.NAME, files.collector.version, ("file",), CollectorStatus.FAILED, 0, (gap,))
+    return Files(records=Records(), coverage=coverage, counts=FileCoverage())
