@@ -162,7 +162,7 @@ def test_an_unchanged_tree_is_told_in_no_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", CHANGES)
 def test_one_path_after_the_other_changes(tmp_path: Path, how: str) -> None:
-    grow(tmp_path, 2, 40)
+    grow(tmp_path, 2, 16)
     chosen = random.Random(how)
     with session(tmp_path) as opened:
         base = listed(opened)
@@ -176,7 +176,7 @@ def test_one_path_after_the_other_changes(tmp_path: Path, how: str) -> None:
                 assert same(table(base, asked(opened, base, states=states, quick=True)), expected)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**6), st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(0, 10**6)), max_size=30))
 def test_many_changes_at_once(seed: int, changes: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, session(Path(folder)) as opened:
@@ -281,7 +281,7 @@ def settle(root: Path, seed: int) -> None:
         grow(root / place, seed, 8)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10**6), st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(0, 10**6)), max_size=40))
 def test_zones_hide_only_what_they_accept(seed: int, changes: list[tuple[str, int]]) -> None:
     """What is not told changes no finding, and is counted."""
