@@ -87,8 +87,8 @@ def audit_line(hosts: Iterable[HostResult]) -> str:
         return ""
     worst = min(quick, key=lambda reading: reading.probability)
     return (
-        "Quick: of files whose metadata had not moved a secret share was read. One whose metadata was forged is found by"
-        f" one scan with a probability of {worst.probability:.1%}, by {worst.within} for sure, by --full at once."
+        "Quick: of files whose metadata had not moved a secret share was read. One whose metadata was forged is found"
+        f" by one scan with a probability of {worst.probability:.1%}, by {worst.within} for sure, by --full at once."
     )
 
 

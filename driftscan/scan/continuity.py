@@ -55,10 +55,12 @@ class States:
 
 
 def name_of(target: Target) -> str:
-    """What a target's state is kept under: two inventories may call different hosts by one name."""
-    if target.host is None or not target.host.address:
+    """What a target's state is kept under: two inventories may call different hosts by one name, and who looks with
+    other rights sees other things."""
+    if target.host is None:
         return target.spec
-    return f"{target.name} {target.host.address}:{target.host.options.port}"
+    options = target.host.options
+    return f"{target.name} {options.user}@{target.host.address}:{options.port} {options.sudo}"
 
 
 @dataclass(frozen=True, slots=True)
