@@ -46,9 +46,10 @@ REASONS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 NEVER_THE_SAME = (
-    "fs.aio-nr", "fs.dentry-state", "fs.file-nr", "fs.inode-nr", "fs.inode-state", "kernel.hostname",
-    "kernel.domainname", "kernel.ns_last_pid", "kernel.pty.nr", "kernel.random.boot_id",
-    "kernel.random.entropy_avail", "kernel.random.uuid", "net.netfilter.nf_conntrack_count",
+    "fs.aio-nr", "fs.dentry-state", "fs.file-nr", "fs.inode-nr", "fs.inode-state", "fs.mount-nr", "kernel.hostname",
+    "kernel.domainname", "kernel.hung_task_detect_count", "kernel.hung_task_warnings", "kernel.ns_last_pid",
+    "kernel.perf_event_max_sample_rate", "kernel.pty.nr", "kernel.random.boot_id", "kernel.random.entropy_avail",
+    "kernel.random.uuid", "net.netfilter.nf_conntrack_count",
 )  # fmt: skip
 """Those of them whose values are not even read: with them no answer of a host would be that of another, or its own of a
 minute ago."""

@@ -130,7 +130,8 @@ class Facts:
         """Ask and parse. What was captured is in `captures`; answers that were as expected have no data there."""
         live = self.session.facts.live
         sources = tuple(dict.fromkeys(source for unit in units() for source in unit.sources(live=live)))
-        self.captures = dict(self.session.ask((*sources, *self.also), self._expected(sources)).items())
+        asked = (*sources, *self.also)
+        self.captures = dict(self.session.ask(asked, self._expected(sources)).items())
         self._fetch(sorted({source for unit in units() for source in self._lacking(unit, live)}, key=name_of))
         self.memory.keep(self.captures.values())
         return joined(self._of(unit, live) for unit in units())
