@@ -1,6 +1,5 @@
 """What a snapshot could not see, and what a manifest never knew: the two reasons for not judging a resource."""
 
-from bisect import bisect_left
 from collections.abc import Iterable
 
 from driftscan.model.manifest import Manifest
@@ -98,5 +97,4 @@ def _count_below(files: Records, path: str) -> int:
 
 def _below(files: Records, path: str) -> bool:
     """Whether there is any record beneath a path."""
-    index = bisect_left(files.keys, path + "/")
-    return index < len(files.keys) and files.keys[index].startswith(path + "/")
+    return any(True for _ in files.beneath(path + "/"))

@@ -1,5 +1,6 @@
 """`driftscan diff`: any two targets, without policy."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,13 @@ from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.manifests.files import read_manifest
 from driftscan.model.drift import Accounting, Difference, Mutation
+from driftscan.model.lazy import Lazy
+from driftscan.model.manifest import Manifest
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.source import Gap
+from driftscan.model.zone import Zone
 from driftscan.scan.fleet import each
-from driftscan.scan.observe import as_manifest, take_snapshot
+from driftscan.scan.observe import as_manifest, from_manifest, take_snapshot
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, load, packs
@@ -40,9 +44,8 @@ def diff(old: Target, new: Target, options: ScanOptions) -> Comparison:
     HostError when a target can't be reached."""
     raw = options.zones == NO_ZONES
     by_hand = load(Path(options.zones)) if options.zones and not raw else ()
-    before, after = each((old, new), lambda target: take_snapshot(target, options, by_hand), 2)
-    baked = old.scheme == "manifest"
-    manifest = read_manifest(old.path) if baked else as_manifest(before, in_force(packs(), before.resources))
+    (before, manifest), (after, _) = each((old, new), lambda target: _seen(target, options, by_hand), 2)
+    manifest = manifest or as_manifest(before, in_force(packs(), before.resources))
     found = compare(manifest, after, () if raw else (*manifest.zones, *by_hand))
     known = Evidence(package_files=_owned(after), baseline_files=before.package_files, resources=after.resources)
     mutations = fold(found.differences, known)
@@ -58,6 +61,14 @@ def diff(old: Target, new: Target, options: ScanOptions) -> Comparison:
     )
 
 
-def _owned(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+def _seen(target: Target, options: ScanOptions, by_hand: Iterable[Zone]) -> tuple[Snapshot, Manifest | None]:
+    """What a target is like; of a manifest, itself too."""
+    if target.scheme == "manifest":
+        manifest = read_manifest(target.path)
+        return from_manifest(manifest, target), manifest
+    return take_snapshot(target, options, by_hand), None
+
+
+def _owned(snapshot: Snapshot) -> Mapping[str, Mapping[str, str]]:
     """Files by package, without digests: a stored target can't be asked for them."""
-    return {key: dict.fromkeys(paths, "") for key, paths in snapshot.package_files.items()}
+    return Lazy(lambda: {key: dict.fromkeys(paths, "") for key, paths in snapshot.package_files.items()})
