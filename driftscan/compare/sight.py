@@ -91,8 +91,7 @@ def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
 
 
 def _count_below(files: Records, path: str) -> int:
-    start = bisect_left(files.keys, path + "/")
-    return bisect_left(files.keys, path + "0") - start  # the character after the slash
+    return len(files.span(path + "/"))
 
 
 def _below(files: Records, path: str) -> bool:

@@ -9,7 +9,7 @@ from driftscan.model.records import Records
 
 Changed: TypeAlias = tuple[str, bytes | None, bytes | None]
 _MOST_LINES = 4096
-_FIRST_WINDOW, _LARGEST_WINDOW = 4 << 10, 256 << 10
+_FIRST_WINDOW, _LARGEST_WINDOW = 16 << 10, 128 << 10
 
 
 def differing(old: Records, new: Records) -> Iterator[Changed]:

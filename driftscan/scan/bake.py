@@ -19,9 +19,9 @@ from driftscan.model.snapshot import (
     Snapshot,
 )
 from driftscan.model.zone import Zone
-from driftscan.scan.fleet import each
 from driftscan.scan.host import snapshot
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.parallel import each
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, learn, load, merge, packs
