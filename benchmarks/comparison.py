@@ -1,85 +1,107 @@
-"""Comparing two tables of files, one in a thousand changed, beside comm(1) on the same records as sorted lines."""
+"""Comparing two manifests of files, one file in a thousand changed, beside comm(1) on the same records as sorted lines,
+and beside AIDE on databases of the same files. Reading, checking and reporting are in it."""
 
+import base64
+import compileall
 import hashlib
+import os
+import shutil
+import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from measure import Cost, Row, paired, program, row, spend
+from measure import ROOT, Cost, Row, paired, program, row, spend
 
-from driftscan.compare.diff import diff
 from driftscan.manifests.files import write_manifest
 from driftscan.model.codec import encode_resource
 from driftscan.model.manifest import Manifest, Provenance
-from driftscan.model.records import Records
 from driftscan.model.resource import Resource, Value
-from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources, Snapshot
+from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources
+from driftscan.stored import pack
 
 _EVERY = 1000
+_MOST_FOR_AIDE = 100_000
+"""Records that AIDE compares in less than a minute; ten times as many take it ten times as long."""
+_AIDE = """\
+database_in=file:{folder}/old.aide
+database_new=file:{folder}/new.aide
+report_url=file:{folder}/report
+All = p+u+g+s+n+ftype+acl+xattrs+selinux+caps+e2fsattrs+sha256
+/usr All
+"""
+_AIDE_HEAD = (
+    "@@begin_db\n@@db_spec name perm uid gid size inode lcount attr acl sha256 selinux xattrs e2fsattrs capabilities\n"
+)
+_AIDE_ROW = "{name} 100644 0 0 {size} {number} 1 112744990781 POSIX,{acl},0 {digest} 0 0 0 0\n"
+"""As AIDE 0.18.3 writes its database for these attributes (the number is their mask)."""
+_ACL = base64.b64encode(b"user::rw-\ngroup::r--\nother::r--\n").decode()
 
 
-def table(count: int, changed: bool) -> Records:
-    """Records of `count` files as the collector writes them; of every thousandth the content is other if `changed`."""
-    rows: list[tuple[str, bytes]] = []
+def name_of(number: int) -> str:
+    """The path of a file of the table; in the order of numbers they are sorted."""
+    return f"/usr/lib/package-{number // 50:05d}/part-{number % 50:02d}/file-{number:07d}.so"
+
+
+def digest_of(number: int, *, changed: bool) -> bytes:
+    """The SHA-256 of its content, which of every thousandth file is another if `changed`."""
+    return hashlib.sha256(f"{number}{'!' if changed and number % _EVERY == 7 else ''}".encode()).digest()
+
+
+def table(count: int, *, changed: bool) -> Iterator[tuple[str, bytes, bytes]]:
+    """Records as the collector writes them."""
     for number in range(count):
-        key = f"/usr/lib/package-{number // 50:05d}/part-{number % 50:02d}/file-{number:07d}.so"
-        text = f"{number}{'!' if changed and number % _EVERY == 7 else ''}"
         attributes: dict[str, Value] = {
             "acl": "", "capabilities": "", "flags": "", "gid": 0, "mode": "0644", "nlink": 1, "selinux": "",
-            "sha256": hashlib.sha256(text.encode()).hexdigest(), "size": number % 65536, "type": "regular", "uid": 0,
+            "sha256": digest_of(number, changed=changed).hex(), "size": number % 65536, "type": "regular", "uid": 0,
             "xattrs": {},
         }  # fmt: skip
-        rows.append((key, encode_resource(Resource("file", key, attributes))))
-    rows.sort()
-    return Records([key for key, _ in rows], [line for _, line in rows])
-
-
-def compared(old: Records, new: Records, expected: int) -> Cost:
-    """compare.diff of two loaded tables whose digests are not yet known. RuntimeError if it finds another number."""
-    coverage = (CollectorCoverage("files", 1, ("file",), CollectorStatus.COMPLETE, len(old)),)
-    ours, theirs = Resources(files=_fresh(old)), Resources(files=_fresh(new))
-    provenance = Provenance(baked_at="", tool="")
-    manifest = Manifest(image=ImageRef(), provenance=provenance, coverage=coverage, resources=ours)
-    snapshot = Snapshot(host="", target="", taken_at="", coverage=coverage, resources=theirs)
-    started, used = time.monotonic(), time.process_time()
-    found = diff(manifest, snapshot)
-    cost = Cost(time.monotonic() - started, time.process_time() - used)
-    if found.raw != expected:
-        raise RuntimeError(f"{found.raw} differences instead of {expected}")
-    return cost
-
-
-def _fresh(records: Records) -> Records:
-    return Records(records.keys, records.lines)
+        key = name_of(number)
+        yield key, encode_resource(Resource("file", key, attributes)), b""
 
 
 def measure(count: int, runs: int) -> Iterator[Row]:
-    """In memory, and the whole command with reading and reporting."""
-    old, new = table(count, False), table(count, True)
-    changed = sum(before != after for before, after in zip(old.lines, new.lines, strict=True))
+    """The whole command beside comm, and where it is installed and not too slow, AIDE."""
+    compileall.compile_dir(ROOT / "driftscan", quiet=1)  # as whoever installs it has it
     with tempfile.TemporaryDirectory() as folder:
-        names = [_written(old, Path(folder), "old"), _written(new, Path(folder), "new")]
-        memory = f"compare.diff of {count:,} records in memory"
-        command = f"driftscan diff of two manifests of {count:,} records"
+        names = [_written(count, Path(folder), name, changed=name == "new") for name in ("old", "new")]
+        ours = f"driftscan diff of two manifests of {count:,} records"
         arguments = [f"manifest:{name}.manifest" for name in names]
-        sides = {
-            memory: lambda: compared(old, new, changed),
-            command: lambda: spend(program("diff", *arguments, "-o", "json"), ok=(1,)),
-            "comm -3": lambda: spend(["comm", "-3", *(f"{name}.lines" for name in names)]),
-        }
-        costs = paired(sides, runs)
-    yield row(costs, memory, "comm -3", "CPU <= 2")
-    yield row(costs, command, "comm -3", "CPU <= 2, <= 400 MiB at 1,000,000")
+
+        def compare() -> Cost:
+            return spend(program("diff", *arguments, "-o", "json"), ok=(1,))
+
+        lines = [f"{name}.lines" for name in names]
+        costs = paired({ours: compare, "comm -3": lambda: spend(["comm", "-3", *lines])}, runs)
+        yield row(costs, ours, "comm -3", "CPU <= 2" + (", <= 400 MiB" if count >= 1_000_000 else ""))
+        if count <= _MOST_FOR_AIDE and shutil.which("aide"):
+            aide = ["aide", f"--config={folder}/aide.conf", "--compare"]
+            costs = paired({ours: compare, "aide --compare": lambda: spend(aide, ok=(4,))}, min(runs, 2))
+            yield row(costs, ours, "aide --compare", "CPU <= 1/400")
 
 
-def _written(records: Records, folder: Path, name: str) -> Path:
-    """The table as a manifest and as lines sorted by bytes, which is what comm needs."""
+def _written(count: int, folder: Path, name: str, *, changed: bool) -> Path:
+    """The table as a manifest, as lines sorted by bytes, which is what comm needs, and as AIDE's database."""
     path = folder / name
-    coverage = (CollectorCoverage("files", 1, ("file",), CollectorStatus.COMPLETE, len(records)),)
+    records = pack(table(count, changed=changed), "the table")
+    coverage = (CollectorCoverage("files", 1, ("file",), CollectorStatus.COMPLETE, count),)
     provenance = Provenance(baked_at="2026-01-01T00:00:00Z", tool="driftscan")
     resources = Resources(files=records)
     manifest = Manifest(image=ImageRef(), provenance=provenance, coverage=coverage, resources=resources)
     write_manifest(manifest, f"{path}.manifest")
-    Path(f"{path}.lines").write_bytes(b"".join(line + b"\n" for line in sorted(records.lines)))
+    with open(f"{path}.unsorted", "wb") as stream:
+        stream.writelines(line + b"\n" for line in records.lines)
+    subprocess.run(["sort", "-o", f"{path}.lines", f"{path}.unsorted"], check=True, env=os.environ | {"LC_ALL": "C"})
+    Path(f"{path}.unsorted").unlink()
+    (folder / "aide.conf").write_text(_AIDE.format(folder=folder))
+    with open(f"{path}.aide", "w", encoding="ascii") as database:
+        database.write(_AIDE_HEAD)
+        database.writelines(_aide_row(number, changed=changed) for number in range(min(count, _MOST_FOR_AIDE)))
+        database.write("@@end_db\n")
     return path
+
+
+def _aide_row(number: int, *, changed: bool) -> str:
+    digest = base64.b64encode(digest_of(number, changed=changed)).decode()
+    size, name = number % 65536, name_of(number)
+    return _AIDE_ROW.format(name=name, size=size, number=number + 1, acl=_ACL, digest=digest)

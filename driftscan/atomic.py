@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 
@@ -27,7 +26,7 @@ def write(path: str | os.PathLike[str], data: Iterable[bytes], *, private: bool 
     try:
         mode = 0o600 if private else _mode_of(target)
         folder, name = os.path.split(target)
-        temporary = os.path.join(folder, f".{name[:50]}.{secrets.token_hex(8)}.tmp")
+        temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(8).hex()}.tmp")
         _fill(temporary, data, mode)
         os.replace(temporary, target)
         temporary = ""

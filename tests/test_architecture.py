@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "driftscan"
 TESTS = Path(__file__).parent
 FLOORS = (
     {"model", "errors"},
-    {"plugins", "schema_check", "content", "atomic"},
+    {"plugins", "schema_check", "content", "atomic", "stored"},
     {"yaml_strict", "aws"},
     {"transports"},
     {"inventory", "manifests", "capture", "collectors", "zones", "compare", "policy", "reports", "store"},

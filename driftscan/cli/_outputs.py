@@ -42,7 +42,8 @@ def screen_format(name: str) -> Report:
 def outputs(words: Iterable[str]) -> tuple[Output, ...]:
     """What `--report FORMAT:PATH` asks for. UsageError for an unknown format, and for a path that cannot be
     written: better said now than after the scan."""
-    found = formats()
+    words = tuple(words)
+    found = formats() if words else {}
     planned: dict[str, Output] = {}
     for word in words:
         name, colon, path = word.partition(":")

@@ -74,10 +74,10 @@ def _mode(settings: Settings) -> str:
 
 def state_directory(call: Call) -> Path:
     """`--store`, else the user's state directory."""
-    from driftscan.store import default_directory
+    from driftscan import content
 
     given = getattr(call.settings, "store", None)
-    return Path(given) if given else default_directory(call.environ)
+    return Path(given) if given else content.state_directory(call.environ)
 
 
 def now() -> str:

@@ -7,11 +7,10 @@ from driftscan.compare import texts
 from driftscan.compare.pairing import replaced_identities
 from driftscan.compare.sight import Sight
 from driftscan.compare.zoning import Judge, Pair, freed
-from driftscan.model.codec import decode_resource
+from driftscan.model.differing import differing
 from driftscan.model.drift import Change, Delta, Difference
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
-from driftscan.model.records import differing
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.model.zone import Zone, ZoneClass
@@ -159,10 +158,9 @@ def _unequal(old: Resources, new: Resources, same: frozenset[str]) -> Iterator[t
         if expected is None or actual is None or expected.attributes != actual.attributes:
             yield expected, actual
     for key, before, after in differing(old.files, new.files):
-        seen = new.files.observed[new.files.find(key) or 0] if after is not None and new.files.observed else b""
         yield (
-            None if before is None else decode_resource(before),
-            None if after is None else decode_resource(after, seen),
+            None if before is None else old.files.decode(before),
+            None if after is None else new.files.decode(after, new.files.observed_of(key)),
         )
 
 

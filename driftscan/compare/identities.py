@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from driftscan.compare.mutation import make
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
-from driftscan.model.matching import Matcher
+from driftscan.model.matching import Matcher, covered
 from driftscan.model.snapshot import Reference, Resources
 from driftscan.model.zone import Zone, ZoneClass
 
@@ -58,12 +58,10 @@ def shared_identities(
 
 def _candidates(resources: Resources, matcher: Matcher) -> Iterator[str]:
     zones = [zone for zone in matcher.zones if zone.kind == "file" and zone.zone is ZoneClass.IDENTITY]
-    narrow = Matcher(zones)
-    for key in resources.files.keys if zones else ():
-        if narrow.zone_of("file", key) is not None:
-            zone = matcher.zone_of("file", key)
-            if zone is not None and zone.zone is ZoneClass.IDENTITY:
-                yield key
+    for key in sorted({key for zone in zones for key in covered(resources.files, zone.glob)}):
+        zone = matcher.zone_of("file", key)
+        if zone is not None and zone.zone is ZoneClass.IDENTITY:
+            yield key
 
 
 def _shared(own: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:

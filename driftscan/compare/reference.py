@@ -64,7 +64,7 @@ class Reference:
         self._members: dict[str, list[int]] = {}
         self._changed: dict[str, dict[str, bytes]] = {}
         self._fresh: frozenset[str] = frozenset()
-        for index, (key, line) in enumerate(zip(records.keys, records.lines, strict=True)):
+        for index, (key, line, _) in enumerate(records.rows()):
             place = self._place(key, line)
             if isinstance(place, str):
                 self._members.setdefault(place, []).append(index)

@@ -2,7 +2,6 @@
 (directive `extension`) or after it; and `.old`."""
 
 import re
-from bisect import bisect_left
 
 from driftscan.model.records import Records
 
@@ -27,9 +26,4 @@ def base_of(key: str) -> str | None:
 def has_rotated(files: Records, key: str) -> bool:
     """Whether there is a rotated copy of a log."""
     stem = key.rpartition(".")[0] if "." in key.rpartition("/")[2] else key
-    index = bisect_left(files.keys, stem)
-    while index < len(files.keys) and files.keys[index].startswith(stem):
-        if base_of(files.keys[index]) == key:
-            return True
-        index += 1
-    return False
+    return any(base_of(name) == key for name in files.beneath(stem))

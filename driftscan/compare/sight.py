@@ -1,6 +1,5 @@
 """What a snapshot could not see, and what a manifest never knew: the two reasons for not judging a resource."""
 
-from bisect import bisect_left
 from collections.abc import Iterable
 
 from driftscan.model.manifest import Manifest
@@ -48,7 +47,7 @@ class Sight:
 
     def covered_paths(self) -> int:
         """How many paths of the manifest lie beneath mounts that cover them."""
-        return sum(_count_below(self._files, mount) for mount in self._mounts if not self._mount_over(mount))
+        return sum(len(self._files.span(f"{mount}/")) for mount in self._mounts if not self._mount_over(mount))
 
     def _mount_over(self, key: str) -> str:
         place = key.rpartition("/")[0]
@@ -91,12 +90,6 @@ def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
     return frozenset(found)
 
 
-def _count_below(files: Records, path: str) -> int:
-    start = bisect_left(files.keys, path + "/")
-    return bisect_left(files.keys, path + "0") - start  # the character after the slash
-
-
 def _below(files: Records, path: str) -> bool:
     """Whether there is any record beneath a path."""
-    index = bisect_left(files.keys, path + "/")
-    return index < len(files.keys) and files.keys[index].startswith(path + "/")
+    return any(True for _ in files.beneath(path + "/"))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from driftscan.compare.attributes import ALL, CONTENT, NAMES, is_executable, mode_of, privilege
 from driftscan.compare.rotation import base_of, has_rotated
-from driftscan.model.codec import decode_resource
 from driftscan.model.drift import Change, Delta
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, Value
@@ -205,11 +204,10 @@ def _later(old: Value, new: Value) -> bool:
 
 
 def _mode_and_owner(files: Records, key: str) -> tuple[int, Value, Value] | None:
-    line = files.line(key)
-    if line is None:
+    found = files.resource(key)
+    if found is None:
         return None
-    attributes = decode_resource(line).attributes
-    return mode_of(attributes), attributes.get("uid"), attributes.get("gid")
+    return mode_of(found.attributes), found.attributes.get("uid"), found.attributes.get("gid")
 
 
 _CHECKS: Mapping[ZoneClass, Callable[[Pair], str]] = {

@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from driftscan import __version__, atomic
+from driftscan import __version__, atomic, stored
 from driftscan.errors import UsageError
 from driftscan.model.codec import canonical
+from driftscan.model.lines import Buffer, Lines
 from driftscan.model.names import show
+from driftscan.model.packed import REWRITE
 from driftscan.schema_check import quoted
 
-MAX_BYTES = 2 << 30
 MAX_LINE = 64 << 20
 _TRAILER_ROOM = 1 << 20
+_FIRST_READ = 64 << 10
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WRITE_LINES = 2000
 """Lines that are joined before they are handed to the disk."""
@@ -25,17 +27,17 @@ _WRITE_LINES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A file whose seal holds: the envelope (line 1), the lines after it without newlines, and the digest."""
+    """A file whose seal holds: the envelope (line 1), all lines before the trailer, which stay in the file, and the
+    digest."""
 
     file: str
     envelope: Mapping[str, Any]
-    lines: Sequence[bytes]
+    lines: Lines
     digest: str
-    size: int
 
     def error(self, line: int, what: str) -> UsageError:
         """The error for a line (counted from 1) that is sealed and yet wrong: its writer is at fault."""
-        return UsageError(f"{show(self.file)}:{line}: {what}", "Write the file again with this driftscan.")
+        return UsageError(f"{show(self.file)}:{line}: {what}", REWRITE)
 
 
 def write(path: str | os.PathLike[str], lines: Iterable[bytes]) -> str:
@@ -78,33 +80,31 @@ def _joined(batch: list[bytes], body: Any) -> bytes:
 def read(path: str | os.PathLike[str], *wanted: str) -> Container:
     """Read a file of one of the formats `wanted` and check its seal. UsageError says whether it is another format,
     another version, truncated, or changed after it was written."""
-    file = os.fspath(path)
-    return parse(_read(file), file, *wanted)
+    return parse(stored.open_file(path), *wanted)
 
 
-def parse(data: bytes, file: str, *wanted: str) -> Container:
-    """The same for bytes that are already read; `file` is what messages call them."""
-    envelope = _object(data[: max(data.find(b"\n", 0, MAX_LINE), 0)])
+def parse(buffer: Buffer, *wanted: str) -> Container:
+    """The same for bytes that lie anywhere: all are read once, and stay where they are."""
+    file = buffer.name
+    first = _first_line(buffer)
+    envelope = _object(first)
     _check_format(file, envelope, wanted)
-    cut = data.rfind(b"\n", 0, -1) + 1
-    trailer = _object(data[cut:]) if data.endswith(b"\n") and len(data) - cut <= _TRAILER_ROOM else None
-    if not _is_trailer(trailer):
-        raise _no_trailer(file, data, envelope, wanted)
-    assert trailer is not None
-    lines = data.split(b"\n")
-    del lines[-2:]  # the trailer, and nothing after its newline
+    cut, trailer = _trailer(buffer)
+    if trailer is None:
+        raise _no_trailer(buffer, envelope, wanted)
+    body = hashlib.sha256()
+    lines = Lines(buffer, cut, body.update)
     if len(lines) != trailer["lines"]:
         counts = f"its trailer says {trailer['lines']}, it has {len(lines)}"
         raise UsageError(f"{show(file)}: lines are missing or were added: {counts}", _TAMPERED)
-    body = hashlib.sha256(memoryview(data)[:cut]).hexdigest()
-    if lines[0].endswith(b"\r"):
+    if first.endswith(b"\r"):
         hint = "Copy it again as it is, without converting text (in git: `*.manifest -text` in .gitattributes)."
         raise UsageError(f"{show(file)}: its line ends were converted to CRLF", hint)
-    if body != trailer["sha256"]:
+    if body.hexdigest() != trailer["sha256"]:
         raise UsageError(f"{show(file)}: was changed or damaged after it was written: the digest differs", _TAMPERED)
     if envelope is None or envelope.get("format") not in wanted:
         raise UsageError(f"{show(file)}: is not {' or '.join(wanted)}", _WHICH)
-    return Container(file, envelope, lines[1:], f"sha256:{body}", len(data))
+    return Container(file, envelope, lines, f"sha256:{body.hexdigest()}")
 
 
 _TAMPERED = "Do not trust it: copy it again from where it was written, or write it again."
@@ -125,22 +125,39 @@ def _check_format(file: str, envelope: Mapping[str, Any] | None, wanted: Sequenc
     raise UsageError(f"{show(file)}: is {quoted(said)}, not {' or '.join(wanted)}", _WHICH)
 
 
-def _no_trailer(file: str, data: bytes, envelope: Mapping[str, Any] | None, wanted: Sequence[str]) -> UsageError:
-    if not data:
+def _first_line(buffer: Buffer) -> bytes:
+    """Line 1 without its newline; empty if none ends within `MAX_LINE`."""
+    stop = min(_FIRST_READ, buffer.size)
+    while (data := buffer.read(0, stop)).find(b"\n") < 0 and stop < min(buffer.size, MAX_LINE):
+        stop = min(8 * stop, buffer.size, MAX_LINE)
+    return data[: max(data.find(b"\n"), 0)]
+
+
+def _trailer(buffer: Buffer) -> tuple[int, Mapping[str, Any] | None]:
+    """Where the last line begins, and what it says, if it is a trailer."""
+    start = max(0, buffer.size - _TRAILER_ROOM)
+    tail = buffer.read(start, buffer.size)
+    cut = tail.rfind(b"\n", 0, -1) + 1
+    found = _object(tail[cut:]) if tail.endswith(b"\n") and (cut or not start) else None
+    return start + cut, found if found is not None and _is_trailer(found) else None
+
+
+def _no_trailer(buffer: Buffer, envelope: Mapping[str, Any] | None, wanted: Sequence[str]) -> UsageError:
+    file = buffer.name
+    if not buffer.size:
         return UsageError(f"{show(file)}: is empty", "Copy it again, or write it again.")
     if envelope is None or envelope.get("format") not in wanted:
         return UsageError(f"{show(file)}: is not {' or '.join(wanted)}", _WHICH)
-    last = data.count(b"\n") + (not data.endswith(b"\n"))
+    last = len(Lines(buffer, buffer.size)) + (buffer.read(buffer.size - 1, buffer.size) != b"\n")
     return UsageError(
         f"{show(file)}: truncated or damaged: it ends in line {last} without a trailer",
         "Copy it again, whole, or write it again.",
     )
 
 
-def _is_trailer(value: Mapping[str, Any] | None) -> bool:
+def _is_trailer(value: Mapping[str, Any]) -> bool:
     return (
-        value is not None
-        and type(value.get("lines")) is int
+        type(value.get("lines")) is int
         and isinstance(value.get("sha256"), str)
         and _SHA256.fullmatch(value["sha256"]) is not None
     )
@@ -152,19 +169,3 @@ def _object(line: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _read(file: str) -> bytes:
-    try:
-        with open(file, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UsageError(f"{show(file)}: no such file", "Check the path.") from None
-    except IsADirectoryError:
-        raise UsageError(f"{show(file)}: is a directory", "Name one file in it.") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{show(file)}: cannot be read: {reason}", "Check its owner and mode.") from error
-    if len(data) > MAX_BYTES:
-        raise UsageError(f"{show(file)}: larger than {MAX_BYTES >> 30} GiB", "Is it the right file?")
-    return data

@@ -1,7 +1,7 @@
 """The parts of envelopes as JSON values and back. What comes in has passed the JSON Schema of its envelope."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,36 @@ def snapshot_head(snapshot: Snapshot) -> dict[str, Any]:
         "target": snapshot.target,
         "torn": list(snapshot.torn),
     }
+
+
+def sections(what: Manifest | Snapshot) -> dict[str, Collection[Any]]:
+    """What stands in the sections of a file, by the name with which their lines begin, in their order."""
+    found: dict[str, Collection[Any]] = {
+        "coverage": what.coverage,
+        "package": sorted(what.package_files.items()),
+        "source": sorted(what.source_digests.items()),
+        "text": sorted(what.texts.items()),
+    }
+    if isinstance(what, Manifest):
+        found |= {"reference": what.references, "zone": what.zones}
+    return dict(sorted(found.items()))
+
+
+def section_row(name: str, item: Any) -> Mapping[str, Any]:
+    """What the line of one item of a section holds."""
+    match name:
+        case "coverage":
+            return coverage_row(item)
+        case "package":
+            return {"files": item[1], "key": item[0]}
+        case "reference":
+            return reference_row(item)
+        case "source":
+            return {"digest": item[1], "name": item[0]}
+        case "text":
+            return {"path": item[0], "text": item[1]}
+        case _:
+            return zone_row(item)
 
 
 def _image(image: ImageRef) -> dict[str, str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from driftscan import atomic, aws
+from driftscan import atomic, aws, stored
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.codec import digest
+from driftscan.model.lines import Buffer, Held
 from driftscan.model.names import show
 from driftscan.schema_check import quoted
 
@@ -37,7 +38,7 @@ class Place(Protocol):
     def head(self, item: Item) -> bytes:
         """The first line, or the first `MAX_HEAD` bytes of it."""
 
-    def body(self, item: Item) -> bytes:
+    def body(self, item: Item) -> Buffer:
         """All of it."""
 
 
@@ -78,22 +79,19 @@ class Directory:
 
     def head(self, item: Item) -> bytes:
         """See `Place`."""
-        return self._read(item, MAX_HEAD, line=True)
-
-    def body(self, item: Item) -> bytes:
-        """See `Place`."""
-        return self._read(item, -1)
-
-    def _read(self, item: Item, size: int, *, line: bool = False) -> bytes:
         try:
             if not stat.S_ISREG(os.stat(item.name).st_mode):  # a pipe would never answer
                 raise UsageError(f"{show(item.name)}: is not a regular file", "Remove it from the registry.")
             with open(item.name, "rb") as stream:
-                return stream.readline(size) if line else stream.read(size)
+                return stream.readline(MAX_HEAD)
         except OSError as error:
             raise UsageError(
                 f"{show(item.name)}: cannot be read: {error.strerror}", "Check its owner and mode."
             ) from error
+
+    def body(self, item: Item) -> Buffer:
+        """See `Place`."""
+        return stored.open_file(item.name)
 
 
 class Bucket:
@@ -135,11 +133,11 @@ class Bucket:
         start = cached if cached is not None else self._get(item, Range=f"bytes=0-{MAX_HEAD - 1}")
         return start[: start.find(b"\n") + 1] or start[:MAX_HEAD]
 
-    def body(self, item: Item) -> bytes:
+    def body(self, item: Item) -> Buffer:
         """See `Place`."""
         cached = self._cached(item)
         if cached is not None:
-            return cached
+            return Held(item.name, cached)
         data = self._get(item)
         if path := self._cache_path(item):
             try:
@@ -147,7 +145,7 @@ class Bucket:
                 atomic.write(path, (digest(data).encode(), b"\n", data))
             except (OSError, DriftscanError):
                 pass  # a cache that cannot be written costs time, not the scan
-        return data
+        return Held(item.name, data)
 
     def _get(self, item: Item, **options: str) -> bytes:
         """What is now under the key, if it still is the item that was listed."""

@@ -1,20 +1,13 @@
-"""Resources as lines and back. The lines of files are cut, not decoded: a tree has a hundred thousand of them."""
+"""Resources as lines and back. The lines of files are not even split: a tree has a hundred thousand of them."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
 
 from driftscan.manifests._container import Container
-from driftscan.model.codec import canonical, decode_resource, encode_resource
-from driftscan.model.records import Records
+from driftscan.model.codec import canonical, decode_resource
+from driftscan.model.packed import Packed, joined
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import Resources
 from driftscan.schema_check import quoted
-
-_HEAD = b'{"attributes":{'
-_KEY = b'},"key":"'
-_FILE = b'","kind":"file"'
-_OBSERVED = b',"observed":'
 
 
 def encode(resources: Resources, *, observed: bool) -> Iterator[bytes]:
@@ -23,7 +16,8 @@ def encode(resources: Resources, *, observed: bool) -> Iterator[bytes]:
     before = [rid for rid in small if rid[0] < "file"]
     for rid in before:
         yield _line(resources.small[rid], observed)
-    yield from _file_lines(resources.files, observed)
+    for _, line, seen in resources.files.rows():
+        yield joined(line, seen) if observed else line
     for rid in small[len(before) :]:
         yield _line(resources.small[rid], observed)
 
@@ -36,64 +30,45 @@ def counts(resources: Resources) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def decode(container: Container, lines: Iterable[bytes], first: int) -> Resources:
-    """The resources of lines, the first of which is line `first` of the file. UsageError for a line that is not a
-    resource, or that does not stand in order of kind and key."""
+def decode(container: Container, first: int, said: Mapping[str, int], *, observed: bool) -> Resources:
+    """The resources in the lines from number `first` (from 0) on, of which there are as many of each kind as the
+    envelope has `said`. Files stay lines in the container; `observed`: with what was seen beside the compared part.
+    UsageError for a line that is not a resource, or that does not stand in order of kind and key."""
+    total = len(container.lines)
+    start = min(first + sum(number for kind, number in said.items() if kind < "file"), total)
+    stop = min(start + said.get("file", 0), total)
     small: dict[ResourceId, Resource] = {}
-    keys: list[str] = []
-    compared: list[bytes] = []
-    observed: list[bytes] = []
-    last: ResourceId = ("", "")
-    for number, line in enumerate(lines, first):
-        cut = cut_file(line)
-        if cut is None:
-            resource = _decode(container, number, line)
-            rid = resource.id
-            if resource.kind == "file":
-                cut = resource.key, encode_resource(resource), _observed_bytes(resource.observed)
-            else:
-                small[rid] = resource
-        else:
-            rid = "file", cut[0]
-        if rid <= last:
-            what = "stands twice" if rid == last else "is not in order of kind and key"
-            raise container.error(number, f"{rid[0]} {quoted(rid[1])} {what}")
-        last = rid
-        if cut is not None:
-            keys.append(cut[0])
-            compared.append(cut[1])
-            observed.append(cut[2])
-    return Resources(small, Records(tuple(keys), tuple(compared), tuple(observed) if any(observed) else ()))
+    _small(container, first, start, small)
+    _small(container, stop, total, small)
+    files = Packed(container.lines, start, stop, observed=observed)
+    found = Resources(small, files)
+    if counts(found) != said:
+        raise miscounted(container)
+    if len(files):  # what lies between the first and the last of them is looked at when somebody asks for it
+        files.row(start)
+        files.row(stop - 1)
+    return found
 
 
-def cut_file(line: bytes) -> tuple[str, bytes, bytes] | None:
-    """(key, compared line, observed) of a canonical line of kind `file`; None for any other line, and wherever a
-    cut could be misled. A quote inside a JSON string is always escaped, so the separators stand nowhere else but
-    in an attribute that holds a mapping with these very keys: then there are two."""
-    if not line.startswith(_HEAD) or line.count(_KEY) != 1:
-        return None
-    start = line.index(_KEY) + len(_KEY)
-    end = line.find(_FILE, start)
-    if end < 0:
-        return None
-    raw = line[start:end]
-    try:
-        key = json.loads(b'"' + raw + b'"') if b"\\" in raw else raw.decode("ascii")
-    except ValueError:
-        return None
-    rest = line[end + len(_FILE) :]
-    if rest == b"}":
-        return key, line, b""
-    if not rest.startswith(_OBSERVED + b"{") or not rest.endswith(b"}}"):
-        return None
-    return key, line[: end + len(_FILE)] + b"}", rest[len(_OBSERVED) : -1]
+def miscounted(container: Container) -> Exception:
+    """The error for a file that has not what its first line says."""
+    return container.error(1, "the counts in the envelope are not those of the lines")
 
 
-def _decode(container: Container, number: int, line: bytes) -> Resource:
-    try:
-        return decode_resource(line)
-    except (ValueError, RecursionError):
-        raise container.error(number, "is not a resource") from None
+def _small(container: Container, first: int, stop: int, small: dict[ResourceId, Resource]) -> None:
+    last: ResourceId = max(small, default=("", ""))
+    for number, line in enumerate(container.lines.between(first, stop), first + 1):
+        try:
+            resource = decode_resource(line)
+        except (ValueError, RecursionError):
+            raise container.error(number, "is not a resource") from None
+        if resource.kind == "file":
+            raise miscounted(container)
+        if resource.id <= last:
+            what = "stands twice" if resource.id == last else "is not in order of kind and key"
+            raise container.error(number, f"{resource.kind} {quoted(resource.key)} {what}")
+        last = resource.id
+        small[resource.id] = resource
 
 
 def _line(resource: Resource, observed: bool) -> bytes:
@@ -101,17 +76,3 @@ def _line(resource: Resource, observed: bool) -> bytes:
     if observed and resource.observed:
         row["observed"] = dict(resource.observed)
     return canonical(row)
-
-
-def _observed_bytes(observed: Mapping[str, object]) -> bytes:
-    return canonical(dict(observed)) if observed else b""
-
-
-def _file_lines(files: Records, observed: bool) -> Iterator[bytes]:
-    if any(left >= right for left, right in pairwise(files.keys)):
-        raise ValueError("records are not sorted by key")
-    if not observed or not files.observed:
-        yield from files.lines
-        return
-    for line, seen in zip(files.lines, files.observed, strict=True):
-        yield line if seen in {b"", b"{}"} else line[:-1] + _OBSERVED + seen + b"}"

@@ -3,18 +3,21 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from driftscan.errors import UsageError
 from driftscan.manifests import _container, _envelope, _rows
 from driftscan.manifests._container import Container
-from driftscan.model.codec import canonical, decode_resource
+from driftscan.model.codec import canonical
+from driftscan.model.lazy import Lazy
+from driftscan.model.lines import Buffer
 from driftscan.model.manifest import FORMAT as MANIFEST_FORMAT
 from driftscan.model.manifest import Manifest
 from driftscan.model.names import show
+from driftscan.model.packed import REWRITE, Packed
 from driftscan.model.snapshot import Resources, Snapshot
-from driftscan.schema_check import problems, quoted
+from driftscan.schema_check import Problem, problems, quoted
 
 SNAPSHOT_FORMAT = "driftscan.snapshot/1"
 _SECTIONS = {
@@ -26,57 +29,47 @@ _SECTIONS = {
     "zone": "zones",
 }
 """How a section's line begins -> what the envelope's schema calls the list of them."""
+_LATER = ("packages", "texts")
+"""Sections that are large and seldom needed."""
 MAX_PROBLEMS = 20
 
 
 def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> str:
     """Write a manifest atomically and return its digest. IncompleteError, UsageError: see `atomic.write`."""
-    sections = [
-        *({"coverage": _envelope.coverage_row(item)} for item in manifest.coverage),
-        *({"package": {"files": paths, "key": key}} for key, paths in sorted(manifest.package_files.items())),
-        *({"reference": _envelope.reference_row(item)} for item in manifest.references),
-        *({"source": {"digest": digest, "name": name}} for name, digest in sorted(manifest.source_digests.items())),
-        *({"text": {"path": name, "text": text}} for name, text in sorted(manifest.texts.items())),
-        *({"zone": _envelope.zone_row(item)} for item in manifest.zones),
-    ]
     head = {"format": MANIFEST_FORMAT, **_envelope.manifest_head(manifest)}
-    return _write(path, head, sections, manifest.resources, observed=False)
+    return _write(path, head, _envelope.sections(manifest), manifest.resources, observed=False)
 
 
 def write_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> str:
     """Write a snapshot atomically, evidence included, and return its digest."""
-    sections = [
-        *({"coverage": _envelope.coverage_row(item)} for item in snapshot.coverage),
-        *({"package": {"files": paths, "key": key}} for key, paths in sorted(snapshot.package_files.items())),
-        *({"source": {"digest": digest, "name": name}} for name, digest in sorted(snapshot.source_digests.items())),
-        *({"text": {"path": name, "text": text}} for name, text in sorted(snapshot.texts.items())),
-    ]
     head = {"format": SNAPSHOT_FORMAT, **_envelope.snapshot_head(snapshot)}
-    return _write(path, head, sections, snapshot.resources, observed=True)
+    return _write(path, head, _envelope.sections(snapshot), snapshot.resources, observed=True)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """Read a manifest; its seal, envelope and rows are checked. UsageError says what is wrong with it."""
-    return manifest_from(_container.read(path, MANIFEST_FORMAT))
+    """Read a manifest; its seal, its envelope, and all rows but those of files are checked. UsageError says what is
+    wrong with it. What is large and seldom needed stays in the file and is checked when it is looked at: a wrong line
+    is an UsageError that names it then."""
+    return _manifest(_container.read(path, MANIFEST_FORMAT))
 
 
-def parse_manifest(data: bytes, file: str) -> Manifest:
-    """The same from bytes that come from elsewhere than a file; `file` is what messages call them."""
-    return manifest_from(_container.parse(data, file, MANIFEST_FORMAT))
+def parse_manifest(buffer: Buffer) -> Manifest:
+    """The same from bytes that lie elsewhere than in a file."""
+    return _manifest(_container.parse(buffer, MANIFEST_FORMAT))
 
 
-def manifest_from(container: Container) -> Manifest:
-    """The manifest in a sealed file."""
-    head, resources = _read(container, "manifest")
+def _manifest(container: Container) -> Manifest:
+    body = _Body(container, "manifest")
+    head = body.head
     return Manifest(
         image=_envelope.image(head["image"]),
         provenance=_envelope.provenance(head["provenance"]),
-        resources=resources,
+        resources=body.resources(observed=False),
         coverage=tuple(_envelope.coverage(item) for item in head["coverage"]),
         zones=tuple(_envelope.zone(item) for item in head["zones"]),
         references=tuple(_envelope.reference(item) for item in head["references"]),
-        texts={item["path"]: item["text"] for item in head["texts"]},
-        package_files=_package_files(container, head["packages"]),
+        texts=Lazy(body.texts),
+        package_files=Lazy(body.package_files),
         source_digests={item["name"]: item["digest"] for item in head["sources"]},
         live=head["live"],
         digest=container.digest,
@@ -84,17 +77,14 @@ def manifest_from(container: Container) -> Manifest:
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
-    """Read a snapshot; its seal, envelope and rows are checked. UsageError says what is wrong with it."""
-    return _snapshot_from(_container.read(path, SNAPSHOT_FORMAT))
-
-
-def _snapshot_from(container: Container) -> Snapshot:
-    head, resources = _read(container, "snapshot")
+    """Read a snapshot; all else as for `read_manifest`."""
+    body = _Body(_container.read(path, SNAPSHOT_FORMAT), "snapshot")
+    head = body.head
     return Snapshot(
         host=head["host"],
         target=head["target"],
         taken_at=head["taken_at"],
-        resources=resources,
+        resources=body.resources(observed=True),
         coverage=tuple(_envelope.coverage(item) for item in head["coverage"]),
         files=_envelope.file_coverage(head["files"]),
         image=_envelope.image(head["image"]),
@@ -105,19 +95,9 @@ def _snapshot_from(container: Container) -> Snapshot:
         probe_digest=head["probe_digest"],
         boot_id=head["boot_id"],
         source_digests={item["name"]: item["digest"] for item in head["sources"]},
-        texts={item["path"]: item["text"] for item in head["texts"]},
-        package_files=_package_files(container, head["packages"]),
+        texts=Lazy(body.texts),
+        package_files=Lazy(body.package_files),
     )
-
-
-def _package_files(container: Container, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """The paths of each package. Their types are checked here: there are too many for the JSON Schema."""
-    for row in rows:
-        if any(type(path) is not str for path in row["files"]):
-            raise UsageError(
-                f"{show(container.file)}: the files of package {quoted(row['key'])} are not text", _REWRITE
-            )
-    return {row["key"]: tuple(row["files"]) for row in rows}
 
 
 def verify(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
@@ -125,16 +105,16 @@ def verify(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     which to show them. UsageError for the first thing that is wrong."""
     container = _container.read(path, MANIFEST_FORMAT, SNAPSHOT_FORMAT)
     name = str(container.envelope["format"]).partition("/")[0].rpartition(".")[2]
-    head, resources = _read(container, name)
-    for key, line in zip(resources.files.keys, resources.files.lines, strict=True):
-        try:
-            decode_resource(line)
-        except (ValueError, RecursionError):
-            raise UsageError(f"{show(container.file)}: the file {quoted(key)} has no proper row", _REWRITE) from None
+    body = _Body(container, name, later=())
+    body.package_files()
+    files = body.resources(observed=True).files
+    assert isinstance(files, Packed)
+    files.check()
+    head = body.head
     return [
         ("format", head["format"]),
         ("digest", container.digest),
-        ("size", f"{container.size} bytes, {len(container.lines) + 2} lines"),
+        ("size", f"{container.lines.buffer.size} bytes, {len(container.lines) + 1} lines"),
         *_about(head),
         ("collectors", _collectors(head["coverage"])),
         ("resources", _tally(head["counts"]["resources"])),
@@ -168,24 +148,21 @@ def _tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-_REWRITE = "Write the file again with this driftscan."
-
-
 def _write(
     path: str | os.PathLike[str],
     head: dict[str, Any],
-    sections: Sequence[dict[str, Any]],
+    sections: Mapping[str, Collection[Any]],
     resources: Resources,
     *,
     observed: bool,
 ) -> str:
-    tally = Counter(next(iter(section)) for section in sections)
-    lists = _sections(str(head["format"]))
-    head["counts"] = {lists[name]: tally[name] for name in lists} | {"resources": _rows.counts(resources)}
+    head["counts"] = {_SECTIONS[name]: len(items) for name, items in sections.items()}
+    head["counts"]["resources"] = _rows.counts(resources)
 
     def lines() -> Iterator[bytes]:
         yield canonical(head)
-        yield from (canonical(section) for section in sections)
+        for name, items in sections.items():
+            yield from (canonical({name: _envelope.section_row(name, item)}) for item in items)
         yield from _rows.encode(resources, observed=observed)
 
     return _container.write(path, lines())
@@ -194,56 +171,89 @@ def _write(
 def _sections(file_format: str) -> Mapping[str, str]:
     """The sections that a format has: how their lines begin, and what its schema calls the list of them."""
     if file_format == SNAPSHOT_FORMAT:
-        return {"coverage": "coverage", "package": "packages", "source": "sources", "text": "texts"}
+        return {name: _SECTIONS[name] for name in ("coverage", "package", "source", "text")}
     return _SECTIONS
 
 
-def _read(container: Container, name: str) -> tuple[dict[str, Any], Resources]:
-    """The envelope with its sections gathered, checked against its schema, and the resources."""
-    sections = _sections(str(container.envelope["format"]))
-    head: dict[str, Any] = {**container.envelope, **{section: [] for section in sections.values()}}
-    numbers: dict[tuple[str, int], int] = {}
-    count = 0
-    for line in container.lines:
-        section = _section(line, sections)
-        if section is None:
-            break
-        rows = head[sections[section[0]]]
-        count += 1
-        numbers[sections[section[0]], len(rows)] = count + 1
-        rows.append(section[1])
-    _check(container, head, name, numbers)
-    resources = _rows.decode(container, container.lines[count:], count + 2)
-    found = {section: len(head[section]) for section in sections.values()} | {"resources": _rows.counts(resources)}
-    if any(head["counts"].get(section, 0) != number for section, number in found.items()):
-        raise container.error(1, "the counts in the envelope are not those of the lines")
-    return head, resources
+class _Body:
+    """The lines of a container: its envelope with the sections gathered into lists, checked against its schema, and
+    where the resources begin. Lists of `later` sections are left out, and made when they are asked for."""
+
+    def __init__(self, container: Container, name: str, later: Sequence[str] = _LATER) -> None:
+        self._container = container
+        self._name = name
+        sections = _sections(str(container.envelope["format"]))
+        self._numbers: dict[str, list[int]] = {section: [] for section in sections.values()}
+        self.head: dict[str, Any] = {**container.envelope}
+        self.head |= {section: [] for section in self._numbers if section not in later}
+        self._first = 1
+        for line in container.lines.between(1, len(container.lines)):
+            name, content = _section(line, sections, later)
+            if name not in sections:
+                break
+            section = sections[name]
+            self._numbers[section].append(self._first)
+            if section not in later:
+                self.head[section].append(content)
+            self._first += 1
+        self._check(self.head)
+        if any(self.head["counts"].get(section, 0) != len(lines) for section, lines in self._numbers.items()):
+            raise _rows.miscounted(container)
+
+    def resources(self, *, observed: bool) -> Resources:
+        """The resources."""
+        counts = {kind: int(number) for kind, number in self.head["counts"]["resources"].items()}
+        return _rows.decode(self._container, self._first, counts, observed=observed)
+
+    def texts(self) -> dict[str, str]:
+        """Path -> text. UsageError for a line that is none."""
+        return {item["path"]: item["text"] for item in self._list("texts")}
+
+    def package_files(self) -> dict[str, tuple[str, ...]]:
+        """The paths of each package. UsageError for a line that has none; their types are checked here, as there are
+        too many for the JSON Schema."""
+        rows = self._list("packages")
+        for row in rows:
+            if any(type(path) is not str for path in row["files"]):
+                file = show(self._container.file)
+                raise UsageError(f"{file}: the files of package {quoted(row['key'])} are not text", REWRITE)
+        return {row["key"]: tuple(row["files"]) for row in rows}
+
+    def _list(self, section: str) -> Sequence[Mapping[str, Any]]:
+        if section in self.head:
+            rows: list[Mapping[str, Any]] = self.head[section]
+            return rows
+        found = [_only(self._container.lines[number])[1] for number in self._numbers[section]]
+        self._check(self.head | {section: found})
+        return found
+
+    def _check(self, head: Mapping[str, Any]) -> None:
+        found = problems(head, _envelope.schema(self._name))
+        if found:
+            raise UsageError("\n".join(self._located(problem) for problem in found[:MAX_PROBLEMS]), REWRITE)
+
+    def _located(self, problem: Problem) -> str:
+        line, path = 0, problem.path
+        if len(path) > 1 and path[0] in self._numbers and isinstance(path[1], int):
+            line = self._numbers[str(path[0])][path[1]]
+        where = ".".join(map(str, path)) or self._name
+        return f"{show(self._container.file)}:{line + 1}: {where}: {problem.what}"
 
 
-def _section(line: bytes, sections: Mapping[str, str]) -> tuple[str, Any] | None:
-    """(name, value) if a line belongs to a section; None where the resources begin."""
+def _section(line: bytes, sections: Mapping[str, str], later: Collection[str]) -> tuple[str, Any]:
+    """The one key of a section's line and what it holds, but for `later` ones; no key where the resources begin."""
     if line.startswith(b'{"attributes":'):
-        return None
+        return "", None
+    name = line[2 : line.find(b'"', 2)].decode("ascii", "replace")
+    if sections.get(name) in later and line.startswith(b'{"' + name.encode() + b'":{'):
+        return name, None
+    return _only(line)
+
+
+def _only(line: bytes) -> tuple[str, Any]:
+    """The key and the value of a JSON mapping that has one; else no key."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    ((name, content),) = value.items()
-    return (name, content) if name in sections else None
-
-
-def _check(container: Container, head: Mapping[str, Any], name: str, numbers: Mapping[tuple[str, int], int]) -> None:
-    found = problems(head, _envelope.schema(name))
-    if not found:
-        return
-    lines = []
-    for problem in found[:MAX_PROBLEMS]:
-        line = numbers.get((str(problem.path[0]), int(problem.path[1])), 1) if _in_section(problem.path) else 1
-        lines.append(f"{show(container.file)}:{line}: {'.'.join(map(str, problem.path)) or name}: {problem.what}")
-    raise UsageError("\n".join(lines), _REWRITE)
-
-
-def _in_section(path: tuple[str | int, ...]) -> bool:
-    return len(path) > 1 and isinstance(path[1], int)
+        return "", None
+    return next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", None)

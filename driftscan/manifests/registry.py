@@ -13,6 +13,7 @@ from driftscan.model.manifest import FORMAT, Manifest
 from driftscan.model.names import show
 from driftscan.model.snapshot import ImageRef
 from driftscan.schema_check import quoted
+from driftscan.stored import MAX_FILE
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +85,10 @@ class Registry:
     def _only(self, image: ImageRef, place: Place, items: Iterable[Item]) -> Manifest:
         found: dict[str, tuple[Item, Manifest]] = {}
         for item in items:
-            if item.size > _container.MAX_BYTES:
-                raise UsageError(
-                    f"{show(item.name)}: larger than {_container.MAX_BYTES >> 30} GiB", "Is it a manifest?"
-                )
+            if item.size > MAX_FILE:
+                raise UsageError(f"{show(item.name)}: larger than {MAX_FILE >> 30} GiB", "Is it a manifest?")
             if item not in self._read:
-                self._read[item] = files.parse_manifest(place.body(item), item.name)
+                self._read[item] = files.parse_manifest(place.body(item))
             manifest = self._read[item]
             found.setdefault(manifest.digest, (item, manifest))
         if len(found) > 1:

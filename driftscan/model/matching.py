@@ -5,6 +5,7 @@ from re import Pattern
 from typing import Generic, TypeVar
 
 from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix, split_pattern
+from driftscan.model.records import Records
 from driftscan.model.zone import Provenance, Zone
 
 T = TypeVar("T")
@@ -23,6 +24,15 @@ def most_specific_first(zones: Iterable[Zone]) -> tuple[Zone, ...]:
     ordered = sorted(zones, key=specificity)
     ordered.reverse()
     return tuple(ordered)
+
+
+def covered(files: Records, glob: str) -> Iterator[str]:
+    """The keys of a table of files that a glob covers, in order; only those that begin with its text are looked at."""
+    if is_literal(glob):
+        yield from (glob,) if glob in files else ()
+        return
+    expression = compile_key_glob("file", glob)
+    yield from (key for key in files.beneath(literal_prefix(glob)) if expression.fullmatch(key))
 
 
 class PatternIndex(Generic[T]):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from driftscan.model.codec import decode_resource
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.source import Gap
@@ -74,20 +73,15 @@ class Resources:
     def of(self, kind: str) -> Iterator[Resource]:
         """The resources of a kind, by key."""
         if kind == "file":
-            for line, observed in zip(self.files.lines, self.files.observed or (b"",) * len(self.files), strict=True):
-                yield decode_resource(line, observed)
+            for _, line, observed in self.files.rows():
+                yield self.files.decode(line, observed)
         else:
             of_kind = self.by_kind.get(kind, {})
             yield from (of_kind[rid] for rid in sorted(of_kind))
 
     def get(self, kind: str, key: str) -> Resource | None:
         """One resource, or None where the target has none (whether that is known, coverage says)."""
-        if kind != "file":
-            return self.small.get((kind, key))
-        index = self.files.find(key)
-        if index is None:
-            return None
-        return decode_resource(self.files.lines[index], self.files.observed[index] if self.files.observed else b"")
+        return self.files.resource(key) if kind == "file" else self.small.get((kind, key))
 
     def kinds(self) -> frozenset[str]:
         """The kinds of which there is at least one."""

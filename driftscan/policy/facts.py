@@ -1,13 +1,11 @@
 """The facts of a target as rules look at them: rows by kind and key, and what is hidden from sight."""
 
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from driftscan.model.codec import decode_resource
 from driftscan.model.manifest import Manifest
 from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix, split_pattern
 from driftscan.model.resource import Plane, Resource
@@ -17,7 +15,6 @@ from driftscan.policy.model import Selection
 from driftscan.policy.survey import Survey
 from driftscan.policy.truth import Truth
 
-_HIGHEST = "\U0010ffff"
 _NO_FILE = frozenset({"size", "nlink", "sha256", "md5"})
 _WITHOUT = {
     "regular": frozenset({"target", "device"}),
@@ -149,16 +146,17 @@ class Facts:
             seen.update(self._survey.narrowed(self._stretch(glob), predicates))
         for index in sorted(seen):
             if index not in self._decoded:
-                self._decoded[index] = decode_resource(self._resources.files.lines[index])
+                files = self._resources.files
+                self._decoded[index] = files.decode(files.lines[index])
             yield self._decoded[index]
 
     def _stretch(self, glob: str) -> Iterable[int]:
-        keys = self._resources.files.keys
+        files = self._resources.files
         if glob == _all("file"):
-            return range(len(keys))
-        prefix, fits = literal_prefix(glob), _matcher("file", (glob,))
-        beginning = range(bisect_left(keys, prefix), bisect_left(keys, prefix + _HIGHEST))
-        return (index for index in beginning if fits(keys[index]))
+            return range(len(files))
+        beginning, fits = files.span(literal_prefix(glob)), _matcher("file", (glob,))
+        rows = files.rows(beginning.start, beginning.stop)
+        return (index for index, (key, _, _) in zip(beginning, rows, strict=True) if fits(key))
 
     def _hidden(self, kind: str, key: str) -> str:
         gaps: Mapping[str, str] = self._gaps[kind]

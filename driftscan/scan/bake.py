@@ -10,7 +10,6 @@ from driftscan.compare.diff import diff
 from driftscan.compare.identities import identities
 from driftscan.errors import IncompleteError, UsageError
 from driftscan.model.manifest import Manifest, Provenance
-from driftscan.model.records import Records
 from driftscan.model.snapshot import (
     CollectorCoverage,
     CollectorStatus,
@@ -20,9 +19,9 @@ from driftscan.model.snapshot import (
     Snapshot,
 )
 from driftscan.model.zone import Zone
-from driftscan.scan.fleet import each
 from driftscan.scan.host import snapshot
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.parallel import each
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, learn, load, merge, packs
@@ -68,7 +67,7 @@ def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, zones: tuple[Zone,
     return Manifest(
         image=image,
         provenance=Provenance(baked_at=_now(), tool=f"driftscan {__version__}"),
-        resources=Resources(merged.small, Records(merged.files.keys, merged.files.lines)),
+        resources=Resources(merged.small, merged.files.bare()),
         coverage=_coverage(snapshots),
         zones=zones,
         references=tuple(

@@ -14,7 +14,8 @@ from driftscan.model.codec import digest
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
 from driftscan.model.names import encode_name, show
-from driftscan.model.records import Records, patched
+from driftscan.model.patched import Patched
+from driftscan.model.records import Records
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Capture, Gap, Status, Tree
 from driftscan.model.state import FileState
@@ -117,8 +118,8 @@ def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer
     skipped = b"".join(files.skips(answer.told))
     found = _table([*told.values(), skipped])
     base = plan.manifest.resources.files
-    missing = {key for key in (*removed, *gone) if base.find(key) is not None} - set(found.records.keys)
-    records = patched(base, missing, found.records)
+    missing = {key for key in (*removed, *gone) if key in base} - set(found.records.keys)
+    records = Patched(base, missing, found.records)
     state = None
     if answer.states is not None:
         state = FileState(
@@ -130,7 +131,7 @@ def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer
         )
     counts = replace(answer.coverage, unreadable=answer.coverage.unreadable + found.closed)
     # What was told before and zones accept is a difference of the table; only what is not in it is counted here.
-    accepted = answer.appeared + sum(found.records.find(key) is None for key in answer.changed)
+    accepted = answer.appeared + sum(key not in found.records for key in answer.changed)
     return Files(
         records=records,
         coverage=_coverage(found, counts.seen),

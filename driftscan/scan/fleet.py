@@ -3,11 +3,10 @@
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from driftscan.compare.identities import shared_identities
 from driftscan.errors import DriftscanError
@@ -17,16 +16,14 @@ from driftscan.scan.continuity import mode_of
 from driftscan.scan.host import Job, scan_host
 from driftscan.scan.judgement import Assessment, conclude, failed, gone
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.parallel import workers
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
 
 log = logging.getLogger(__name__)
-MOST_WORKERS = 32
 _POLL = 0.2
 _GRACE = 5
 """Seconds that threads have to notice that their session was ended."""
-
-T = TypeVar("T")
 
 
 def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, stop: threading.Event) -> ScanResult:
@@ -46,17 +43,10 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
     )
 
 
-def each(targets: Sequence[Target], work: Callable[[Target], T], workers: int) -> tuple[T, ...]:
-    """Do the same with all targets at once; the first error is raised when all have ended."""
-    with ThreadPoolExecutor(_workers(workers, targets), thread_name_prefix="each") as pool:
-        futures = [pool.submit(work, target) for target in targets]
-    return tuple(future.result() for future in futures)
-
-
 def _gather(
     job: Job, targets: Sequence[Target], progress: Progress, stop: threading.Event
 ) -> Mapping[str, Assessment | HostResult]:
-    pool = ThreadPoolExecutor(_workers(job.options.workers, targets), thread_name_prefix="scan")
+    pool = ThreadPoolExecutor(workers(job.options.workers, targets), thread_name_prefix="scan")
     futures = {pool.submit(_one, job, target, progress, stop): target for target in targets}
     waiting: set[Future[Assessment | HostResult]] = set(futures)
     while waiting and not stop.is_set():
@@ -110,10 +100,6 @@ def _conclude(outcomes: Mapping[str, Assessment | HostResult], target: Target) -
     }
     shared = shared_identities(own.identities, (), others) if own.identities else ()
     return conclude(replace(own, mutations=(*own.mutations, *shared)) if shared else own)
-
-
-def _workers(wanted: int, targets: Sequence[Target]) -> int:
-    return wanted or min(MOST_WORKERS, max(1, len(targets)))
 
 
 def _now() -> str:

@@ -25,6 +25,7 @@ from driftscan.scan.facts import Memory
 from driftscan.scan.filescan import Plan
 from driftscan.scan.judgement import Assessment, unknown_image
 from driftscan.scan.observe import ByImage, Observation, observing, take_snapshot
+from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.parsing import kinds
 from driftscan.scan.progress import Progress, Silent
@@ -35,7 +36,6 @@ WITH_MANIFEST = ("immutable-core",)
 WITHOUT_MANIFEST = ("immutable-core", "server-hardening")
 SALT = 16
 """Bytes that no host has seen before a run."""
-STORED = frozenset({"snapshot", "manifest"})
 
 
 class Job:
@@ -117,7 +117,7 @@ class Stopwatch:
 def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     """Everything that one scan finds out about one target; HostError when it can't be reached."""
     watch = Stopwatch(target.name, progress)
-    if target.scheme in STORED:
+    if target.scheme in ON_FILE:
         return _stored(job, target, watch)
     session: Session | None = None
     by_image = _by_image(job, target) if job.baselines.depends_on_image(target) else None

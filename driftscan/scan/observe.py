@@ -9,8 +9,7 @@ from driftscan.capture.base import Session
 from driftscan.capture.recording import Recorder
 from driftscan.collectors import files, os_version
 from driftscan.compare.zoning import tolerance
-from driftscan.manifests.files import read_manifest, read_snapshot
-from driftscan.model.manifest import Manifest, Provenance
+from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
 from driftscan.model.snapshot import ImageRef, Resources, Snapshot
 from driftscan.model.source import Captures, WalkRule
@@ -20,6 +19,7 @@ from driftscan.scan import filescan, readiness, texts, torn
 from driftscan.scan.facts import Facts, Memory, digests_of
 from driftscan.scan.filescan import Files, Plan
 from driftscan.scan.look import open_session, seconds_for
+from driftscan.scan.on_file import ON_FILE, read_target
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.packages import package_files
 from driftscan.scan.parsing import Parsed, parse
@@ -156,10 +156,8 @@ def take_snapshot(
     target: Target, options: ScanOptions, zones: Iterable[Zone] = (), phase: Phase = lambda name: None
 ) -> Snapshot:
     """A snapshot for its own sake: shipped zones say what is not read; texts of settings are kept."""
-    if target.scheme == "snapshot":
-        return read_snapshot(target.path)
-    if target.scheme == "manifest":
-        return from_manifest(read_manifest(target.path), target)
+    if target.scheme in ON_FILE:
+        return read_target(target)[0]
     with observing(target, options, phase) as seen:
         in_force_here = (*seen.pack_zones(), *zones)
         phase("walk")
@@ -170,34 +168,3 @@ def take_snapshot(
             texts=texts.all_texts(seen.session, Matcher(in_force_here)),
             package_files=package_files(seen.session, taken.resources.small),
         )
-
-
-def from_manifest(manifest: Manifest, target: Target) -> Snapshot:
-    """A manifest as if it were a snapshot, to compare two of them."""
-    return Snapshot(
-        host=target.name,
-        target=target.spec,
-        taken_at=manifest.provenance.baked_at,
-        resources=manifest.resources,
-        coverage=manifest.coverage,
-        image=manifest.image,
-        live=manifest.live,
-        source_digests=manifest.source_digests,
-        texts=manifest.texts,
-        package_files=manifest.package_files,
-    )
-
-
-def as_manifest(snapshot: Snapshot, zones: tuple[Zone, ...] = (), tool: str = "") -> Manifest:
-    """A snapshot as the reference of a comparison."""
-    return Manifest(
-        image=snapshot.image,
-        provenance=Provenance(baked_at=snapshot.taken_at, tool=tool),
-        resources=snapshot.resources,
-        coverage=snapshot.coverage,
-        zones=zones,
-        source_digests=snapshot.source_digests,
-        texts=snapshot.texts,
-        package_files=snapshot.package_files,
-        live=snapshot.live,
-    )

@@ -22,6 +22,7 @@ from driftscan.model.source import Captures, File, Glob, Status, WalkRule
 from driftscan.model.zone import Provenance as ZoneProvenance
 from driftscan.model.zone import Zone, ZoneClass
 from driftscan.scan.packages import LISTS
+from driftscan.stored import pack
 
 ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
 RULES = (
@@ -100,17 +101,13 @@ def reduced(captures: Captures, snapshot: Snapshot, baseline: Manifest) -> Snaps
     file whose type changed is judged too; links in their place are dpkg's alternatives."""
     table = snapshot.resources.files
     listed = _listed(captures)
-    keep = [
-        index
-        for index, key in enumerate(table.keys)
-        if baseline.resources.files.find(key) is not None
-        or (_executable(key, table.lines[index]) and not listed.intersection(spellings(key)))
-    ]
-    records = Records(
-        tuple(table.keys[index] for index in keep),
-        tuple(table.lines[index] for index in keep),
-        tuple(table.observed[index] for index in keep),
+    kept = (
+        row
+        for row in table.rows()
+        if row[0] in baseline.resources.files
+        or (_executable(row[0], row[1]) and not listed.intersection(spellings(row[0])))
     )
+    records = pack(kept, "the files that packages speak of")
     return replace(snapshot, resources=Resources(snapshot.resources.small, records))
 
 

@@ -3,6 +3,6 @@
 from driftscan.store._blobs import Blobs
 from driftscan.store._rows import FindingRow, HostRow, ScanRow
 from driftscan.store._states import HostStates
-from driftscan.store._store import Store, default_directory
+from driftscan.store._store import Store
 
-__all__ = ["Blobs", "FindingRow", "HostRow", "HostStates", "ScanRow", "Store", "default_directory"]
+__all__ = ["Blobs", "FindingRow", "HostRow", "HostStates", "ScanRow", "Store"]

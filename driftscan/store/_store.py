@@ -1,8 +1,7 @@
 """The state directory: `blobs/` and `driftscan.sqlite3`."""
 
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from driftscan.model.finding import Result
@@ -10,16 +9,6 @@ from driftscan.model.result import HostResult, ScanResult
 from driftscan.store._blobs import Blobs
 from driftscan.store._database import Database
 from driftscan.store._rows import FindingRow, HostRow, ScanRow
-
-
-def default_directory(environment: Mapping[str, str] = os.environ) -> Path:
-    """$DRIFTSCAN_STATE_DIR, else $XDG_STATE_HOME/driftscan, else ~/.local/state/driftscan (XDG base directory
-    specification: a relative XDG_STATE_HOME does not count)."""
-    if own := environment.get("DRIFTSCAN_STATE_DIR"):
-        return Path(own).expanduser()
-    shared = environment.get("XDG_STATE_HOME", "")
-    base = Path(shared) if os.path.isabs(shared) else Path.home() / ".local" / "state"
-    return base / "driftscan"
 
 
 class Store:

@@ -38,7 +38,7 @@ class _Target:
         return (
             (not when.package or any(name in self.packages for name in when.package))
             and (not when.os or any(name in self.systems for name in when.os))
-            and (not when.path or any(self.resources.files.find(path) is not None for path in when.path))
+            and (not when.path or any(path in self.resources.files for path in when.path))
         )
 
 

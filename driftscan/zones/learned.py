@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from driftscan.model.drift import Difference
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.matching import Matcher
-from driftscan.model.records import Records
+from driftscan.model.records import Records, Row
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.model.zone import Provenance as Source
 from driftscan.model.zone import Zone, ZoneClass
+from driftscan.stored import pack
 from driftscan.zones.protected import protected
 from driftscan.zones.shapes import shape
 
@@ -88,14 +89,22 @@ def merge(snapshots: Sequence[Snapshot]) -> Resources:
     }
     if not others:
         return first
-    shared = set(first.files.keys).intersection(*(other.files.keys for other in others))
-    kept = [index for index, key in enumerate(first.files.keys) if key in shared]
-    files = Records(
-        tuple(first.files.keys[index] for index in kept),
-        tuple(first.files.lines[index] for index in kept),
-        tuple(first.files.observed[index] for index in kept) if first.files.observed else (),
-    )
-    return Resources(small, files)
+    shared = _shared(first.files, [other.files for other in others])
+    return Resources(small, pack(shared, "the files that all boots have"))
+
+
+def _shared(first: Records, others: Sequence[Records]) -> Iterator[Row]:
+    """The rows of a table whose keys all others have, too. All are walked through at once."""
+    rest = [other.rows() for other in others]
+    heads = [next(rows, None) for rows in rest]
+    for row in first.rows():
+        for index, rows in enumerate(rest):
+            head = heads[index]
+            while head is not None and head[0] < row[0]:
+                head = next(rows, None)
+            heads[index] = head
+        if all(head is not None and head[0] == row[0] for head in heads):
+            yield row
 
 
 def _refused(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> set[ResourceId]:

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from driftscan.model.manifest import Manifest
-from driftscan.model.matching import Matcher, most_specific_first
-from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix
+from driftscan.model.matching import Matcher, covered, most_specific_first
 from driftscan.model.source import WalkRule
 from driftscan.model.zone import Tolerance, Zone, ZoneClass
 
@@ -42,20 +41,12 @@ def walk_rules(
 def _prefixes(zone: Zone, manifest: Manifest | None, tolerance: Tolerance | None) -> Iterator[WalkRule]:
     """A rule for each file of the manifest in an append-only zone, then one for those that it does not know."""
     if manifest is not None:
-        for key in _keys(zone.glob, manifest):
+        for key in covered(manifest.resources.files, zone.glob):
             resource = manifest.resources.get("file", key)
             size = resource.attributes.get("size") if resource else None
             if isinstance(size, int) and not isinstance(size, bool) and size > 0:
                 yield WalkRule(_written(key, literal=True), "prefix", size, tolerance)
     yield WalkRule(_written(zone.glob), "hash", tolerance=tolerance)
-
-
-def _keys(glob: str, manifest: Manifest) -> Iterator[str]:
-    if is_literal(glob):
-        yield glob
-        return
-    expression, start = compile_key_glob("file", glob), literal_prefix(glob)
-    yield from (key for key in manifest.resources.files.keys if key.startswith(start) and expression.fullmatch(key))
 
 
 def _written(glob: str, *, literal: bool = False) -> str:

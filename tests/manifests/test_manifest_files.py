@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from driftscan import __version__
 from driftscan.errors import UsageError
 from driftscan.manifests import _envelope, _rows, files
+from driftscan.model import packed
 from driftscan.model.codec import canonical, decode_resource, encode_resource
+from driftscan.model.lines import Held
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource
@@ -210,7 +212,7 @@ def test_any_resources_come_back(tmp_path_factory: pytest.TempPathFactory, found
     files.write_snapshot(dataclasses.replace(SNAPSHOT, resources=body), path)
     read = files.read_snapshot(path).resources
     assert read == body
-    assert read.files.observed == body.files.observed
+    assert list(read.files.rows()) == list(body.files.rows())
     files.verify(path)
 
 
@@ -218,7 +220,7 @@ def test_any_resources_come_back(tmp_path_factory: pytest.TempPathFactory, found
 def test_a_cut_line_says_what_decoding_says(resource: Resource) -> None:
     row = {"attributes": dict(resource.attributes), "key": resource.key, "kind": "file"}
     line = canonical(row | ({"observed": dict(resource.observed)} if resource.observed else {}))
-    cut = _rows.cut_file(line)
+    cut = packed.cut(line)
     if cut is not None:
         key, compared, observed = cut
         assert key == resource.key
@@ -234,9 +236,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def refusal(data: bytes) -> str:
+    """What is said of bytes that are no manifest, at the latest when somebody looks at all of it."""
     with pytest.raises(UsageError) as caught:
-        files.parse_manifest(data, "m")
+        look_at_all(data)
     return caught.value.message
+
+
+def look_at_all(data: bytes) -> Manifest:
+    read = files.parse_manifest(Held("m", data))
+    texts, owned = dict(read.texts), dict(read.package_files)
+    list(read.resources.files.rows())
+    return dataclasses.replace(read, texts=texts, package_files=owned)
 
 
 def test_every_truncation_is_refused(whole: bytes) -> None:
@@ -333,17 +343,94 @@ def test_sealed_and_yet_wrong(whole: bytes, edit: Edit, message: str) -> None:
     assert refusal(sealed(edit(whole.split(b"\n")[:-2]))).startswith(message)
 
 
+def _swap(first: int, second: int) -> Edit:
+    def edit(lines: list[bytes]) -> list[bytes]:
+        lines = list(lines)
+        lines[first], lines[second] = lines[second], lines[first]
+        return lines
+
+    return edit
+
+
+COUNTS = {"coverage": 2, "packages": 1, "references": 1, "sources": 1, "texts": 2, "zones": 2}
+RESOURCES = {"address": 1, "file": len(HOSTILE), "package": 1, "user": 1}
+FIRST_FILE = 11
+BAD_TEXT = b'{"text":{"path":"/x","text":7}}'
+
+
+def _counted(**resources: int) -> Edit:
+    return _head({"counts": {**COUNTS, "resources": {**RESOURCES, **resources}}})
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (_counted(file=len(HOSTILE) - 1), "m:1: the counts in the envelope are not those of the lines"),
+        (_counted(file=len(HOSTILE) + 1), "m:1: the counts in the envelope are not those of the lines"),
+        (_counted(address=2), "m:1: the counts in the envelope are not those of the lines"),
+        (_counted(address=0, package=2), "m:1: the counts in the envelope are not those of the lines"),
+        (_counted(file=10**30), "m:1: the counts in the envelope are not those of the lines"),
+        (_swap(10, FIRST_FILE), "m:1: the counts in the envelope are not those of the lines"),
+        (_swap(FIRST_FILE - 1 + len(HOSTILE), FIRST_FILE + len(HOSTILE)), "m:1: the counts"),
+        (_swap(FIRST_FILE + 2, FIRST_FILE + 3), "m:15: file "),
+        (lambda lines: [*lines[:12], lines[11], *lines[13:]], "m:13: file '/\\x00' stands twice"),
+        (lambda lines: [*lines[:12], b"{}", *lines[13:]], "m:13: is not a resource"),
+        (lambda lines: [*lines[:12], b'{"attributes":{},"key":"/","kind":"group"}', *lines[13:]],
+         "m:13: is not the row of a file"),
+        (lambda lines: [*lines[:6], BAD_TEXT, *lines[7:]], "m:7: texts.0.text: expected text, found a number"),
+        (lambda lines: [*lines[:3], b'{"package":{"key":"a","files":{}}}', *lines[4:]],
+         "m:4: packages.0.files: expected a list, found a mapping"),
+        (lambda lines: [*lines[:3], b'{"package":{"key":"a","files":[]},"x":1}', *lines[4:]], "m:4: packages.0"),
+        (lambda lines: [*lines[:3], b'{"package":{"key":', *lines[4:]], "m:4: packages.0"),
+    ],
+)  # fmt: skip
+def test_sealed_and_yet_wrong_where_few_look(whole: bytes, tmp_path: Path, edit: Edit, message: str) -> None:
+    """Found at the latest when somebody looks, and always by `verify`."""
+    lines = whole.split(b"\n")[:-2]
+    assert lines[FIRST_FILE].endswith(b'"kind":"file"}')
+    data = sealed(edit(lines))
+    assert refusal(data).startswith(message)
+    (tmp_path / "m").write_bytes(data)
+    with pytest.raises(UsageError, match=r"m:[0-9]+: "):
+        files.verify(tmp_path / "m")
+
+
+def test_what_is_seldom_needed_is_not_looked_at_before(whole: bytes) -> None:
+    lines = [BAD_TEXT if line.startswith(b'{"text"') else line for line in whole.split(b"\n")[:-2]]
+    read = files.parse_manifest(Held("m", sealed(lines)))
+    assert dict(read.package_files) == MANIFEST.package_files
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"m:7: texts\.0\.text: expected text"):
+            len(read.texts)
+
+
+def test_a_manifest_that_is_truncated_while_it_is_used_is_an_error(tmp_path: Path) -> None:
+    files.write_manifest(MANIFEST, tmp_path / "m")
+    read = files.read_manifest(tmp_path / "m")
+    with (tmp_path / "m").open("r+b") as stream:
+        stream.truncate(100)
+    with pytest.raises(UsageError, match="m: was changed while it was read"):
+        list(read.resources.files.rows())
+
+
+def test_a_manifest_that_is_replaced_while_it_is_used_stays_what_it_was(tmp_path: Path) -> None:
+    files.write_manifest(MANIFEST, tmp_path / "m")
+    read = files.read_manifest(tmp_path / "m")
+    files.write_manifest(dataclasses.replace(MANIFEST, resources=Resources()), tmp_path / "m")
+    assert dataclasses.replace(read, digest="") == MANIFEST
+
+
 def test_rows_that_are_not_canonical_are_made_so(whole: bytes) -> None:
     lines = whole.split(b"\n")[:-2]
     loose = [json.dumps(json.loads(line), ensure_ascii=False).encode() for line in lines]
-    read = files.parse_manifest(sealed(loose), "m")
+    read = files.parse_manifest(Held("m", sealed(loose)))
     assert dataclasses.replace(read, digest="") == MANIFEST
     assert read.resources.files.lines == MANIFEST.resources.files.lines
 
 
 def test_unknown_keys_are_for_later_versions(whole: bytes) -> None:
     lines = _head({"signatures": [{"by": "x"}], "new": 1})(whole.split(b"\n")[:-2])
-    assert dataclasses.replace(files.parse_manifest(sealed(lines), "m"), digest="") == MANIFEST
+    assert dataclasses.replace(files.parse_manifest(Held("m", sealed(lines))), digest="") == MANIFEST
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -381,7 +468,7 @@ def test_verify_decodes_what_reading_only_cuts(whole: bytes, tmp_path: Path) -> 
     lines = [line.replace(b'"size":1}', b'"size":1.5}') for line in whole.split(b"\n")[:-2]]
     (tmp_path / "m").write_bytes(sealed(lines))
     files.read_manifest(tmp_path / "m")
-    with pytest.raises(UsageError, match="has no proper row"):
+    with pytest.raises(UsageError, match=":12: is not a resource"):
         files.verify(tmp_path / "m")
 
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from driftscan.errors import UsageError
-from driftscan.manifests import _container, files, registry
+from driftscan.manifests import files, registry
 from driftscan.manifests._places import Bucket
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.resource import Resource
@@ -184,7 +184,7 @@ def test_a_dangling_link_a_directory_and_a_pipe_are_told(tmp_path: Path) -> None
 
 def test_what_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write_manifest(manifest("web", "1"), tmp_path / "a.manifest")
-    monkeypatch.setattr(_container, "MAX_BYTES", 10)
+    monkeypatch.setattr(registry, "MAX_FILE", 10)
     with pytest.raises(UsageError, match=r"a\.manifest: larger than"):
         registry.find(str(tmp_path), ImageRef("web", "1"))
 

@@ -23,7 +23,8 @@ from driftscan.compare.reference import Reference
 from driftscan.compare.zoning import tolerance
 from driftscan.model.digests import BUCKETS, directory_number
 from driftscan.model.matching import Matcher
-from driftscan.model.records import Records, patched
+from driftscan.model.patched import Patched
+from driftscan.model.records import Records
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Capture, Status, Tree
 from driftscan.model.zone import Zone, ZoneClass
@@ -93,7 +94,7 @@ def asked(
 
 def table(base: Records, found: Compared) -> Records:
     told = files.table(Capture(Tree(), Status.OK, found.told)).records
-    return patched(base, found.missing, told)
+    return Patched(base, found.missing, told)
 
 
 def same(one: Records, other: Records) -> bool:

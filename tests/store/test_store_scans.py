@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from driftscan.content import state_directory
 from driftscan.errors import IncompleteError
 from driftscan.model.drift import Cause, CauseType, Mutation
 from driftscan.model.finding import (
@@ -24,7 +25,7 @@ from driftscan.model.finding import (
     Verdict,
 )
 from driftscan.model.result import HostImage, HostResult, ScanResult
-from driftscan.store import Store, _database, default_directory
+from driftscan.store import Store, _database
 
 
 def host(name: str, *findings: str, verdict: Verdict = Verdict.FINDINGS) -> HostResult:
@@ -296,4 +297,4 @@ def test_a_migration_that_fails_leaves_nothing(store: Store, tmp_path: Path, mon
     ],
 )
 def test_the_default_directory(environment: dict[str, str], expected: str) -> None:
-    assert str(default_directory(environment)) == expected.format(home=Path.home())
+    assert str(state_directory(environment)) == expected.format(home=Path.home())

@@ -17,11 +17,9 @@ def gained(item: Difference, evidence: Evidence) -> str:
     new = actual(item)
     if item.change is Change.ADDED:
         return privilege(new)
-    resource = evidence.resources.get("file", item.key)
-    regular = is_regular(resource.attributes) if resource else True
-    if regular and "mode" in item.attributes:
-        before = {"mode": item.attributes["mode"].expected}
-        if mode_of(new) & ~mode_of(before) & SET_ID:
+    if "mode" in item.attributes and mode_of(new) & ~mode_of({"mode": item.attributes["mode"].expected}) & SET_ID:
+        resource = evidence.resources.get("file", item.key)
+        if resource is None or is_regular(resource.attributes):
             return "a set-id bit"
     if new.get("capabilities"):
         return "file capabilities"
