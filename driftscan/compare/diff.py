@@ -36,14 +36,14 @@ class Diff:
 def diff(
     manifest: Manifest,
     snapshot: Snapshot,
-    zones: Sequence[Zone] | None = None,
+    zones: Sequence[Zone] | Matcher | None = None,
     *,
     born: bool = False,
     same: frozenset[str] = frozenset(),
 ) -> Diff:
     """Compare a snapshot with a manifest. `zones`: those of the manifest unless given. `born`: the manifest is the
     birth of this very host, after which nothing is `boot-once` any more. `same`: kinds that are known to be equal."""
-    comparison = _Comparison(manifest, snapshot, Matcher(manifest.zones if zones is None else zones), born, same)
+    comparison = _Comparison(manifest, snapshot, Matcher.of(manifest.zones if zones is None else zones), born, same)
     found = list(comparison.run())
     found = replaced_identities(found, comparison.zones)
     found.extend(comparison.unseen(found))

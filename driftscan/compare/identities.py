@@ -18,10 +18,10 @@ _NOBODYS = frozenset(
 )
 
 
-def identities(resources: Resources, zones: Iterable[Zone]) -> dict[str, str]:
+def identities(resources: Resources, zones: Iterable[Zone] | Matcher) -> dict[str, str]:
     """`file:path` -> SHA-256 of the content of each regular file in an identity zone, as `Reference` keeps them.
     Empty files and an uninitialized machine-id are nobody's identity."""
-    matcher = Matcher(zones)
+    matcher = Matcher.of(zones)
     found = {}
     for key in _candidates(resources, matcher):
         resource = resources.get("file", key)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from driftscan.compare.zoning import tolerance
 from driftscan.model.codec import canonical, decode_resource
+from driftscan.model.columns import line as columns_line
 from driftscan.model.columns import quoted
 from driftscan.model.digests import (
     BUCKETS,
     KEPT,
     WHOLE,
     bucket_digests,
+    comparable,
     directory_number,
     group_digest,
     kept_line,
@@ -182,9 +184,10 @@ class Reference:
 def _row(salt: bytes, key: str, line: bytes, given: Tolerance) -> bytes:
     """One zoned record as the target knows it."""
     attributes = decode_resource(line).attributes
-    columns = {name: canonical(value).decode() for name, value in attributes.items()}
+    columns = comparable({name: canonical(value).decode() for name, value in attributes.items()}, given.unread)
     prefix = None
     if given.grows:
         prefix = str(attributes.get("sha256", "")) if attributes.get("size") else ""
     kept = kept_line(columns, quoted(key), frozenset(given.frees), given.guarded, prefix)
-    return mark_of(salt, decode_name(key)) + salted(salt, kept, KEPT) + salted(salt, line.decode("ascii"), WHOLE)
+    whole = columns_line(columns, quoted(key))
+    return mark_of(salt, decode_name(key)) + salted(salt, kept, KEPT) + salted(salt, whole, WHOLE)

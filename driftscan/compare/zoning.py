@@ -8,13 +8,16 @@ from driftscan.compare.rotation import base_of, has_rotated
 from driftscan.model.drift import Change, Delta
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, Value
-from driftscan.model.zone import Tolerance, Zone, ZoneClass
+from driftscan.model.zone import UNREAD, Tolerance, Zone, ZoneClass
 
 _RENEWED = frozenset({"not_valid_before", "not_valid_after", "not_before", "not_after", "serial", "sha1", "sha256"})
 _ANY_ATTRIBUTE = frozenset(
     {ZoneClass.BOOT_ONCE, ZoneClass.IDENTITY, ZoneClass.DERIVED, ZoneClass.SECRET, ZoneClass.FREE}
 )
 _COMES_AND_GOES = frozenset({ZoneClass.FREE, ZoneClass.BOOT_ONCE})
+_EXACT = frozenset({ZoneClass.IDENTITY, ZoneClass.DERIVED})
+"""Zones whose files are wanted as they are: identities are compared among hosts, and what is derived follows its rows
+into their mutations."""
 _GUARDED = frozenset({ZoneClass.FREE, ZoneClass.BOOT_ONCE, ZoneClass.ROTATING_LOG, ZoneClass.IDENTITY})
 
 
@@ -137,8 +140,9 @@ def tolerance(zone: Zone | None, *, born: bool = False) -> Tolerance | None:
         frees=frees,
         comes=zone.zone is not ZoneClass.ROTATING_LOG and _may(zone, zone.may_appear),
         guarded=zone.zone in _GUARDED and not zone.executables,
-        exact=zone.zone is ZoneClass.IDENTITY,
+        exact=zone.zone in _EXACT,
         grows=zone.zone is ZoneClass.APPEND_ONLY,
+        unread=zone.zone in UNREAD,
     )
 
 

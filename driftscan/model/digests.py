@@ -26,6 +26,7 @@ WIDE = 1024
 MARK, KEPT, WHOLE = 6, 6, 6
 """Bytes of what a zoned file is known by: a mark of its path, a digest of what its zone holds fast, one of all."""
 NO_DIGEST = bytes(DIGEST)
+_OPENED = ("sha256", "md5", "flags")
 _NO_CAPABILITIES = '""'
 
 
@@ -92,6 +93,13 @@ def danger(columns: "dict[str, str]") -> str:
     return found + ("" if columns.get("capabilities", _NO_CAPABILITIES) == _NO_CAPABILITIES else "c")
 
 
+def comparable(columns: "dict[str, str]", unread: bool) -> "dict[str, str]":
+    """The columns that both sides can know: where content is not read, those of who has opened a file are left out."""
+    if unread and columns["type"] == '"regular"':
+        return {name: value for name, value in columns.items() if name not in _OPENED}
+    return columns
+
+
 def kept_line(columns: "dict[str, str]", key: str, freed: "frozenset[str]", guarded: bool, prefix: "str | None") -> str:
     """What a zone holds fast of a file: its line without the columns that it frees; where a zone is guarded, with what
     makes it dangerous; where it may only be appended to, with the digest of its old content."""
@@ -109,7 +117,7 @@ def pack(sections: "dict[str, bytes]") -> bytes:
     for name, data in sections.items():
         parts.append(struct.pack(">BI", len(name), len(data)) + name.encode())
         parts.append(data)
-    return zlib.compress(b"".join(parts), 6)
+    return zlib.compress(b"".join(parts), 1)
 
 
 def unpack(data: bytes, limit: int) -> "dict[str, bytes]":

@@ -78,6 +78,11 @@ class Matcher:
         for zone in self.zones:
             self._index.add(f"{zone.kind}:{zone.glob}", zone)
 
+    @classmethod
+    def of(cls, zones: "Iterable[Zone] | Matcher") -> "Matcher":
+        """A matcher of zones; one that is there already is taken, since making it takes some milliseconds."""
+        return zones if isinstance(zones, Matcher) else cls(zones)
+
     def zone_of(self, kind: str, key: str) -> Zone | None:
         """The zone of a resource; None where no pattern covers it (it is sealed)."""
         return next(self._index.find(kind, key), None)

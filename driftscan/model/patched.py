@@ -7,6 +7,7 @@ from heapq import merge
 from itertools import islice
 
 from driftscan.model.records import Records, Row
+from driftscan.model.resource import Resource
 
 
 class Patched(Records):
@@ -56,6 +57,11 @@ class Patched(Records):
     def observed_of(self, key: str) -> bytes:
         """See `Records`."""
         return self.added.observed_of(key) if key in self.added or key in self._gone else self.base.observed_of(key)
+
+    def resource(self, key: str) -> Resource | None:
+        """See `Records`."""
+        line = self.line(key)
+        return None if line is None else self.decode(line, self.observed_of(key))
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
         """See `Records`."""

@@ -19,6 +19,10 @@ class ZoneClass(StrEnum):
     EXTERNAL = "external"
 
 
+UNREAD = frozenset({ZoneClass.FREE, ZoneClass.SECRET, ZoneClass.ROTATING_LOG})
+"""Classes of which the content of files is never read."""
+
+
 class Provenance(StrEnum):
     """Who says so, strongest first: a pack, the image itself, several boots, a person's hand."""
 
@@ -78,3 +82,5 @@ class Tolerance:
     """Every change is told: the value itself is wanted."""
     grows: bool = False
     """The old content must be the beginning of the new one."""
+    unread: bool = False
+    """Content is not read, so that what is only known of who has opened a file is not compared."""

@@ -68,7 +68,7 @@ class Facts:
                     self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
         self._decoded: dict[int, Resource] = {}
         self._matched: dict[tuple[str, tuple[str, ...]], list[Resource]] = {}
-        self._survey = Survey(resources.files.lines)
+        self._survey = Survey(resources.files)
 
     @classmethod
     def of(cls, source: Snapshot | Manifest) -> "Facts":

@@ -61,6 +61,8 @@ def _judged(mutation: Mutation, rules: Iterable[DriftRule], context: Context) ->
 
 def judge_controls(policies: Sequence[Policy], snapshot: Snapshot, context: Context) -> tuple[JudgedControl, ...]:
     """Every control of the policies over the facts of a snapshot, in the policies' order."""
+    if not any(policy.controls for policy in policies):
+        return ()
     facts = Facts.of(snapshot)
     image = _image(context.manifest)
     return tuple(_control(control, facts, image, context) for policy in policies for control in policy.controls)

@@ -8,7 +8,9 @@ whose value is not plain, is let through: what is let through is still judged.
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
+from driftscan.model.records import Records
 from driftscan.policy.conditions import Condition, Predicate
 
 COLUMNS = frozenset({"type", "mode", "uid", "gid", "capabilities", "flags"})
@@ -21,10 +23,14 @@ _WORTH_READING = 8
 class Survey:
     """The values of such columns, read when first asked for."""
 
-    def __init__(self, lines: Sequence[bytes]) -> None:
+    def __init__(self, records: Records) -> None:
         """Nothing is read yet."""
-        self._lines = lines
+        self._records = records
         self._columns: dict[str, list[bytes]] = {}
+
+    @cached_property
+    def _lines(self) -> Sequence[bytes]:
+        return self._records.lines
 
     def narrowed(self, indices: Iterable[int], predicates: Iterable[Predicate | None]) -> list[int]:
         """Those of the records of which all of the predicates may hold."""

@@ -48,6 +48,11 @@ class States:
         except DriftscanError as error:
             self._tell(error)
 
+    def close(self) -> None:
+        """When no host is looked at any more."""
+        if self._store:
+            self._store.close()
+
     def _tell(self, error: DriftscanError) -> None:
         if not self._told.is_set():
             self._told.set()

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from driftscan.capture.base import Session
-from driftscan.capture.probe.render import rules_section
 from driftscan.compare.reference import Group, Reference
 from driftscan.errors import UnavailableError
 from driftscan.model.digests import (
@@ -25,7 +24,7 @@ from driftscan.model.digests import (
 )
 from driftscan.model.names import decode_name
 from driftscan.model.snapshot import FileCoverage
-from driftscan.model.source import Status, Step, WalkRule
+from driftscan.model.source import Status, Step
 
 COUNTS = ("seen", "hashed", "stat_only", "unreadable", "raced", "over_limit", "excluded", "appeared")
 """As `capture/probe/comparison.py` has them."""
@@ -36,7 +35,8 @@ class Question:
     """What a target is asked. `quick`: to read what moved since `states`, and what is audited; else to read all."""
 
     reference: Reference
-    rules: Sequence[WalkRule]
+    rules: bytes
+    """Of the walk: `render.rules_section`."""
     salt: bytes
     whole: bool = False
     """Tell everything that differs in a zone, too: somebody wants to know files as they are."""
@@ -92,7 +92,7 @@ class _Conversation:
                 "mode": b"quick" if question.quick else b"full",
                 "whole": b"1" if question.whole else b"0",
                 "salt": question.salt,
-                "rules": rules_section(question.rules),
+                "rules": question.rules,
                 "known": known.rows,
                 "audit": _numbers("H", question.audited),
             },

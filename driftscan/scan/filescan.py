@@ -51,14 +51,15 @@ class Plan:
         self.manifest = manifest
         self.zones = tuple(zones)
         self.salt = salt
-        self._matcher = Matcher(zones)
+        self.matcher = Matcher(zones)
         self.rules = walk_rules(zones, manifest, tolerance)
-        self.rules_digest = digest(rules_section(self.rules))
-        self.reference = Reference(manifest.resources.files, lambda key: self._matcher.zone_of("file", key))
+        self.rules_section = rules_section(self.rules)
+        self.rules_digest = digest(self.rules_section)
+        self.reference = Reference(manifest.resources.files, lambda key: self.matcher.zone_of("file", key))
 
     def sealed(self, key: str) -> bool:
         """Whether a file is in no zone."""
-        return tolerance(self._matcher.zone_of("file", key)) is None
+        return tolerance(self.matcher.zone_of("file", key)) is None
 
     def fits(self, state: FileState | None) -> bool:
         """Whether what was kept of a host was kept under this plan."""
@@ -98,7 +99,7 @@ def compared(
         added = dict(zip(old.records.keys, old.records.lines, strict=True))
         question = Question(
             reference=plan.reference.changed(removed, added),
-            rules=plan.rules,
+            rules=plan.rules_section,
             salt=plan.salt,
             whole=whole,
             states=known.states if known else None,

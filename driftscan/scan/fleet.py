@@ -31,7 +31,10 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
     `stop` is set, sessions are ended, and hosts that have not finished are listed as such."""
     job = Job(options, targets)
     started = _now()
-    outcomes = _gather(job, targets, progress, stop)
+    try:
+        outcomes = _gather(job, targets, progress, stop)
+    finally:
+        job.states.close()
     results = tuple(_conclude(outcomes, target) for target in targets)
     return ScanResult(
         id=secrets.token_hex(8),

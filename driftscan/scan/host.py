@@ -14,7 +14,6 @@ from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
 from driftscan.model.manifest import Manifest
-from driftscan.model.matching import Matcher
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy import Policy, load
@@ -151,17 +150,18 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     manifest = baseline.manifest
     if manifest is None:
         return _without_image(job, seen, baseline.image, watch)
-    zones = (*manifest.zones, *job.zones)
     policies = job.policies(baseline.image.match)
+    plan = job.plan(manifest)
+    zones = plan.matcher
     watch("walk")
     whole = any("file" in policy.kinds() for policy in policies)
-    sighting = sight(seen, job.plan(manifest), job.states, job.options, whole=whole)
+    sighting = sight(seen, plan, job.states, job.options, whole=whole)
     taken = sighting.taken
     watch("compare")
     found = diff(manifest, taken, zones, same=seen.parsed.same)
     watch("explain")
     changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
-    taken = replace(taken, texts=texts.texts_of(seen.session, changed, Matcher(zones)))
+    taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
     found = diff(manifest, taken, zones, same=seen.parsed.same) if taken.texts else found
     known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
     own = identities(taken.resources, zones)

@@ -29,7 +29,7 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """A connection inside a transaction, committed at the end and rolled back on any error. IncompleteError if
         the file cannot be opened or written, is damaged, or stays locked."""
-        with self._told():
+        with self.told():
             make_private(self._path.parent)
             new = not self._path.exists()
             with closing(self._open(f"{self._path.absolute().as_uri()}?mode=rwc")) as connection:
@@ -47,7 +47,7 @@ class Database:
         if not self._path.exists():
             yield None
             return
-        with self._told():
+        with self.told():
             # Readers of a WAL file must be able to write its index beside it, unless nobody can change the file.
             alone = not os.access(self._path, os.W_OK) or not os.access(self._path.parent, os.W_OK)
             options = "mode=ro&immutable=1" if alone else "mode=rw"
@@ -56,14 +56,41 @@ class Database:
                     _migrate(connection, self._path)
                 yield connection
 
-    def _open(self, uri: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    def connect(self) -> sqlite3.Connection:
+        """A connection to write with that stays open, for threads that take turns. A commit on it survives a crash of
+        this process, and is lost at worst when the machine crashes. IncompleteError as for `write`."""
+        with self.told():
+            make_private(self._path.parent)
+            new = not self._path.exists()
+            connection = self._open(f"{self._path.absolute().as_uri()}?mode=rwc", threads=True)
+            try:
+                if new:
+                    self._path.chmod(0o600)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                _migrate(connection, self._path)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    @contextmanager
+    def transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """A transaction on such a connection."""
+        with self.told(), _transaction(connection):
+            yield
+
+    def _open(self, uri: str, *, threads: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not threads
+        )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def told(self) -> Iterator[None]:
+        """What SQLite raises becomes IncompleteError, with what to do."""
         where = show(str(self._path))
         try:
             yield

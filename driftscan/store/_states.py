@@ -2,7 +2,10 @@
 
 import json
 import sqlite3
+import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,26 +21,26 @@ _DAMAGE = (ValueError, TypeError, LookupError, zlib.error)
 
 
 class HostStates:
-    """States by the name of their host. Every method raises IncompleteError if the directory cannot be read or
-    written, is full, or is damaged."""
+    """States by the name of their host, for threads that take turns. Every method raises IncompleteError if the
+    directory cannot be read or written, is full, or is damaged."""
 
     def __init__(self, directory: Path) -> None:
-        """Nothing is made or opened yet."""
+        """Nothing is made or opened yet; `close` when it is no longer needed."""
         self._database = Database(directory / "driftscan.sqlite3")
+        self._connection: sqlite3.Connection | None = None
+        self._turn = threading.Lock()
 
     def load(self, host: str) -> HostState | None:
         """What the last scan left of a host. A state of another format has no files: the next scan reads them all."""
-        with self._database.read() as connection:
-            if connection is None:
-                return None
-            row = connection.execute("SELECT * FROM host_state WHERE host = ?", (storable(host),)).fetchone()
-            if row is None:
-                return None
-            files = connection.execute(
-                "SELECT * FROM host_files WHERE host = ? AND format = ?", (storable(host), FORMAT)
-            ).fetchone()
+        name = (storable(host),)
+        with self._turn, self._database.told():
+            connection = self._connected()
+            row = connection.execute("SELECT * FROM host_state WHERE host = ?", name).fetchone()
+            files = connection.execute("SELECT * FROM host_files WHERE host = ?", name).fetchone()
+        if row is None:
+            return None
         try:
-            return _state(row, files)
+            return _state(row, files if files is not None and files["format"] == FORMAT else None)
         except _DAMAGE as error:
             raise IncompleteError(
                 f"what was kept of {host} is damaged: {error}", "The next scan reads all of its files."
@@ -51,7 +54,7 @@ class HostStates:
             "files": asdict(state.coverage) if state.coverage else None,
         }
         values = (state.key, state.scans, state.seen_at, state.full_at, json.dumps(coverage))
-        with self._database.write() as connection:
+        with self._writing() as connection:
             connection.execute(
                 "INSERT INTO host_state VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
                 " audit_key = excluded.audit_key, scans = excluded.scans, seen_at = excluded.seen_at,"
@@ -64,6 +67,25 @@ class HostStates:
                     connection.execute(
                         "INSERT INTO host_files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, FORMAT, *_files(state.files))
                     )
+
+    def close(self) -> None:
+        """Close the file, if it was opened."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
+            connection = self._connected()
+            with self._database.transaction(connection):
+                yield connection
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._database.connect()
+        return self._connection
 
 
 def _files(files: FileState) -> tuple[Any, ...]:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher, covered, most_specific_first
 from driftscan.model.source import WalkRule
-from driftscan.model.zone import Tolerance, Zone, ZoneClass
+from driftscan.model.zone import UNREAD, Tolerance, Zone, ZoneClass
 
-_STAT = frozenset({ZoneClass.FREE, ZoneClass.SECRET, ZoneClass.ROTATING_LOG})
 NEVER_READ = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-")
 """A digest of these would let a guessed password be checked off line; their rows are facts of their own."""
 
@@ -33,7 +32,7 @@ def walk_rules(
         elif zone.zone is ZoneClass.APPEND_ONLY:
             rules.extend(_prefixes(zone, manifest, tolerate(zone)))
         else:
-            action = "stat" if zone.zone in _STAT else "hash"
+            action = "stat" if zone.zone in UNREAD else "hash"
             rules.append(WalkRule(_written(zone.glob), action, tolerance=tolerate(zone)))
     return _without_idle(rules)
 

@@ -82,7 +82,7 @@ def asked(
     matcher = Matcher(zones)
     question = Question(
         reference=Reference(base, lambda key: matcher.zone_of("file", key)),
-        rules=walk_rules(zones, tolerate=tolerance),
+        rules=render.rules_section(walk_rules(zones, tolerate=tolerance)),
         salt=SALT,
         whole=whole,
         states=states,
@@ -297,7 +297,7 @@ def test_zones_hide_only_what_they_accept(seed: int, changes: list[tuple[str, in
         everything = files.table(opened.ask([source])[source]).records
         matcher = Matcher(ZONES)
         reference = Reference(manifest.resources.files, lambda key: matcher.zone_of("file", key))
-        found = exchange.compare(opened, Question(reference=reference, rules=rules, salt=SALT))
+        found = exchange.compare(opened, Question(reference=reference, rules=render.rules_section(rules), salt=SALT))
         empty, told_files = building.snapshot(), table(manifest.resources.files, found)
         whole = diff(manifest, replace(empty, resources=Resources({}, everything)), ZONES)
         told = diff(manifest, replace(empty, resources=Resources({}, told_files)), ZONES)

@@ -26,6 +26,7 @@ from driftscan.model.digests import (
     MARK,
     NO_DIGEST,
     WHOLE,
+    comparable,
     danger,
     directory_number,
     group_digest,
@@ -158,10 +159,10 @@ class Compared(Sealed):
         raw, rule, expected = os.fsencode(entry[0]), entry[8], self.expected
         assert rule is not None
         assert rule.zone is not None
-        freed, comes, guarded, exact, grows = rule.zone
+        freed, comes, guarded, exact, grows, unread = rule.zone
         tolerant = not (exact or expected.whole or entry[3][0] == "!")
         key = quoted(encode_name(raw))
-        values = values_of(self.walker.algorithm, entry)
+        values = comparable(values_of(self.walker.algorithm, entry), unread)
         index, kept, whole = expected.known.get(mark_of(expected.salt, raw), (-1, b"", b""))
         if index < 0:
             if tolerant and comes and not (guarded and danger(values)):

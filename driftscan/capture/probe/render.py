@@ -129,7 +129,13 @@ def rule_words(rule: WalkRule) -> tuple[str | bytes, ...]:
     """ACTION SIZE GLOB ZONE."""
     zone = ""
     if (given := rule.tolerance) is not None:
-        letters = (("c", given.comes), ("g", given.guarded), ("e", given.exact), ("a", given.grows))
+        letters = (
+            ("c", given.comes),
+            ("g", given.guarded),
+            ("e", given.exact),
+            ("a", given.grows),
+            ("u", given.unread),
+        )
         zone = ",".join(given.frees) + ":" + "".join(letter for letter, flag in letters if flag)
     return rule.action, str(rule.size), decode_name(rule.pattern), zone
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from driftscan.model.glob import literal_prefix, to_regex
 
 if TYPE_CHECKING:
-    Zone = tuple[frozenset[str], bool, bool, bool, bool]
-    # columns that may differ, may one appear, is what is dangerous told all the same, is any change told, must it grow
+    Zone = tuple[frozenset[str], bool, bool, bool, bool, bool]
+    # columns that may differ, may one appear, is what is dangerous told all the same, is any change told, must it grow,
+    # is content not read
 
 REMEMBERED = 4096
 """Directories of which the rules are kept in mind."""

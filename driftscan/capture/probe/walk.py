@@ -116,7 +116,8 @@ class Walker:
         try:
             status = os.fstat(handle)
             own = self.rules.of(path or "/")
-            found.append((path or "/", "d", status, "-", "-", letters(handle), b"", extended(handle), own))
+            if own is None or own.action != "prune":  # what lies in it may be wanted all the same
+                found.append((path or "/", "d", status, "-", "-", letters(handle), b"", extended(handle), own))
             rules = self.rules.inside(path)
             mounts = path in self.foreign_parents
             reads = not rules and not shallow and bool(self.algorithm)

@@ -29,6 +29,8 @@ from driftscan.model.digests import pack, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from driftscan.capture.probe.rules import Zone
+
     Answer = tuple[str, object, str]  # status, exit code or `-`, detail
 
 GLOB_ENTRIES = 200000
@@ -338,14 +340,14 @@ def rule_of(words_of: "list[bytes]") -> Rule:
     return Rule(action.decode(), int(size), os.fsdecode(glob), zone_from(zone) if zone else None)
 
 
-def zone_from(word: bytes) -> "tuple[frozenset[str], bool, bool, bool, bool]":
+def zone_from(word: bytes) -> "Zone":
     """What a zone accepts from its word: names of freed columns joined by commas, a colon, letters."""
     names, _, letters_of = word.decode().partition(":")
     freed = frozenset(name for name in names.split(",") if name)
-    return freed, "c" in letters_of, "g" in letters_of, "e" in letters_of, "a" in letters_of
+    return (freed, *[letter in letters_of for letter in "cgeau"])  # type: ignore[return-value]
 
 
-def zone_of_first(rules: "list[Rule]", path: str) -> "tuple[frozenset[str], bool, bool, bool, bool] | None":
+def zone_of_first(rules: "list[Rule]", path: str) -> "Zone | None":
     """The zone of the first rule that covers a path."""
     return next((rule.zone for rule in rules if rule.covers(path)), None)
 
