@@ -45,7 +45,11 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+_QUOTA = (
+    *("allocated_dquots", "cache_hits", "drops", "free_dquots", "lookups", "reads", "syncs", "warnings", "writes"),
+)
 NEVER_THE_SAME = (
+    *(f"fs.quota.{name}" for name in _QUOTA),
     "fs.aio-nr", "fs.dentry-state", "fs.file-nr", "fs.inode-nr", "fs.inode-state", "fs.mount-nr", "kernel.hostname",
     "kernel.domainname", "kernel.hung_task_detect_count", "kernel.hung_task_warnings", "kernel.ns_last_pid",
     "kernel.perf_event_max_sample_rate", "kernel.pty.nr", "kernel.random.boot_id", "kernel.random.entropy_avail",

@@ -17,6 +17,8 @@ _HEAD = b'{"attributes":{'
 _KEY = b'},"key":"'
 _FILE = b'","kind":"file"'
 _OBSERVED = b',"observed":'
+_REMEMBERED = 4096
+"""Places and rows that are kept in mind, once they were asked for one by one."""
 _FEW = 16
 """Rows that are sooner found one by one than by beginning to read from the first on."""
 
@@ -61,6 +63,8 @@ class Packed(Records):
         self.stop = len(text) if stop is None else stop
         self._has_observed = observed
         self._signposts: dict[int, str] = {}
+        self._places: dict[str, int] = {}
+        self._rows: dict[int, Row] = {}
 
     @property
     def keys(self) -> Sequence[str]:
@@ -82,7 +86,16 @@ class Packed(Records):
         return self.stop - self.first
 
     def place(self, key: str) -> int:
-        """See `Records`. Looks at the first key of a few blocks, then at those in one block."""
+        """See `Records`. All hosts of an image ask for the same few keys."""
+        found = self._places.get(key)
+        if found is None:
+            found = self._place(key)
+            if len(self._places) < _REMEMBERED:
+                self._places[key] = found
+        return found
+
+    def _place(self, key: str) -> int:
+        """Looks at the first key of a few blocks, then at those in one block."""
         text = self.text
         if not len(self):
             return 0
@@ -124,8 +137,13 @@ class Packed(Records):
 
     def row(self, number: int) -> Row:
         """The row in a line of the text, by the line's number."""
-        line = self.text[number]
-        return cut(line) or self._decoded(number, line)
+        found = self._rows.get(number)
+        if found is None:
+            line = self.text[number]
+            found = cut(line) or self._decoded(number, line)
+            if len(self._rows) < _REMEMBERED:
+                self._rows[number] = found
+        return found
 
     def row_at(self, offset: int, line: bytes) -> Row:
         """The row in a line of the text that begins at a byte."""

@@ -19,7 +19,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from driftscan.capture.probe.words import escape
@@ -76,8 +76,7 @@ def digest(program: str) -> str:
 
 def permit(sources: Iterable[Source]) -> frozenset[str]:
     """The requests for sources, without their numbers, as `script` takes them."""
-    lines = (next(iter(_request("0", source))).decode().split(" ") for source in sources)
-    return frozenset(" ".join(words[:1] + words[2:]) for words in lines)
+    return frozenset(next(iter(_request(source))).decode() for source in sources)
 
 
 def start(nonce: str, root: str, seconds: int, share: float = 0, rate: int = 0) -> bytes:
@@ -90,32 +89,42 @@ def requests(sources: Sequence[Source], known: Mapping[Source, str] | None = Non
     Python worker makes use of it."""
     parts: list[bytes] = []
     for number, source in enumerate(sources):
-        parts.extend(line + b"\n" for line in _request(str(number), source))
-        if isinstance(source, Step):
-            parts.append(source.data)
+        if isinstance(source, Step):  # of no use to another host
+            parts.append(_words("step", str(number), source.name, str(len(source.data))) + b"\n" + source.data)
+        else:
+            word, rest, more = _lines(source)
+            parts.append(b"%s %d%s\n%s" % (word, number, rest, more))
         if known and (expected := known.get(source)):
             parts.append(b"same " + expected.encode() + b"\n")
     return b"".join([*parts, b"go\n"])
 
 
-def _request(number: str, source: Source) -> Iterable[bytes]:
+@lru_cache(maxsize=4096)
+def _lines(source: Source) -> tuple[bytes, bytes, bytes]:
+    """The word of a request, what follows its number, and the lines after it: the same for every host."""
+    first, *rest = _request(source)
+    word, blank, arguments = first.partition(b" ")
+    return word, blank + arguments, b"".join(line + b"\n" for line in rest)
+
+
+def _request(source: Source) -> Iterable[bytes]:
     match source:
         case File(path, limit, redact):
-            yield _words("file", number, str(limit), redact, path)
+            yield _words("file", str(limit), redact, path)
         case Glob(patterns, count, limit, redact, content, public, unread):
             kept = "public" if public else "all" if content else "none"
             left = (f"!{path}" for path in unread)
-            yield _words("glob", number, str(count), str(limit), redact, kept, *left, *patterns)
+            yield _words("glob", str(count), str(limit), redact, kept, *left, *patterns)
         case Command(argv, _, limit, timeout, redact, rooted):
-            yield _words("command", number, str(limit), str(timeout), redact, rooted, *argv)
+            yield _words("command", str(limit), str(timeout), redact, rooted, *argv)
         case Processes():
-            yield _words("processes", number)
+            yield _words("processes")
         case Locks(paths):
-            yield _words("locks", number, *paths)
-        case Step(name, data):
-            yield _words("step", number, name, str(len(data)))
+            yield _words("locks", *paths)
+        case Step():
+            raise ValueError("a step is not asked alone")
         case Tree(roots, rules, algorithm):
-            yield _words("tree", number, algorithm)
+            yield _words("tree", algorithm)
             yield from (_words("top", decode_name(root)) for root in roots)
             yield from (_words("rule", *rule_words(rule)) for rule in rules)
 
