@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 GROUP = 4 + 2 * DIGEST
 KNOWN = MARK + KEPT + WHOLE
 COUNTS = ("seen", "hashed", "stat_only", "unreadable", "raced", "limit", "excluded", "appeared")
+METADATA = struct.Struct("=4q4Q")
+MOST = (1 << 64) - 1
 RACY = 2000000000
 """Nanoseconds: what changed so shortly before it was looked at may change again within one tick of its clock."""
 
@@ -65,7 +67,7 @@ class Expected:
         rows = [known[start : start + KNOWN] for start in range(0, len(known), KNOWN)]
         self.known = {row[:MARK]: (index, row[MARK:-WHOLE], row[-WHOLE:]) for index, row in enumerate(rows)}
         self.racy = int(time.time() * 1e9) - RACY
-        self.never = os.urandom(8).hex()
+        self.never = os.urandom(8)
 
 
 class Sealed:
@@ -84,43 +86,44 @@ class Sealed:
         number = directory_number(os.fsencode(path))
         deep = self.deep(number)
         entries = self.walker.directory(path, not deep)
-        plain = SAFE.fullmatch("".join([entry[0] for entry in entries])) is not None
+        plain = deep and SAFE.fullmatch("".join([entry[0] for entry in entries])) is not None
         lines: "list[str]" = []
-        states: "list[str]" = []
+        states: "list[bytes]" = []
         for entry in entries:
             rule = entry[8]
             if rule is not None and rule.zone is not None:
                 self.zoned(entry)
                 continue
-            key = '"%s"' % entry[0] if plain else key_of(entry[0])
             if deep:
-                lines.append(sealed_line(self.walker.algorithm, entry, key))
-            states.append(self.state(entry, key))
+                lines.append(
+                    sealed_line(self.walker.algorithm, entry, '"%s"' % entry[0] if plain else key_of(entry[0]))
+                )
+            states.append(self.state(entry))
             if entry[1] == "f":
-                self.count(entry)
+                self.count(entry[3])
         self.counts["seen"] += len(entries)
         self.skips()
         if states:
             self.groups.append(group_row(number, lines if deep else None, states))
 
-    def state(self, entry: "Entry", key: str) -> str:
+    def state(self, entry: "Entry") -> bytes:
         """What tells whether a file may have changed. A directory's times change with whatever comes and goes in it, so
         its own facts stand for it; what has changed just now will not equal itself."""
         path, kind, status = entry[:3]
+        name = path.encode("utf-8", "surrogateescape")
         if kind == "d":
-            return "%s %d %d" % (sealed_line("", entry, key), status.st_dev, status.st_ino)
-        now = self.expected.never if status.st_ctime_ns > self.expected.racy else ""
-        return "%s\0%d %d %d %d %d %d %d %d %s" % (
-            path, status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_mtime_ns,
-            status.st_ctime_ns, status.st_dev, status.st_ino, now,
+            return name + b"\0%d %d " % (status.st_dev, status.st_ino) + sealed_line("", entry, "-").encode()
+        metadata = METADATA.pack(
+            status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_dev, status.st_ino,
+            status.st_mtime_ns & MOST, status.st_ctime_ns & MOST,
         )  # fmt: skip
+        return name + b"\0" + metadata + (b"" if status.st_ctime_ns < self.expected.racy else self.expected.never)
 
     def zoned(self, entry: "Entry") -> None:
         """A file in a zone is not this job's."""
 
-    def count(self, entry: "Entry") -> None:
+    def count(self, digest: str) -> None:
         """What was done with a regular file."""
-        digest = entry[3]
         if digest == "-":
             word = "stat_only"
         elif digest[0] != "!":
@@ -155,7 +158,7 @@ class Compared(Sealed):
     def zoned(self, entry: "Entry") -> None:
         """Told if it is not as the scanner knows it, in what the zone holds fast."""
         if entry[1] == "f":
-            self.count(entry)
+            self.count(entry[3])
         raw, rule, expected = os.fsencode(entry[0]), entry[8], self.expected
         assert rule is not None
         assert rule.zone is not None
@@ -279,10 +282,10 @@ def key_of(path: str) -> str:
     return quoted(encode_name(os.fsencode(path)))
 
 
-def group_row(number: int, lines: "list[str] | None", states: "list[str]") -> bytes:
+def group_row(number: int, lines: "list[str] | None", states: "list[bytes]") -> bytes:
     """A directory's number, the digest of its records (NO_DIGEST: they were not read), and that of their metadata."""
     content = NO_DIGEST if lines is None else group_digest("\n".join(sorted(lines)).encode())
-    metadata = group_digest("\n".join(sorted(states)).encode("utf-8", "surrogateescape"))
+    metadata = group_digest(b"".join(sorted(states)))
     return struct.pack(">I", number) + content + metadata
 
 

@@ -38,7 +38,10 @@ class HungUp(Exception):
 
 
 def in_parallel(paths: "Iterable[str]", job: "Callable[[], Job]", workers: int) -> "list[bytes]":
-    """Hand paths out to forked workers; their reports. OSError if one of them failed, HungUp if nobody waits for it."""
+    """Hand paths out to forked workers; their reports. One worker is this process. OSError if one of them failed, HungUp
+    if nobody waits for it."""
+    if workers == 1:
+        return [alone(paths, job())]
     try:
         queue_read, queue_write = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
     except OSError:  # a kernel without packets: one worker, here

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 
 class Dialogue:
-    """One walk and the questions that follow it."""
+    """One walk and the questions that follow it. `walker` makes one of so many."""
 
-    def __init__(self, walker: "Callable[[], Walker]", emit: "Callable[[bytes], None]", workers: int) -> None:
+    def __init__(self, walker: "Callable[[int], Walker]", emit: "Callable[[bytes], None]", workers: int) -> None:
         self.walker = walker
         self.emit = emit
         self.workers = workers
@@ -74,7 +74,8 @@ class Dialogue:
         for report in self.run(
             lambda walker, output: Compared(
                 walker, output, self.expected, lambda number: everything or number % BUCKETS in audited
-            )
+            ),
+            workers=0 if everything else 1,  # metadata alone takes little: handing it out would be half of the work
         ):
             found, rest = cut_numbers(report)
             seen.update(found)
@@ -176,17 +177,18 @@ class Dialogue:
         return {"states": b"".join(self.metadata())}
 
     def run(
-        self, job: "Callable[[Walker, Output], Job]", wanted: "Callable[[int], bool] | None" = None
+        self, job: "Callable[[Walker, Output], Job]", wanted: "Callable[[int], bool] | None" = None, workers: int = 0
     ) -> "list[bytes]":
         """The reports of workers over all directories, or over those whose number is wanted. Of the finder's own
         skips, those of pass one are told; later ones were told then."""
+        workers = workers or self.workers
         output = Output(self.emit)
-        finder = self.walker()
+        finder = self.walker(workers)
         try:
             paths: "Iterable[str]" = directories(finder, ["/"], [])
             if wanted is not None:
                 paths = (path for path in paths if wanted(directory_number(os.fsencode(path))))
-            found = in_parallel(paths, lambda: job(self.walker(), output), self.workers)
+            found = in_parallel(paths, lambda: job(finder if workers == 1 else self.walker(workers), output), workers)
             if wanted is None:
                 last = Sealed(finder, output, self.expected, lambda number: False)
                 last.skips()

@@ -76,14 +76,18 @@ class Listing:
 
 
 def list_tree(
-    walker: "Callable[[], Walker]", tops: "Iterable[str]", emit: "Callable[[bytes], None]", workers: int
+    walker: "Callable[[int], Walker]", tops: "Iterable[str]", emit: "Callable[[bytes], None]", workers: int
 ) -> None:
     """Walk all tops; `emit` gets whole records, from several processes in turn. OSError if a worker fails."""
     output = Output(emit)
-    finder = walker()
+    finder = walker(workers)
     files: "list[str]" = []
     try:
-        in_parallel(directories(finder, tops, files), lambda: Listing(walker(), output), workers)
+        in_parallel(
+            directories(finder, tops, files),
+            lambda: Listing(finder if workers == 1 else walker(workers), output),
+            workers,
+        )
         last = Listing(finder, output)
         last.tell(())
         for path in files:

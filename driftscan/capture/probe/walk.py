@@ -105,6 +105,7 @@ class Walker:
         self.view = memoryview(self.buffer)
         self.reader = Reader(self.buffer)
         self.skipped: "list[tuple[str, str]]" = []
+        self.subdirectories: "tuple[str, list[str]] | None" = None
 
     def directory(self, path: str, shallow: bool = False) -> "list[Entry]":
         """A directory itself and its entries but subdirectories. `shallow`: of entries in no zone, metadata alone."""
@@ -120,18 +121,12 @@ class Walker:
                 found.append((path or "/", "d", status, "-", "-", letters(handle), b"", extended(handle), own))
             rules = self.rules.inside(path)
             mounts = path in self.foreign_parents
-            reads = not rules and not shallow and bool(self.algorithm)
-            for name, kind in names_of(handle):
-                child = path + "/" + name
-                if kind == "d" or (mounts and child in self.foreign):  # a stat of a dead mount never returns
-                    continue
-                try:
-                    if reads and kind == "f":
-                        found.append(self.hashed(handle, child, name, None))
-                    else:
-                        found.extend(self.entry(handle, child, name, kind, first_of(rules, child), shallow))
-                except OSError as error:
-                    self.skipped.append((child, reason_of(error)))
+            subdirectories, names = names_of(handle)
+            self.subdirectories = (path, subdirectories)
+            if shallow and not rules and not mounts:
+                found.extend(self.glance(handle, path, names))
+            else:
+                found.extend(self.look(handle, path, names, rules, mounts, shallow))
         except OSError as error:
             self.skipped.append((path or "/", reason_of(error)))
         finally:
@@ -139,6 +134,42 @@ class Walker:
         if self.pace.limited:
             self.pace.keep(0)
         return found
+
+    def glance(self, directory: int, path: str, names: "list[tuple[str, bool]]") -> "Iterator[Entry]":
+        """The metadata of entries of an open directory."""
+        for name, _ in names:
+            child = path + "/" + name
+            try:
+                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            except OSError as error:
+                self.skipped.append((child, reason_of(error)))
+                continue
+            kind = KINDS.get(status.st_mode & 0o170000, "?")
+            if kind != "d":
+                yield (child, kind, status, "-", "-", "", b"", b"", None)
+
+    def look(
+        self,
+        directory: int,
+        path: str,
+        names: "list[tuple[str, bool]]",
+        rules: "list[Rule]",
+        mounts: bool,
+        shallow: bool,
+    ) -> "Iterator[Entry]":
+        """Entries of an open directory, by its rules. `mounts`: some may be mount points."""
+        reads = not rules and not shallow and bool(self.algorithm)
+        for name, regular in names:
+            child = path + "/" + name
+            if mounts and child in self.foreign:  # a stat of a dead mount never returns
+                continue
+            try:
+                if reads and regular:
+                    yield self.hashed(directory, child, name, None)
+                else:
+                    yield from self.entry(directory, child, name, regular, first_of(rules, child), shallow)
+            except OSError as error:
+                self.skipped.append((child, reason_of(error)))
 
     def unopened(self, path: str, error: OSError) -> "list[Entry]":
         """A directory that could not be opened: what lstat(2) still tells of it, and why."""
@@ -151,17 +182,16 @@ class Walker:
         return [(path, kind_of(status), status, "-", "-", "", b"", extended(self.root + path), self.rules.of(path))]
 
     def entry(
-        self, parent: int, path: str, name: str, kind: str, rule: "Rule | None", shallow: bool
+        self, parent: int, path: str, name: str, regular: bool, rule: "Rule | None", shallow: bool
     ) -> "tuple[Entry, ...]":
-        """One entry, if it is no directory and not left out. `kind` is `f` where the directory says that it is a regular
-        file."""
+        """One entry, if it is no directory and not left out. `regular`: the directory says that it is a regular file."""
         action = rule.action if rule is not None else "hash"
         if action == "prune":
             self.skipped.append((path, "rule"))
             return ()
         shallow = shallow and (rule is None or rule.zone is None)
         reads = self.algorithm and action != "stat" and not shallow
-        if kind == "f" and reads:
+        if regular and reads:
             return (self.hashed(parent, path, name, rule),)
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         kind = kind_of(status)
@@ -268,22 +298,26 @@ def skip_record(path: str, reason: str) -> bytes:
     return b"X %s\0%s\0\0\0" % (reason.encode(), os.fsencode(path))
 
 
-def names_of(directory: int) -> "list[tuple[str, str]]":
-    """(name, kind) of the entries of an open directory: `d`, `f`, or `?` for all else. A file system that does not say
-    kinds in its directories is asked for each."""
-    if sys.version_info < (3, 7):
-        modes = [
-            (name, os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode) for name in os.listdir(directory)
-        ]
-        return [(name, "d" if stat.S_ISDIR(mode) else "f" if stat.S_ISREG(mode) else "?") for name, mode in modes]
+def names_of(directory: int) -> "tuple[list[str], list[tuple[str, bool]]]":
+    """(names of subdirectories, names of all other entries with whether they are regular files) of an open directory.
+    A file system that does not say kinds in its directories is asked for each."""
+    below: "list[str]" = []
+    others: "list[tuple[str, bool]]" = []
+    if sys.version_info < (3, 7):  # scandir takes no handle
+        for name in os.listdir(directory):
+            mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                below.append(name)
+            else:
+                others.append((name, stat.S_ISREG(mode)))
+        return below, others
     with os.scandir(directory) as entries:
-        return [
-            (
-                item.name,
-                "f" if item.is_file(follow_symlinks=False) else "d" if item.is_dir(follow_symlinks=False) else "?",
-            )
-            for item in entries
-        ]
+        for item in entries:
+            if item.is_dir(follow_symlinks=False):
+                below.append(item.name)
+            else:
+                others.append((item.name, item.is_file(follow_symlinks=False)))
+    return below, others
 
 
 def kind_of(status: os.stat_result) -> str:
@@ -384,11 +418,14 @@ def directories(walker: Walker, tops: "Iterable[str]", files: "list[str]") -> "I
 def below(walker: Walker, path: str) -> "list[str]":
     """The subdirectories of a directory that are to be walked."""
     found = []
-    try:
-        with os.scandir(walker.root + (path or "/")) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []  # `Walker.directory` opens it again and notes why it can't
+    if walker.subdirectories is not None and walker.subdirectories[0] == path:  # it has just walked it
+        names = walker.subdirectories[1]
+    else:
+        try:
+            with os.scandir(walker.root + (path or "/")) as entries:
+                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []  # `Walker.directory` opens it again and notes why it can't
     for name in names:
         child = path + "/" + name
         if child in walker.foreign:
@@ -411,7 +448,7 @@ def one_file(walker: Walker, path: str) -> "list[Entry]":
         walker.skipped.append((path, reason_of(error)))
         return []
     try:
-        return list(walker.entry(handle, path, name, "?", walker.rules.of(path), False))
+        return list(walker.entry(handle, path, name, False, walker.rules.of(path), False))
     except OSError as error:
         walker.skipped.append((path, reason_of(error)))
         return []

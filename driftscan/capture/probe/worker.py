@@ -316,16 +316,15 @@ class Probe:
         self.out(answer)
         return "ok", "-", ""
 
-    def walker(self, rules: "list[Rule]", algorithm: str) -> "Callable[[], Walker]":
-        """What makes a walker for each worker."""
+    def walker(self, rules: "list[Rule]", algorithm: str) -> "Callable[[int], Walker]":
+        """What makes a walker that is one of so many."""
         root = os.fsdecode(self.root.root) or "/"
         mounts = foreign_mounts(root)
-        workers = self.workers()
         never = [
             Rule("stat", 0, os.fsdecode(path), zone_of_first(rules, os.fsdecode(path))) for path in sorted(NEVER_READ)
         ]
         shared = Rules(never + rules)
-        return lambda: Walker(root, shared, algorithm, mounts, Pace(self.share / workers, self.rate / workers))
+        return lambda workers: Walker(root, shared, algorithm, mounts, Pace(self.share / workers, self.rate / workers))
 
     def workers(self) -> int:
         """How many processes walk: as many as there are processors for us, one where we may use one at most."""
