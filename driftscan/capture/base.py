@@ -17,6 +17,8 @@ class TargetFacts:
     """Whether the probe runs with effective user id 0."""
     hostname: str
     probe_digest: str = ""
+    probe_path: str = ""
+    """Where the probe is a file of the target; empty: it was sent."""
     boot_id: str = ""
     interpreter: str = ""
     """`python 3.11.2`, or `sh` where there is none and what depends on it is a gap."""

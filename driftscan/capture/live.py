@@ -48,10 +48,12 @@ class ProbeSession:
         record: Record | None = None,
         *,
         program: str = "",
+        baked: str = "",
         limits: Limits = UNLIMITED,
     ) -> None:
         """Start the probe below `root` and wait for its greeting; HostError if there is none. The transport is closed
-        with the session. `program` is of `render.script`; by default one that answers whatever it is asked."""
+        with the session. `program` is of `render.script`; by default one that answers whatever it is asked. `baked`:
+        the path of one on the target, which is run instead."""
         self._transport = transport
         self._deadline = deadline
         self._record = record
@@ -63,9 +65,12 @@ class ProbeSession:
         seconds = max(1, int(deadline - time.monotonic()) + GRACE)
         self._channel: Channel | None = None
         try:
-            self._channel = transport.run(program)
+            if baked:
+                self._channel, digest = transport.run_file(baked)
+            else:
+                self._channel, digest = transport.run(program), render.digest(program)
             self._send(render.start(nonce, root, seconds, limits.processors, limits.bytes_per_second))
-            self.facts = _facts(self._next(), live=root == "/", digest=render.digest(program))
+            self.facts = _facts(self._next(), live=root == "/", path=baked, digest=digest)
         except BaseException:
             self.close()
             raise
@@ -142,10 +147,11 @@ def open_live(
     record: Record | None = None,
     *,
     program: str = "",
+    baked: str = "",
     limits: Limits = UNLIMITED,
 ) -> ProbeSession:
-    """A session with a running target. `deadline` is of time.monotonic(); `program` and `limits`: see ProbeSession."""
-    return ProbeSession(transport, "/", deadline, record, program=program, limits=limits)
+    """A session with a running target. `deadline` is of time.monotonic(); all else: see ProbeSession."""
+    return ProbeSession(transport, "/", deadline, record, program=program, baked=baked, limits=limits)
 
 
 def open_rootfs(
@@ -166,10 +172,11 @@ def open_rootfs(
     return ProbeSession(transport, path, deadline, record, program=program, limits=limits)
 
 
-def _facts(frame: Frame, *, live: bool, digest: str) -> TargetFacts:
+def _facts(frame: Frame, *, live: bool, path: str, digest: str) -> TargetFacts:
     if frame.words[:2] != (b"hello", b"2") or len(frame.words) < 7:
         raise ProbeError(
-            "the probe did not greet as expected", "Is it of another version of driftscan, baked into the image?"
+            "the probe did not greet as expected",
+            "If it is of another version, baked into the image: scan without --probe.",
         )
     _, _, euid, hostname, boot_id, interpreter, version = frame.words[:7]
     return TargetFacts(
@@ -179,4 +186,5 @@ def _facts(frame: Frame, *, live: bool, digest: str) -> TargetFacts:
         boot_id=unescape(boot_id).decode("ascii", "replace")[:64],
         interpreter=f"{interpreter.decode('ascii', 'replace')} {version.decode('ascii', 'replace')}"[:40],
         probe_digest=digest,
+        probe_path=path,
     )

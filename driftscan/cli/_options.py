@@ -192,7 +192,9 @@ PACKER_MANIFEST = Option(
 JSON = Option(name="json", help="as JSON")
 HOST = Option(name="host", metavar="NAME", help="on this host, where several have it")
 PRINT = Option(name="print", help="print the program that is run on hosts")
-SUDOERS = Option(name="sudoers", help="print a sudo rule that allows the program and nothing else")
+WRITE = Option(name="write", metavar="FILE", path=True, help="write it as a file, to be put into an image")
+SUDOERS = Option(name="sudoers", help="print a sudo rule that allows that file and nothing else")
+STREAMED = Option(name="streamed", help="with --sudoers: a rule for scans that send the program; it allows anything")
 
 ALL = (
     *COMMON,
@@ -216,5 +218,7 @@ ALL = (
     JSON,
     HOST,
     PRINT,
+    WRITE,
     SUDOERS,
+    STREAMED,
 )

@@ -19,7 +19,7 @@ COMMANDS = {
     "policy lint": "check policy files",
     "policy list": "list the policies that are shipped",
     "policy show": "show the rules of a policy",
-    "probe": "print the program that runs on hosts, or a sudo rule for it",
+    "probe": "print the program that runs on hosts, write it for images, or print a sudo rule for it",
 }
 """Command -> what it does, in the order of the help. Each command's module repeats its line; a test compares them."""
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from driftscan.capture.base import Session
 from driftscan.collectors import _accounts, os_version
 from driftscan.errors import DriftscanError
-from driftscan.model.source import Captures, Source, Status
-from driftscan.scan import readiness
+from driftscan.model.source import Source, Status
+from driftscan.scan import program, readiness
 from driftscan.scan.look import open_session
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
@@ -54,6 +54,7 @@ def examine(target: Target, options: ScanOptions) -> Doctor:
 
 def _checks(session: Session) -> tuple[Check, ...]:
     facts = session.facts
+    program.check(facts, None)
     answers = session.ask(_SOURCES)
     readable = answers[_SHADOW].status in (Status.OK, Status.TRUNCATED, Status.ABSENT)
     return (
@@ -72,10 +73,6 @@ def _checks(session: Session) -> tuple[Check, ...]:
             detail=answers[readiness.CLOCK].data.decode("ascii", "replace").strip() or "not a running target",
         ),
     )
-
-
-def _clock(answers: Captures) -> str:
-    return answers[readiness.CLOCK].data.decode("ascii", "replace").strip()
 
 
 def _system(data: bytes) -> str:

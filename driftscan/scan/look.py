@@ -24,12 +24,13 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
     record: Record | None = recorder
     asked = target.host.options if target.host else ConnectOptions()
     limits = Limits(asked.max_cpu / 100, asked.max_read)
+    text = program.text()
     match target.scheme:
         case "local":
-            sudo = target.host.options.sudo if target.host else "auto"
-            return open_live(local.connect(sudo), deadline, record, program=program.text(), limits=limits)
+            transport = local.connect(asked.sudo, asked.probe)
+            return open_live(transport, deadline, record, program=text, baked=asked.probe, limits=limits)
         case "rootfs":
-            return open_rootfs(target.path, deadline, record, program=program.text(), limits=limits)
+            return open_rootfs(target.path, deadline, record, program=text, limits=limits)
         case "capture":
             return Replay(target.path)
         case "ssh":
@@ -37,7 +38,7 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
 
             assert target.host is not None
             known = options.state_dir / "known_hosts" if options.state_dir else None
-            transport = ssh.connect(target.host, prompt=options.prompt, deadline=deadline, scanner_known_hosts=known)
-            return open_live(transport, deadline, record, program=program.text(), limits=limits)
+            connection = ssh.connect(target.host, prompt=options.prompt, deadline=deadline, scanner_known_hosts=known)
+            return open_live(connection, deadline, record, program=text, baked=asked.probe, limits=limits)
         case other:
             raise UsageError(f"{target.spec}: {other} holds facts already and cannot be looked at")

@@ -15,7 +15,7 @@ from driftscan.model.snapshot import ImageRef, Resources, Snapshot
 from driftscan.model.source import Captures, WalkRule
 from driftscan.model.state import FileState
 from driftscan.model.zone import Zone
-from driftscan.scan import filescan, readiness, texts, torn
+from driftscan.scan import filescan, program, readiness, texts, torn
 from driftscan.scan.facts import Facts, Memory, digests_of
 from driftscan.scan.filescan import Files, Plan
 from driftscan.scan.look import open_session, seconds_for
@@ -136,6 +136,7 @@ def observing(
         phase("collect")
         if by_image is not None:
             manifest = by_image(_image(session))
+        program.check(session.facts, manifest)
         seen = Observation(target, session, memory or Memory(), deadline, manifest)
         seen.ask()
         yield seen

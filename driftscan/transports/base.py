@@ -39,6 +39,10 @@ class Transport(Protocol):
     def elevated(self) -> bool:
         """Whether programs run as root: the login is root, or sudo works. Known once `run` has returned."""
 
+    def run_file(self, path: str) -> tuple[Channel, str]:
+        """Start a program that is a file of the target, without arguments, and as root as `run` does. Gives its digest
+        too (`sha256:...`), taken just before. ProbeError unless it is root's own file that nobody else may write."""
+
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> Channel:
         """Start `sh -c SCRIPT driftscan ARGUMENTS...`, as root through one sudo where `elevated`. A sudo password,
         if one is needed, is fed by the transport before anything else and never appears in an argument."""

@@ -1,9 +1,11 @@
 """Programs on this very machine: for `local`, `rootfs:` and tests. Standard error is drained by a thread."""
 
+import hashlib
 import os
 import selectors
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
 from driftscan.transports.base import Ended
-from driftscan.transports.program import TAKE, framed
+from driftscan.transports.program import TAKE, framed, missing, trusted
 
 STDERR_TAIL = 1 << 16
 CHUNK = 1 << 16
@@ -109,18 +111,31 @@ class LocalTransport:
             raise
         return channel
 
+    def run_file(self, path: str) -> tuple[LocalChannel, str]:
+        """See transports.base.Transport."""
+        try:
+            there = os.lstat(path)
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise missing(path, "this machine") from error
+        trusted(path, "this machine", there.st_uid, stat.S_IMODE(there.st_mode))
+        return LocalChannel([*self.prefix, path]), f"sha256:{digest}"
+
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def connect(sudo: str = "auto") -> LocalTransport:
-    """A transport to this machine, as root where `sudo` (auto, always, never) allows. SudoError for `always`."""
+def connect(sudo: str = "auto", file: str = "") -> LocalTransport:
+    """A transport to this machine, as root where `sudo` (auto, always, never) allows. `file`: what is to be run, where
+    that is all that sudo may allow. SudoError for `always`."""
     if os.geteuid() == 0:
         return LocalTransport(elevated=True)
     if sudo == "never":
         return LocalTransport()
     program = shutil.which("sudo")
-    if program and subprocess.run([program, "-n", "true"], capture_output=True, check=False).returncode == 0:
+    asked = ("-l", file) if file else ("true",)
+    if program and subprocess.run([program, "-n", *asked], capture_output=True, check=False).returncode == 0:
         return LocalTransport((program, "-n", "--"), elevated=True)
     if sudo == "always":
         raise SudoError("sudo on this machine asks for a password", "Run `sudo -v` first, or run driftscan as root.")

@@ -4,6 +4,7 @@ program's own input. So no limit on arguments applies (MAX_ARG_STRLEN of execve(
 import shlex
 
 from driftscan.errors import ProbeError
+from driftscan.model.names import show
 
 MAX_SCRIPT = 1 << 20
 """Bytes. The shell holds the program in memory; ours has some hundred KiB, so more is a mistake."""
@@ -23,3 +24,20 @@ def framed(script: str, arguments: tuple[str, ...]) -> bytes:
     if b"\0" in program:
         raise ProbeError("the probe contains a NUL byte, which no shell takes", "Report this: it is a bug.")
     return f"{len(program)}\n".encode() + program
+
+
+def trusted(path: str, where: str, owner: int, mode: int) -> None:
+    """ProbeError unless a file with this owner and these permissions is root's alone to change."""
+    if owner != 0 or mode & 0o022:
+        raise ProbeError(
+            f"{where}: {show(path)} is not root's alone (owner {owner}, mode {mode:04o}), and is not run",
+            f"On the image: chown root:root {show(path)}; chmod 0755 {show(path)}. Then find out who changed it.",
+        )
+
+
+def missing(path: str, where: str) -> ProbeError:
+    """There is no such file."""
+    return ProbeError(
+        f"{where}: there is no {show(path)} whose digest can be taken",
+        "Put the probe into the image (driftscan probe --write FILE), or leave out --probe.",
+    )

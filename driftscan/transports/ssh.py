@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,16 +88,27 @@ class SshTransport:
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> Channel:
         """See transports.base.Transport. Returns once the host is about to run the script."""
+        with self._fresh() as channel:
+            self._elevated = self._elevation.start(channel, script, arguments)
+        return channel
+
+    def run_file(self, path: str) -> tuple[Channel, str]:
+        """See transports.base.Transport. Returns once the host runs it."""
+        with self._fresh() as channel:
+            self._elevated, digest = self._elevation.start_file(channel, path)
+        return channel, digest
+
+    @contextmanager
+    def _fresh(self) -> Iterator[SshChannel]:
         opened = self._connection.open_session(self._limits)
         channel = SshChannel(opened, str(self._connection.endpoint), self._limits.deadline)
         # paramiko closes a channel that nobody refers to from a finalizer, which can hang: keep it until close().
         self._channels.append(channel)
         try:
-            self._elevated = self._elevation.start(channel, script, arguments)
+            yield channel
         except BaseException:
             channel.close()
             raise
-        return channel
 
     def close(self) -> None:
         """See transports.base.Transport."""

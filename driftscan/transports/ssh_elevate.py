@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
 from driftscan.model.names import show
-from driftscan.transports.program import TAKE, framed
+from driftscan.transports.program import TAKE, framed, missing, trusted
 from driftscan.transports.ssh_channel import SshChannel
 from driftscan.transports.ssh_secrets import SUDO_PASSWORD, Prompt, Secrets
 
@@ -29,24 +29,49 @@ PROMPT_SECONDS = 30.0
 BOOT = (
     f'echo "$1 $2"; {TAKE}; shift 2; (eval "$s"); s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s'
 )
-# Arguments: MARKER MODE BOOT.
-WRAPPER = (
-    'if [ "$(id -u)" = 0 ]; then exec /bin/sh -c "$3" driftscan "$1" root; fi; '
-    'if [ "$2" = never ]; then exec /bin/sh -c "$3" driftscan "$1" user; fi; '
+# What a shell is asked to do: begin with `first`, run `plain` as who it is, or `root` by sudo.
+_WRAPPER = (
+    '%(first)sif [ "$(id -u)" = 0 ]; then %(as_root)s; fi; '
+    'if [ "$2" = never ]; then %(as_user)s; fi; '
     "LC_ALL=C; export LC_ALL; "
-    'sudo -n -- /bin/sh -c "$3" driftscan "$1" root; s=$?; case $s in 1|126|127) ;; *) exit $s;; esac; '
+    "sudo -n -- %(by_sudo)s; s=$?; case $s in 1|126|127) ;; *) exit $s;; esac; "
     'echo "$1 denied" >&2; echo "$1 denied"; IFS= read -r a; '
     'if [ "$a" = password ]; then '
-    'sudo -k -S -p "$1 password:" -- /bin/sh -c "$3" driftscan "$1" root; s=$?; '
+    'sudo -k -S -p "$1 password:" -- %(by_sudo)s; s=$?; '
     "case $s in 1|126|127) ;; *) exit $s;; esac; "
     'echo "$1 refused" >&2; echo "$1 refused"; IFS= read -r a; fi; '
-    'if [ "$a" = user ]; then exec /bin/sh -c "$3" driftscan "$1" user; fi; exit 1'
+    'if [ "$a" = user ]; then %(as_user)s; fi; exit 1'
 )
+# Arguments: MARKER MODE BOOT.
+WRAPPER = _WRAPPER % {
+    "first": "",
+    "as_root": 'exec /bin/sh -c "$3" driftscan "$1" root',
+    "as_user": 'exec /bin/sh -c "$3" driftscan "$1" user',
+    "by_sudo": '/bin/sh -c "$3" driftscan "$1" root',
+}
+# Arguments: MARKER MODE FILE. Says what the file is, and runs it; by sudo it announces itself.
+FILE_WRAPPER = _WRAPPER % {
+    "first": 'd=$(sha256sum <"$3" 2>/dev/null); echo "$1 file ${d%% *} $(stat -c %u:%a "$3" 2>/dev/null)"; ',
+    "as_root": 'echo "$1 root"; exec "$3"',
+    "as_user": 'echo "$1 user"; exec "$3"',
+    "by_sudo": '"$3"',
+}
+_ANNOUNCED = b"driftscan-probe"
+"""A file that sudo runs says this when it begins: `capture.probe.render.as_file`."""
+
+
+def _marker() -> str:
+    return "driftscan-" + random.token_hex(16)
 
 
 def command(marker: str, mode: str) -> str:
     """What the login shell is asked to run."""
     return f"exec /bin/sh -c '{WRAPPER}' driftscan {marker} {mode} '{BOOT}'"
+
+
+def file_command(marker: str, mode: str, path: str) -> str:
+    """The same for a program that is a file of the host; `path` has plain characters alone."""
+    return f"exec /bin/sh -c '{FILE_WRAPPER}' driftscan {marker} {mode} {path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +90,30 @@ class Elevation:
         """Run a script in a fresh channel; whether it runs as root. What follows on its standard input is its own.
         SudoError, ProbeError, DeadlineError, UnreachableError."""
         program = framed(script, arguments)
-        marker = "driftscan-" + random.token_hex(16)
+        marker = _marker()
         channel.start(command(marker, self.mode))
+        elevated = self._elevated(channel, marker)
+        channel.write(program)
+        return elevated
+
+    def start_file(self, channel: SshChannel, path: str) -> tuple[bool, str]:
+        """The same for a program that is a file of the host, if it is root's alone; and its digest."""
+        marker = _marker()
+        channel.start(file_command(marker, self.mode, path))
+        said = self._answer(channel, marker, self.deadline).split(" ")
+        if said[0] != "file" or len(said) != 3:
+            raise missing(path, self.where)
+        _, digest, facts = said
+        owner, _, mode = facts.partition(":")
+        trusted(path, self.where, int(owner), int(mode, 8))
+        return self._elevated(channel, marker), f"sha256:{digest}"
+
+    def _elevated(self, channel: SshChannel, marker: str) -> bool:
+        """Whether the program runs as root, once it runs."""
         how = self._answer(channel, marker, self.deadline)
         if how == "denied":
             how = self._denied(channel, marker)
         channel.forget_stderr()
-        channel.write(program)
         return how == "root"
 
     def _denied(self, channel: SshChannel, marker: str) -> str:
@@ -142,9 +184,16 @@ class Elevation:
         )
 
     def _answer(self, channel: SshChannel, marker: str, deadline: float, *, quiet: bool = False) -> str:
-        """The word of the next line with our marker; what stands before it is a start-up file's chatter. Empty if
-        `quiet` and there is none by the deadline."""
-        line = re.compile(re.escape(marker).encode() + rb" (root|user|denied|refused)\n")
+        """The words of the next line with our marker, or root for a file that sudo has started. What stands before it
+        is a start-up file's chatter. Empty if `quiet` and there is none by the deadline."""
+        line = re.compile(
+            re.escape(marker).encode()
+            + rb" (root|user|denied|refused|file(?: [0-9a-f]{64} [0-9]{1,10}:[0-7]{1,4})?)[^\n]*\n"
+            + b"|^"
+            + _ANNOUNCED
+            + rb"\n",
+            re.MULTILINE,
+        )
         seen = bytearray()
         looked = 0
         while (match := line.search(seen, looked)) is None:
@@ -162,7 +211,7 @@ class Elevation:
                 raise self._silent(channel, bytes(seen))
             seen += data
         channel.unread(bytes(seen[match.end() :]))
-        return match[1].decode()
+        return (match[1] or b"root").decode()
 
     def _silent(self, channel: SshChannel, seen: bytes) -> HostError:
         """The program ended before our first line: no usable login shell, mostly."""

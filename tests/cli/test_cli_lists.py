@@ -1,5 +1,6 @@
 """`policy`, `inventory list`, `doctor`, `probe`: what is there, and what is wrong with it."""
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -118,9 +119,22 @@ def test_probe_print_is_a_program_that_a_shell_reads(capsys: pytest.CaptureFixtu
 
 
 def test_probe_sudoers(capsys: pytest.CaptureFixture[str]) -> None:
-    said = run(capsys, "probe", "--sudoers", "--user", "scanner")
+    said = run(capsys, "probe", "--sudoers", "--streamed", "--user", "scanner")
     assert "\nscanner ALL=(root) NOPASSWD: /bin/sh\n" in said.out
     assert "ANYTHING as root" in said.out
+
+
+def test_probe_as_a_file_and_its_rule(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The rule names the file, its content, and that it takes no arguments."""
+    path = tmp_path / "driftscan-probe"
+    path.write_text("an old one")
+    assert run(capsys, "probe", "--write", str(path)).code == 0
+    subprocess.run(["sh", "-n", str(path)], check=True)
+    assert path.stat().st_mode & 0o7777 == 0o755
+    said = run(capsys, "probe", "--sudoers", "--user", "scanner", "--probe", "/opt/probe")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert f'\nscanner ALL=(root) NOPASSWD: sha256:{digest} /opt/probe ""\n' in said.out
+    assert "/bin/sh" not in said.out
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ cd /
 read -r word nonce root seconds share rate
 case $word$nonce in start*[!0-9a-f]*) word= ;; esac
 case $seconds$share$rate in *[!0-9.]* | '') word= ;; esac
+case ${DRIFTSCAN_BAKED-}$root in 1/ | /*) ;; *) word= ;; esac
 case $word/$root in
   start//*) ;;
   *)
@@ -31,6 +32,10 @@ for python in ${1:+"$1"} python3 /usr/libexec/platform-python python3.14 python3
   if command -v "$python" >/dev/null 2>&1; then
     "$python" -I -S -B -c "$begin" "$DRIFTSCAN_WORKER" "$nonce" "$root" "$seconds" "$share" "$rate"
     status=$?
-    if [ "$status" != 98 ]; then exit "$status"; fi
+    case $status in
+      98 | 126 | 127) ;;
+      1) exit 241 ;; # 1 is how sudo ends when it refuses
+      *) exit "$status" ;;
+    esac
   fi
 done

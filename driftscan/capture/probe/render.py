@@ -47,8 +47,15 @@ _NOT_FOR_TARGETS = re.compile(
     r"|^if TYPE_CHECKING:\n(?:(?:    [^\n]*)?\n)+(?=\S)",
     re.MULTILINE,
 )
-WRITTEN = "#!/bin/sh\nset --\n"
-"""How the program begins as a file: what it is called with is of no account."""
+ANNOUNCES = "driftscan-probe"
+"""The line with which the program begins to run, where it is a file of the host."""
+_AS_FILE = f"""\
+#!/bin/sh
+# This is a part of driftscan that images may hold, for accounts that may scan and do nothing else: `driftscan probe`.
+set --
+DRIFTSCAN_BAKED=1
+echo {ANNOUNCES}
+"""
 
 
 @cache
@@ -62,6 +69,12 @@ def script(permitted: frozenset[str] = frozenset()) -> str:
     prologue = (folder / "prologue.sh").read_text("utf-8")
     fallback = (folder / "worker.sh").read_text("utf-8")
     return f"DRIFTSCAN_PERMITTED={shlex.quote(listing)}\nDRIFTSCAN_WORKER={shlex.quote(worker)}\n{prologue}{fallback}"
+
+
+def as_file(program: str) -> str:
+    """The program as a file for images. What it is called with is of no account; it says ANNOUNCES before it reads its
+    input, and looks at no root but the host's own, in which alone it knows what it must not tell."""
+    return _AS_FILE + program
 
 
 def _for_targets(text: str) -> str:
