@@ -73,7 +73,7 @@ def _compare(options: argparse.Namespace) -> Iterator[Item]:
 def _hosts(options: argparse.Namespace) -> Iterator[Item]:
     import hosts  # noqa: PLC0415
 
-    yield from hosts.measure(options.hosts, options.bed, options.runs)
+    yield from hosts.measure(options.hosts, options.bed, options.runs, large=options.large)
 
 
 GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
