@@ -6,6 +6,7 @@
     walk       the probe's walk beside a walker in C, AIDE and find: cc, libcrypto and aide, where there are any
     compare    two manifests beside comm(1)
     hosts      whole scans over ssh beside ansible, paramiko and ssh: root on Debian; raises hosts of the test bed
+    footprint  what a scan costs and leaves on its target: root on Debian; raises one host
 
 What this machine lacks is left out, and said so. The status is 1 if anything was refused: a peer that did other work,
 a command that failed. RESULTS.md holds the last tables. The bed's packages are installed by apt where missing.
@@ -76,11 +77,18 @@ def _hosts(options: argparse.Namespace) -> Iterator[Item]:
     yield from hosts.measure(options.hosts, options.bed, options.runs, large=options.large)
 
 
+def _footprint(options: argparse.Namespace) -> Iterator[Item]:
+    import footprint  # noqa: PLC0415
+
+    yield from footprint.measure(options.bed, options.runs)
+
+
 GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "startup": _startup,
     "walk": _walk,
     "compare": _compare,
     "hosts": _hosts,
+    "footprint": _footprint,
 }
 
 
