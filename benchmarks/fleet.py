@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.fleet.bed.testbed import Testbed
 
 # 0: nothing found; 1: findings; 3: some host was not wholly scanned. Whoever needs clean hosts looks at verdicts.
 _SCANNED = (0, 1)
+_IDLE = 0.8
+_PATIENCE = 300
+"""Seconds to wait for that share of idle processors."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +102,26 @@ def _write_inventory(fleet: Fleet) -> None:
     }
     hosts = {host.name: {"address": host.address} for host in fleet.hosts}
     (fleet.folder / "inventory.json").write_text(json.dumps({"defaults": defaults, "hosts": hosts}))
+
+
+def settled() -> str:
+    """Wait until the machine has done with what raised hosts do at first, and say so; not for long, since what else
+    it is doing may never end."""
+    end = time.monotonic() + _PATIENCE
+    idle = _idle_share()
+    while idle < _IDLE and time.monotonic() < end:
+        idle = _idle_share()
+    return f"the processors were {idle:.0%} idle, load {os.getloadavg()[0]:.1f}"
+
+
+def _idle_share() -> float:
+    """The share of the processors that nobody used for three seconds (proc_stat(5))."""
+    before = _processor_times()
+    time.sleep(3)
+    spent = [after - earlier for after, earlier in zip(_processor_times(), before, strict=True)]
+    return (spent[3] + spent[4]) / max(1, sum(spent))
+
+
+def _processor_times() -> list[int]:
+    with open("/proc/stat", encoding="ascii") as statistics:
+        return [int(word) for word in statistics.readline().split()[1:9]]

@@ -1,7 +1,6 @@
 """Real hosts over ssh: whole scans of one beside ansible's facts, what one more clean host costs beside paramiko's
 connect and exec of `true`, and bytes on the wire. Raises a bed of its own and removes it; needs root."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import wire
-from fleet import Fleet, raised
+from fleet import Fleet, raised, settled
 from measure import ROOT, Cost, Item, RefusedError, paired, row, spend, spread
 
 from tests.fleet.bed.host import Host
@@ -34,21 +33,33 @@ _PLAYBOOK = """\
 """
 
 
-def measure(count: int, number: int, runs: int, *, large: bool) -> Iterator[Item]:
-    """Figures of `count` hosts of bed `number`; `large`: also of a host of 140,000 files."""
-    with raised(count, number) as fleet:
-        verdicts = fleet.verdicts()
-        clean = [host for host in fleet.hosts if verdicts[host.name] == "clean"]
-        load = os.getloadavg()[0]
-        yield f"{len(clean)} of {count} hosts are clean by a manifest of the first three; load {load:.1f}."
-        if len(clean) < 5:
-            raise RefusedError(f"too few hosts are clean to measure what a clean one costs: {verdicts}")
-        yield from _one(fleet, clean[-1], runs)
-        yield from _marginal(fleet, clean, runs)
-        yield from wire.measure(fleet, clean[-1])
-        yield f"One scan of one host: {_sessions(fleet, clean[-1])} exec requests in its sshd's log."
+def measure_one(number: int, runs: int, *, large: bool) -> Iterator[Item]:
+    """A fresh host of bed `number`, baked from itself and two others; `large`: with 140,000 files, too."""
+    with raised(3, number) as fleet:
+        host = _clean(fleet, 1)[-1]
+        yield f"One of three fresh hosts of the same image; {settled()}."
+        yield from _one(fleet, host, runs)
+        yield from wire.measure(fleet, host)
+        yield f"One scan of one host: {_sessions(fleet, host)} exec requests in its sshd's log."
         if large:
-            yield from wire.measure_large(fleet, clean[-1])
+            yield from wire.measure_large(fleet, host)
+
+
+def measure_many(count: int, number: int, runs: int) -> Iterator[Item]:
+    """`count` hosts of bed `number`."""
+    with raised(count, number) as fleet:
+        clean = _clean(fleet, 5)
+        yield f"{len(clean)} of {count} hosts are clean by a manifest of the first three; {settled()}."
+        yield from _marginal(fleet, clean, runs)
+
+
+def _clean(fleet: Fleet, least: int) -> list[Host]:
+    """The hosts that are clean. RefusedError if they are too few."""
+    verdicts = fleet.verdicts()
+    clean = [host for host in fleet.hosts if verdicts[host.name] == "clean"]
+    if len(clean) < least:
+        raise RefusedError(f"too few hosts are clean to measure what a clean one costs: {verdicts}")
+    return clean
 
 
 def _one(fleet: Fleet, host: Host, runs: int) -> Iterator[Item]:

@@ -5,11 +5,13 @@
     startup    the command line beside an empty Python
     walk       the probe's walk beside a walker in C, AIDE and find: cc, libcrypto and aide, where there are any
     compare    two manifests beside comm(1)
-    hosts      whole scans over ssh beside ansible, paramiko and ssh: root on Debian; raises hosts of the test bed
-    footprint  what a scan costs and leaves on its target: root on Debian; raises one host
+    host       one fresh host over ssh beside ansible's facts, and bytes on the wire
+    hosts      what one more clean host costs beside paramiko
+    footprint  what a scan holds and writes on its target
 
-What this machine lacks is left out, and said so. The status is 1 if anything was refused: a peer that did other work,
-a command that failed. RESULTS.md holds the last tables. The bed's packages are installed by apt where missing.
+The last three raise hosts of the project's test bed: root on Debian, and they install by apt what the bed needs. What
+this machine lacks is left out, and said so. The status is 1 if anything was refused: a peer that did other work, a
+command that failed. RESULTS.md holds the last tables.
 """
 
 import argparse
@@ -71,10 +73,16 @@ def _compare(options: argparse.Namespace) -> Iterator[Item]:
         yield from comparison.measure(count, options.runs)
 
 
+def _host(options: argparse.Namespace) -> Iterator[Item]:
+    import hosts  # noqa: PLC0415
+
+    yield from hosts.measure_one(options.bed, options.runs, large=options.large)
+
+
 def _hosts(options: argparse.Namespace) -> Iterator[Item]:
     import hosts  # noqa: PLC0415
 
-    yield from hosts.measure(options.hosts, options.bed, options.runs, large=options.large)
+    yield from hosts.measure_many(options.hosts, options.bed, options.runs)
 
 
 def _footprint(options: argparse.Namespace) -> Iterator[Item]:
@@ -87,6 +95,7 @@ GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "startup": _startup,
     "walk": _walk,
     "compare": _compare,
+    "host": _host,
     "hosts": _hosts,
     "footprint": _footprint,
 }
