@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from driftscan.capture.live import ProbeSession
@@ -93,9 +94,9 @@ def main() -> int:
     def counted_connect(*words: object, **options: object) -> CountingTransport:
         return CountingTransport(connect(*words, **options), counts)  # type: ignore[arg-type]
 
-    def counted_ask(session: ProbeSession, sources: Sequence[Source]) -> Captures:
+    def counted_ask(session: ProbeSession, sources: Sequence[Source], *more: Any) -> Captures:
         counts.rounds.append(Round(", ".join(sorted({type(source).__name__ for source in sources}))))
-        return ask(session, sources)
+        return ask(session, sources, *more)
 
     with patch.object(ssh, "connect", counted_connect), patch.object(ProbeSession, "ask", counted_ask):
         status = driftscan(arguments)

@@ -14,7 +14,7 @@ from measure import ROOT, Cost, Item, LeftOutError, RefusedError, paired, row, s
 
 from driftscan.capture.probe import render
 from driftscan.capture.probe.frames import Decoder, Splitter
-from driftscan.model.source import Status, Tree
+from driftscan.model.source import Source, Status, Tree
 
 FULL = "walk + sha256"
 QUICK = "walk of metadata"
@@ -40,19 +40,25 @@ _DROP_CACHES = "/proc/sys/vm/drop_caches"
 Side = Callable[[], Cost]
 
 
-def full(tops: Sequence[str]) -> bytes:
+def full(tops: Sequence[str]) -> Tree:
     """What the probe is asked for a full scan: every file's content hashed."""
-    return render.requests([Tree(tuple(tops), (), "sha256")])
+    return Tree(tuple(tops), (), "sha256")
 
 
-def quick(tops: Sequence[str]) -> bytes:
+def quick(tops: Sequence[str]) -> Tree:
     """What the probe is asked for a quick scan of an unchanged tree."""
-    return render.requests([Tree(tuple(tops), (), "")])
+    return Tree(tuple(tops), (), "")
 
 
-def probe() -> list[str]:
-    """The probe's whole program as a target runs it: shell prologue, its Python, nice and ionice, workers."""
-    return ["sh", "-c", render.script(), "driftscan", _NONCE, "/", "600"]
+def probe(source: Source) -> tuple[list[str], bytes]:
+    """The probe's whole program as a target runs it (shell prologue, its Python, nice and ionice, workers), and what
+    it reads: one question, and the end."""
+    return ["sh", "-c", render.script(), "driftscan", _NONCE, "/", "600"], render.requests([source])
+
+
+def walk(source: Source) -> Cost:
+    """The probe answers one question, to nobody."""
+    return spend(*probe(source))
 
 
 def measure(tops: Sequence[str], runs: int) -> Iterator[Item]:
@@ -129,8 +135,8 @@ def _bound(folder: Path, tops: Sequence[str]) -> dict[str, Sequence[str]]:
         BOUND: [str(walker), "sha256", threads, *tops],
         BOUND_QUICK: [str(walker), "stat", threads, *tops],
     }
-    for name, digest in ((BOUND, "sha256"), (BOUND_QUICK, "")):
-        check(commands[name], tops, digest)
+    for name, source in ((BOUND, full(tops)), (BOUND_QUICK, Tree(tuple(tops), (), ""))):
+        check(commands[name], source)
     return dict(commands)
 
 
@@ -146,10 +152,10 @@ def _aide(folder: Path, tops: Sequence[str]) -> dict[str, Sequence[str]]:
     return {INIT: [*aide, "--init"], CHECK: [*aide, "--check"]}
 
 
-def check(command: Sequence[str], tops: Sequence[str], digest: str) -> None:
+def check(command: Sequence[str], source: Tree) -> None:
     """That a peer prints the records that the probe sends, in any order. RefusedError if it does not."""
     output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    theirs, ours = _split(output), _split(_walked(tops, digest))
+    theirs, ours = _split(output), _split(_records(source))
     if theirs == ours:
         return
     missing, added = sorted(ours - theirs)[:1], sorted(theirs - ours)[:1]
@@ -159,11 +165,11 @@ def check(command: Sequence[str], tops: Sequence[str], digest: str) -> None:
     )
 
 
-def _walked(tops: Sequence[str], digest: str) -> bytes:
+def _records(source: Tree) -> bytes:
     """The records of one walk, as a scanner decodes them."""
-    tree = Tree(tuple(tops), (), digest)
-    done = subprocess.run(probe(), input=render.requests([tree]), stdout=subprocess.PIPE, check=True)
-    decoder = Decoder([tree])
+    command, stdin = probe(source)
+    done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True)
+    decoder = Decoder([source])
     for frame in Splitter(_NONCE).feed(done.stdout):
         if frame.words[0] != b"hello":
             decoder.take(frame)
@@ -186,9 +192,9 @@ def _sides(peers: Peers, tops: Sequence[str], folder: str) -> dict[str, Side]:
     empty = Path(folder, "empty")
     empty.mkdir()
     sides: dict[str, Side] = {
-        FULL: lambda: spend(probe(), full(tops)),
-        QUICK: lambda: spend(probe(), quick(tops)),
-        START: lambda: spend(probe(), full([str(empty)])),
+        FULL: lambda: walk(full(tops)),
+        QUICK: lambda: walk(quick(tops)),
+        START: lambda: walk(full([str(empty)])),
     }
     return sides | {name: _run(command) for name, command in peers.commands.items()}
 
@@ -215,7 +221,7 @@ def _rows(sides: Mapping[str, Side], runs: int) -> Iterator[Item]:
 
 def _cold_rows(peers: Peers, tops: Sequence[str], runs: int, cool: Callable[[], None]) -> Iterator[Item]:
     ours, bound, init = (f"{name}, cold" for name in (FULL, BOUND, INIT))
-    sides: dict[str, Side] = {ours: lambda: spend(probe(), full(tops))}
+    sides: dict[str, Side] = {ours: lambda: walk(full(tops))}
     sides |= {f"{name}, cold": _run(peers.commands[name]) for name in (BOUND, INIT) if name in peers.commands}
     costs = paired(sides, runs, cool, warm=False)
     if bound in costs:
