@@ -215,6 +215,7 @@ def _rows(sides: Mapping[str, Side], runs: int) -> Iterator[Item]:
         yield row(costs, QUICK, CHECK, cpu=0.05)
     if BOUND_QUICK in costs:
         yield row(costs, QUICK, BOUND_QUICK, "none")
+    yield from _possible(costs, BOUND, INIT)
     yield row(costs, START, FULL, "none: the share of the full walk that is start-up")
     yield row(costs, START, QUICK, "none: the share of the quick one")
 
@@ -228,6 +229,12 @@ def _cold_rows(peers: Peers, tops: Sequence[str], runs: int, cool: Callable[[], 
         yield row(costs, ours, bound, cpu=1.25)
     if init in costs:
         yield row(costs, ours, init, cpu=0.25, wall=0.25)
+    yield from _possible(costs, bound, init)
+
+
+def _possible(costs: Mapping[str, Sequence[Cost]], bound: str, init: str) -> Iterator[Item]:
+    if bound in costs and init in costs:
+        yield row(costs, bound, init, "none: what is possible")
 
 
 def _cooling(tops: Sequence[str]) -> tuple[Callable[[], None], str]:
