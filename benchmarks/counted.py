@@ -94,9 +94,9 @@ def main() -> int:
     def counted_connect(*words: object, **options: object) -> CountingTransport:
         return CountingTransport(connect(*words, **options), counts)  # type: ignore[arg-type]
 
-    def counted_ask(session: ProbeSession, sources: Sequence[Source], *more: Any) -> Captures:
+    def counted_ask(session: ProbeSession, sources: Sequence[Source], *more: Any, **named: Any) -> Captures:
         counts.rounds.append(Round(", ".join(sorted({type(source).__name__ for source in sources}))))
-        return ask(session, sources, *more)
+        return ask(session, sources, *more, **named)
 
     with patch.object(ssh, "connect", counted_connect), patch.object(ProbeSession, "ask", counted_ask):
         status = driftscan(arguments)
