@@ -50,14 +50,16 @@ def measure(fleet: Fleet, host: Host) -> Iterator[Item]:
 
 
 def _rounds(scans: Sequence[Traffic]) -> Iterator[tuple[str, ...]]:
-    """One line for each round; scans that differ in their rounds have a line for each of either."""
-    names = [[f"{number}: {found.kinds}" for number, found in enumerate(scan.counts.rounds)] for scan in scans]
-    for name in dict.fromkeys(name for those in names for name in those):
-        cells = []
-        for scan, those in zip(scans, names, strict=True):
-            found = scan.counts.rounds[those.index(name)] if name in those else counted.Round("")
-            cells += [f"{found.sent:,}", f"{found.received:,}"]
-        yield (f"round {name}", *cells, "")
+    """One line for each combination of kinds of sources that was asked, in however many rounds."""
+    for kinds in dict.fromkeys(found.kinds for scan in scans for found in scan.counts.rounds):
+        those = [[found for found in scan.counts.rounds if found.kinds == kinds] for scan in scans]
+        sizes = [sum(sizes) for found in those for sizes in _columns(found)]
+        number = " and ".join(str(len(found)) for found in those)
+        yield (f"{kinds}: {number} rounds", *_cells(sizes), "")
+
+
+def _columns(rounds: Sequence[counted.Round]) -> tuple[list[int], list[int]]:
+    return [found.sent for found in rounds], [found.received for found in rounds]
 
 
 def measure_large(fleet: Fleet, host: Host) -> Iterator[Item]:
