@@ -145,7 +145,7 @@ def _aide(folder: Path, tops: Sequence[str]) -> dict[str, Sequence[str]]:
         raise LeftOutError("AIDE, which is not installed (Debian: aide)")
     selections = "\n".join(f"{top} All" for top in tops)
     configuration = folder / "aide.conf"
-    # As many workers as processors: its own default is one, which costs it the same CPU and a third more time.
+    # As many workers as processors: its own default is one, which costs it the same CPU and a quarter more time.
     workers = len(os.sched_getaffinity(0))
     configuration.write_text(_AIDE.format(folder=folder, workers=workers, selections=selections))
     aide = ["aide", f"--config={configuration}"]
