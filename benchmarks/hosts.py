@@ -1,87 +1,167 @@
-"""Real hosts of the test bed over ssh: a whole snapshot beside `ssh host true`, and what one more host costs the
-scanner beside paramiko's connect and exec of `true`. Needs root; raises a bed of its own and removes it."""
+"""Real hosts over ssh: whole scans of one beside ansible's facts, what one more clean host costs beside paramiko's
+connect and exec of `true`, and bytes on the wire. Raises a bed of its own and removes it; needs root."""
 
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from measure import Cost, Row, paired, program, row, spend
+import wire
+from fleet import Fleet, raised, settled
+from measure import ROOT, Cost, Item, RefusedError, paired, row, spend, spread
 
 from tests.fleet.bed.host import Host
-from tests.fleet.bed.settings import Settings, state_directory
-from tests.fleet.bed.testbed import Testbed
 
-_PARAMIKO = """\
-import sys
-from concurrent.futures import ThreadPoolExecutor
-import paramiko
-key, known_hosts, *addresses = sys.argv[1:]
-def visit(address):
-    client = paramiko.SSHClient()
-    client.load_host_keys(known_hosts)
-    client.connect(address, username="root", key_filename=key, allow_agent=False, look_for_keys=False)
-    status = client.exec_command("true")[1].channel.recv_exit_status()
-    client.close()
-    return status
-with ThreadPoolExecutor(16) as pool:
-    sys.exit(any(pool.map(visit, addresses)))
+FIRST, AGAIN, SNAPSHOT = "first scan of one host", "scan of it again", "snapshot of it"
+ANSIBLE, PIPELINED = "ansible: setup, package_facts, service_facts", "the same, pipelining on"
+LOGIN = "ssh host true"
+OURS, THEIRS = "one more clean host scanned", "paramiko: one more connect and exec of true"
+WORKERS = 16
+"""Hosts at once, on both sides."""
+VISITS = 200
+"""At least so many connections the peer makes in a run, however few the hosts are."""
+_PLAYBOOK = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - setup:
+    - package_facts:
+    - service_facts:
 """
 
 
-def measure(count: int, number: int, runs: int) -> Iterator[Row]:
-    """Figures of `count` hosts (at least 2) of bed `number`."""
-    bed = Testbed(Settings(state_directory(), number))
-    try:
-        hosts = bed.up([f"h{index + 1}" for index in range(count)])
-        with tempfile.TemporaryDirectory() as folder:
-            yield from _measured(bed.settings, hosts, Path(folder), runs)
-    finally:
-        bed.down()
+def measure_one(number: int, runs: int, *, large: bool) -> Iterator[Item]:
+    """A fresh host of bed `number`, baked from itself and two others; `large`: with 140,000 files, too."""
+    with raised(3, number) as fleet:
+        host = _clean(fleet, 1)[-1]
+        yield f"One of three fresh hosts of the same image; {settled()}."
+        yield from _one(fleet, host, runs)
+        yield from wire.measure(fleet, host)
+        yield f"One scan of one host: {_sessions(fleet, host)} exec requests in its sshd's log."
+        if large:
+            yield from wire.measure_large(fleet, host)
 
 
-def _measured(settings: Settings, hosts: Sequence[Host], folder: Path, runs: int) -> Iterator[Row]:
-    inventory = folder / "inventory.yaml"
-    defaults = f"{{user: root, identity: {settings.key}, known_hosts: {settings.known_hosts}}}"
-    rows = "".join(f"  {host.name}: {{address: {host.address}}}\n" for host in hosts)
-    inventory.write_text(f"defaults: {defaults}\nhosts:\n{rows}")
-    with_inventory = ("-i", str(inventory))
-    manifest = str(folder / "image.manifest")
-    spend(program("bake", *(host.name for host in hosts[:3]), "-o", manifest, *with_inventory))
-    scan = program("scan", "-m", manifest, *with_inventory, "--store", str(folder / "state"))
-    first = hosts[0]
-    snapshot = program("snapshot", first.name, "-o", str(folder / "one.snapshot"), *with_inventory)
-    ssh = ["ssh", "-F", str(settings.ssh_config), first.name, "true"]
-    costs = paired({"snapshot of one host": lambda: spend(snapshot), "ssh host true": lambda: spend(ssh)}, runs)
-    yield row(costs, "snapshot of one host", "ssh host true")
-    paramiko = [sys.executable, "-c", _PARAMIKO, str(settings.key), str(settings.known_hosts)]
-    ours, theirs = "one more host scanned", "paramiko: one more connect and exec of true"
-    costs = paired(
-        {
-            ours: lambda: _marginal([*scan, first.name], scan, len(hosts)),
-            theirs: lambda: _marginal(
-                [*paramiko, first.address], [*paramiko, *(host.address for host in hosts)], len(hosts)
-            ),
-        },
-        runs,
+def measure_many(count: int, number: int, runs: int) -> Iterator[Item]:
+    """`count` hosts of bed `number`."""
+    with raised(count, number) as fleet:
+        clean = _clean(fleet, 5)
+        yield f"{len(clean)} of {count} hosts are clean by a manifest of the first three; {settled()}."
+        yield from _marginal(fleet, clean, runs)
+
+
+def _clean(fleet: Fleet, least: int) -> list[Host]:
+    """The hosts that are clean. RefusedError if they are too few."""
+    verdicts = fleet.verdicts()
+    clean = [host for host in fleet.hosts if verdicts[host.name] == "clean"]
+    if len(clean) < least:
+        raise RefusedError(f"too few hosts are clean to measure what a clean one costs: {verdicts}")
+    return clean
+
+
+def _one(fleet: Fleet, host: Host, runs: int) -> Iterator[Item]:
+    """One host, the scanner's CPU alone."""
+    sides = {
+        FIRST: lambda: _first_scan(fleet, host),
+        AGAIN: lambda: fleet.cost("scan", host.name),
+        SNAPSHOT: lambda: fleet.cost("snapshot", host.name, "-o", str(fleet.folder / "one.snapshot")),
+        LOGIN: lambda: spend(fleet.ssh(host)),
+    }
+    if shutil.which("ansible-playbook"):
+        sides[ANSIBLE] = lambda: _ansible(fleet, host, pipelining=False)
+        sides[PIPELINED] = lambda: _ansible(fleet, host, pipelining=True)
+    else:
+        yield "Left out: ansible, which is not installed (Debian: ansible)."
+    costs = paired(sides, runs)
+    for peer in (ANSIBLE, PIPELINED) if ANSIBLE in costs else ():
+        yield row(costs, FIRST, peer, cpu=0.2, wall=0.2)
+        yield row(costs, AGAIN, peer, cpu=0.2, wall=0.2)
+    if ANSIBLE in costs:
+        yield row(costs, SNAPSHOT, ANSIBLE, "none")
+    yield row(costs, AGAIN, LOGIN, "none")
+
+
+def _first_scan(fleet: Fleet, host: Host) -> Cost:
+    """A scan by a scanner that has never seen the host."""
+    shutil.rmtree(fleet.folder / "first", ignore_errors=True)
+    return fleet.cost("scan", host.name, store="first")
+
+
+def _ansible(fleet: Fleet, host: Host, *, pipelining: bool) -> Cost:
+    """One play, which begins with a connection as ours does: it may keep the connection for its own tasks."""
+    playbook = fleet.folder / "play.yaml"
+    playbook.write_text(_PLAYBOOK)
+    with tempfile.TemporaryDirectory(prefix="dsa", dir="/tmp") as folder:  # a socket's path may be 107 bytes long
+        options = (
+            f"-o UserKnownHostsFile={fleet.settings.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+        )
+        settings = {
+            **fleet.environment,
+            "ANSIBLE_HOME": str(fleet.folder / "ansible"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": folder,
+            "ANSIBLE_SSH_COMMON_ARGS": options,
+            "ANSIBLE_PIPELINING": str(pipelining),
+        }
+        key = ["--private-key", str(fleet.settings.key), "--user", "root"]
+        try:
+            return spend(["ansible-playbook", "-i", f"{host.address},", *key, str(playbook)], settings=settings)
+        finally:
+            _end_masters(Path(folder))
+
+
+def _end_masters(folder: Path) -> None:
+    """ssh that ansible has left in the background for the next play. Its CPU, in ansible's favour, is not counted."""
+    for path in folder.iterdir():
+        subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={path}", "host"], capture_output=True, check=False)
+
+
+def _marginal(fleet: Fleet, hosts: Sequence[Host], runs: int) -> Iterator[Item]:
+    """The slope between few and all hosts, each a process of its own: start-up and imports cancel out."""
+    few = max(2, len(hosts) // 5)
+    paramiko = [sys.executable, str(ROOT / "benchmarks/peer_paramiko.py"), str(fleet.settings.key)]
+    paramiko += [str(fleet.settings.known_hosts), str(WORKERS)]
+    peaks: list[float] = []
+
+    def scan(some: Sequence[Host]) -> Cost:
+        cost = fleet.cost("scan", *(host.name for host in some), "--workers", str(WORKERS))
+        peaks.append(cost.peak)
+        return cost
+
+    # A visit costs the peer so little that a few hosts' worth of it is noise; it may see the same host again.
+    again = -(-VISITS // len(hosts))
+
+    def visit(some: Sequence[Host]) -> Cost:
+        # In turns, since sshd refuses the eleventh of those that are about to log in (MaxStartups).
+        cost = spend([*paramiko, *(host.address for _ in range(again) for host in some)])
+        return Cost(cost.wall / again, cost.cpu / again)
+
+    sides = {OURS: lambda: _slope(scan, hosts, few), THEIRS: lambda: _slope(visit, hosts, few)}
+    costs = paired(sides, runs)
+    yield row(costs, OURS, THEIRS, cpu=3)
+    slopes = [f"{name} {spread([cost.cpu * 1000 for cost in costs[name]])} ms" for name in (OURS, THEIRS)]
+    yield (
+        f"The slope between {few} and {len(hosts)} hosts, {WORKERS} at once, in CPU, median (least to most) of {runs}"
+        f" runs: {'; '.join(slopes)} (each host {again} times a run). Largest resident set of our scanner:"
+        f" {max(peaks):.0f} MiB."
     )
-    yield row(costs, ours, theirs, "CPU <= 3")
-    print(f"\nOne scan of one host: {_sessions(first, [*scan, first.name])} exec requests on it\n")
 
 
-def _marginal(one: Sequence[str], every: Sequence[str], count: int) -> Cost:
-    """What each host but the first adds. A scan that finds something has done its work, too."""
-    single, whole = spend(one, ok=(0, 1)), spend(every, ok=(0, 1))
-    return Cost((whole.wall - single.wall) / (count - 1), (whole.cpu - single.cpu) / (count - 1))
+def _slope(visit: Callable[[Sequence[Host]], Cost], hosts: Sequence[Host], few: int) -> Cost:
+    """What each host beyond the first few adds."""
+    small, whole = visit(hosts[:few]), visit(hosts)
+    more = len(hosts) - few
+    return Cost((whole.wall - small.wall) / more, (whole.cpu - small.cpu) / more)
 
 
-def _sessions(host: Host, command: Sequence[str]) -> int:
-    """How many exec requests sshd of a host logs while a command runs."""
-    host.must("sh", "-c", "echo 'LogLevel VERBOSE' >/etc/ssh/sshd_config.d/verbose.conf; systemctl reload ssh")
+def _sessions(fleet: Fleet, host: Host) -> int:
+    """How many exec requests sshd of a host logs while it is scanned."""
+    host.shell("echo 'LogLevel VERBOSE' >/etc/ssh/sshd_config.d/verbose.conf; systemctl reload ssh")
     time.sleep(1)
     before = _logged(host)
-    spend(command, ok=(0, 1))
+    fleet.cost("scan", host.name)
     time.sleep(1)  # for the journal
     return _logged(host) - before
 

@@ -1,15 +1,23 @@
 """Costs of programs in paired runs: wall, and user + system CPU of a process and all it waited for (wait4(2))."""
 
+import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+class LeftOutError(Exception):
+    """Something cannot be measured on this machine; the message says what is missing, and how to have it."""
+
+
+class RefusedError(RuntimeError):
+    """Figures would not say what they claim to say: a peer did other work than ours, or a run failed."""
 
 
 @dataclass(frozen=True)
@@ -34,54 +42,73 @@ class Row:
     goal: str = ""
 
 
+@dataclass(frozen=True)
+class Table:
+    """Figures that are no ratio of two costs: headings, and rows of as many cells."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Item = Row | Table | str
+"""What a group of figures yields; text says what was measured, or what was left out and why."""
+
+
 def program(*argv: str) -> list[str]:
     """The command line of driftscan by this interpreter, from this source tree."""
     return [sys.executable, "-m", "driftscan", *argv]
 
 
-def spend(argv: Sequence[str], stdin: bytes = b"", ok: Sequence[int] = (0,)) -> Cost:
-    """Run a program without looking at its output. RuntimeError if it ends with another status than those in `ok`."""
-    read, write = os.pipe()
-    os.write(write, stdin)  # all our requests fit a pipe
-    os.close(write)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C"}
-    started = time.monotonic()
-    child = subprocess.Popen(
-        argv, stdin=read, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT
-    )
-    _, status, used = os.wait4(child.pid, 0)
-    wall = time.monotonic() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    os.close(read)
-    if child.returncode not in ok:
-        raise RuntimeError(f"{argv[0]} ended with status {child.returncode}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+def spend(
+    argv: Sequence[str], stdin: bytes = b"", ok: Sequence[int] = (0,), settings: Mapping[str, str] | None = None
+) -> Cost:
+    """Run a program without looking at its output; `settings` are added to its environment. RefusedError if it ends
+    with another status than those in `ok`."""
+    command = [sys.executable, "-I", "-S", str(ROOT / "benchmarks/launch.py"), *argv]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", **(settings or {})}
+    done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, env=environment, cwd=ROOT, check=True)
+    told = json.loads(done.stdout)
+    if told["status"] not in ok:
+        raise RefusedError(f"{' '.join(argv)[:200]!r} ended with status {told['status']}")
+    return Cost(**told["cost"])
 
 
-def paired(sides: Mapping[str, Callable[[], Cost]], runs: int) -> dict[str, list[Cost]]:
-    """Each side in turn, `runs` times after one that warms up, so that a busy moment hits all alike."""
+def paired(
+    sides: Mapping[str, Callable[[], Cost]], runs: int, before: Callable[[], None] = lambda: None, *, warm: bool = True
+) -> dict[str, list[Cost]]:
+    """Each side in turn, `runs` times, so that a busy moment hits all alike. `before` precedes each, and costs none of
+    them anything; `warm`: after one run of each that does not count."""
     found: dict[str, list[Cost]] = {name: [] for name in sides}
-    for number in range(runs + 1):
+    for number in range(-1 if warm else 0, runs):
         for name, side in sides.items():
+            before()
             cost = side()
-            if number:
+            if number >= 0:
                 found[name].append(cost)
     return found
 
 
-def row(costs: Mapping[str, Sequence[Cost]], work: str, peer: str, goal: str = "") -> Row:
-    """The comparison of two sides."""
+def row(
+    costs: Mapping[str, Sequence[Cost]], work: str, peer: str, goal: str = "", *, cpu: float = 0, wall: float = 0
+) -> Row:
+    """The comparison of two sides. `cpu`, `wall`: ratios that are to be reached; `goal`: one in words."""
     ours, theirs = costs[work], costs[peer]
     pairs = list(zip(ours, theirs, strict=True))
-    return Row(
-        work,
-        peer,
-        _median(ours),
-        _median(theirs),
-        statistics.median(mine.cpu / max(its.cpu, 1e-6) for mine, its in pairs),
-        statistics.median(mine.wall / max(its.wall, 1e-6) for mine, its in pairs),
-        goal,
-    )
+    cpu_ratio = statistics.median(mine.cpu / max(its.cpu, 1e-6) for mine, its in pairs)
+    wall_ratio = statistics.median(mine.wall / max(its.wall, 1e-6) for mine, its in pairs)
+    limits = [("CPU", cpu_ratio, cpu), ("wall", wall_ratio, wall)]
+    goals = [f"{name} {judged(ratio, limit)}" for name, ratio, limit in limits if limit]
+    return Row(work, peer, _median(ours), _median(theirs), cpu_ratio, wall_ratio, ", ".join(goals) or goal)
+
+
+def judged(found: float, limit: float, unit: str = "") -> str:
+    """A goal, and whether it was reached."""
+    return f"<= {limit:,g}{unit}: {'reached' if found <= limit else '**missed**'}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, least and largest, in the unit of the values."""
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 def _median(costs: Sequence[Cost]) -> Cost:

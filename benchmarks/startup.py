@@ -18,4 +18,4 @@ def measure(runs: int) -> Iterator[Row]:
     costs = paired(sides, runs)
     for name in sides:
         if name != _BARE:
-            yield row(costs, name, _BARE, "CPU <= 4")
+            yield row(costs, name, _BARE, cpu=4)
