@@ -84,6 +84,11 @@ class CountingTransport:
         self._counts.program += len(script.encode()) + sum(map(len, arguments))
         return CountingChannel(self._transport.run(script, arguments), self._counts)
 
+    def run_file(self, path: str) -> tuple[Channel, str]:
+        """See transports.base.Transport."""
+        channel, digest = self._transport.run_file(path)
+        return CountingChannel(channel, self._counts), digest
+
 
 def main() -> int:
     """Run the command line; its status is ours."""

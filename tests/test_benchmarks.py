@@ -90,6 +90,10 @@ class _Transport:
         """A channel."""
         return _Channel()
 
+    def run_file(self, path: str) -> tuple[Channel, str]:
+        """Not of this host."""
+        raise NotImplementedError(path)
+
     def close(self) -> None:
         """Nothing."""
 

@@ -422,10 +422,15 @@ def below(walker: Walker, path: str) -> "list[str]":
         names = walker.subdirectories[1]
     else:
         try:
-            with os.scandir(walker.root + (path or "/")) as entries:
-                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            handle = open_quietly(walker.root + (path or "/"), OPEN | os.O_DIRECTORY)
         except OSError:
             return []  # `Walker.directory` opens it again and notes why it can't
+        try:
+            names = names_of(handle)[0]
+        except OSError:
+            return []
+        finally:
+            os.close(handle)
     for name in names:
         child = path + "/" + name
         if child in walker.foreign:
