@@ -6,10 +6,12 @@ sentence "expected ..." where a pattern or a choice of shapes would not be under
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from driftscan.model.names import show
+from driftscan.schema_fast import UndecidedError, conforms
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -39,66 +41,15 @@ class Problem:
 
 def problems(data: Any, schema: Mapping[str, Any]) -> tuple[Problem, ...]:
     """All that keeps plain data from being what a JSON Schema (draft 2020-12) describes; empty: it is."""
-    if _conforms(data, schema, schema):
-        return ()
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 100 ms, paid only by who validates
+    with suppress(UndecidedError):
+        if conforms(data, schema):
+            return ()
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 100 ms, paid only by whose data is not right
 
     found: dict[Problem, None] = {}
     for error in Draft202012Validator(schema).iter_errors(data):
         found.update(dict.fromkeys(_explain(error)))
     return tuple(found)
-
-
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "string": str, "boolean": bool, "array": list, "object": dict, "integer": int, "null": type(None),
-}  # fmt: skip
-_SAYS_NOTHING = frozenset({"$schema", "$id", "$defs", "title", "description", "x-expected"})
-
-
-def _conforms(data: Any, schema: Any, root: Mapping[str, Any]) -> bool:
-    """Whether plain data surely is what a schema describes. False decides nothing: not all keywords are known here, nor
-    all that a keyword accepts. It spares most callers the 100 ms that jsonschema takes to be imported."""
-    return isinstance(schema, Mapping) and all(
-        keyword in _SAYS_NOTHING or (keyword in _RULES and _RULES[keyword](data, rule, schema, root))
-        for keyword, rule in schema.items()
-    )
-
-
-def _is_type(data: Any, rule: Any, _: Any, __: Any) -> bool:
-    return any(type(data) is _TYPES.get(name) for name in ([rule] if isinstance(rule, str) else rule))
-
-
-def _has_properties(data: Any, rule: Any, _: Any, root: Mapping[str, Any]) -> bool:
-    return type(data) is dict and all(
-        _conforms(data[name], inner, root) for name, inner in rule.items() if name in data
-    )
-
-
-def _has_others(data: Any, rule: Any, schema: Any, root: Mapping[str, Any]) -> bool:
-    if type(data) is not dict or "patternProperties" in schema:
-        return False
-    others = data.keys() - schema.get("properties", {}).keys()
-    return not others if rule is False else all(_conforms(data[name], rule, root) for name in others)
-
-
-def _is_defined(data: Any, rule: str, _: Any, root: Mapping[str, Any]) -> bool:
-    name = rule.removeprefix("#/$defs/")
-    return name in root.get("$defs", {}) and _conforms(data, root["$defs"][name], root)
-
-
-_RULES: Mapping[str, Callable[[Any, Any, Any, Mapping[str, Any]], bool]] = {
-    "type": _is_type,
-    "properties": _has_properties,
-    "additionalProperties": _has_others,
-    "$ref": _is_defined,
-    "required": lambda data, rule, _, __: type(data) is dict and all(name in data for name in rule),
-    "items": lambda data, rule, _, root: type(data) is list and all(_conforms(item, rule, root) for item in data),
-    "enum": lambda data, rule, _, __: type(data) is str and data in rule,
-    "const": lambda data, rule, _, __: type(data) is str and data == rule,
-    "minimum": lambda data, rule, _, __: type(data) is int and data >= rule,
-    "minLength": lambda data, rule, _, __: type(data) is str and len(data) >= rule,
-}
-"""Keyword -> whether data surely obeys it: (data, what the keyword says, the schema it stands in, the whole schema)."""
 
 
 def did_you_mean(word: str, known: Iterable[str], *, all_known: bool = True) -> str:

@@ -17,7 +17,7 @@ from driftscan.capture.probe.render import OWN, SHARED, script
 PACKAGE = Path(__file__).parent.parent / "driftscan"
 TESTS = Path(__file__).parent
 FLOORS = (
-    {"model", "errors"},
+    {"model", "errors", "schema_fast"},
     {"plugins", "schema_check", "content", "atomic", "stored"},
     {"yaml_strict", "aws"},
     {"transports"},

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 
+from driftscan.compare.grouping import Grouping, group, place_of
 from driftscan.compare.zoning import tolerance
 from driftscan.model.codec import canonical, decode_resource
 from driftscan.model.columns import line as columns_line
 from driftscan.model.columns import quoted
 from driftscan.model.digests import (
     BUCKETS,
+    DIGEST,
     KEPT,
     WHOLE,
     bucket_digests,
@@ -27,8 +29,6 @@ from driftscan.model.records import Records
 from driftscan.model.zone import Tolerance, Zone, ZoneClass
 
 ZoneOf = Callable[[str], Zone | None]
-_DIRECTORY = b'"type":"directory"'
-"""Quotes within a JSON string are escaped, so nothing but the column itself looks like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +57,26 @@ class Known:
 class Reference:
     """The expectation of a table of records under zones. Records in zones that are not compared are not in it."""
 
-    def __init__(self, records: Records, zone_of: ZoneOf, *, born: bool = False) -> None:
-        """Sort the records into groups; `zone_of` is that of a matcher for files. `born`: see `compare.diff`."""
+    def __init__(
+        self, records: Records, zone_of: ZoneOf, *, born: bool = False, grouping: Grouping | None = None
+    ) -> None:
+        """`zone_of` is that of a matcher for files; `born`: see `compare.diff`; `grouping`: that of the records, if it
+        was worked out before."""
         self._records = records
         self._zone_of = zone_of
         self._born = born
+        self.grouping = grouping or group(records, lambda key: self._given(key)[0])
+        self._members = dict(zip(self.grouping.directories, self.grouping.members, strict=True))
         self._zoned: dict[str, tuple[bytes, Tolerance]] = {}
-        self._members: dict[str, list[int]] = {}
+        for index in self.grouping.zoned:
+            key = records.keys[index]
+            if (given := self._given(key)[1]) is not None:
+                self._zoned[key] = records.lines[index], given
         self._changed: dict[str, dict[str, bytes]] = {}
         self._fresh: frozenset[str] = frozenset()
-        for index, (key, line, _) in enumerate(records.rows()):
-            place = self._place(key, line)
-            if isinstance(place, str):
-                self._members.setdefault(place, []).append(index)
-            elif place is not None:
-                self._zoned[key] = line, place
         self._buckets: list[list[Group]] = [[] for _ in range(BUCKETS)]
-        for directory in self._members:
-            self._add(directory)
+        for index, directory in enumerate(self.grouping.directories):
+            self._add(directory, self.grouping.digests[index * DIGEST : (index + 1) * DIGEST])
         self.buckets: list[bytes] = bucket_digests([[each.digest for each in bucket] for bucket in self._buckets])
         self._rows: dict[bytes, dict[str, bytes]] = {}
 
@@ -136,18 +138,18 @@ class Reference:
                 self._zoned[key] = line, place
         self._regroup(touched)
 
+    def _given(self, key: str) -> tuple[bool | None, Tolerance | None]:
+        """Whether a key is sealed (None: it is not compared), and what its zone accepts."""
+        zone = self._zone_of(key)
+        if zone is not None and zone.zone is ZoneClass.EXTERNAL:
+            return None, None
+        given = tolerance(zone, born=self._born) if zone is not None else None
+        return given is None, given
+
     def _place(self, key: str, line: bytes) -> "str | Tolerance | None":
         """The directory whose group a record is in, or what its zone accepts; None: it is not compared."""
-        zone = self._zone_of(key)
-        if zone is not None:
-            if zone.zone is ZoneClass.EXTERNAL:
-                return None
-            given = tolerance(zone, born=self._born)
-            if given is not None:
-                return given
-        if _DIRECTORY in line:
-            return "" if key == "/" else key
-        return key.rpartition("/")[0]
+        sealed, given = self._given(key)
+        return place_of(key, line) if sealed else given
 
     def _line(self, key: str) -> bytes | None:
         if key in self._zoned:
@@ -171,14 +173,13 @@ class Reference:
             self._buckets[number] = [each for each in self._buckets[number] if each.directory not in numbers]
         for directory in numbers:
             if self._changed[directory]:
-                self._add(directory)
+                self._add(directory, group_digest(b"\n".join(sorted(self._changed[directory].values()))))
         for number in set(numbers.values()):
             self.buckets[number] = bucket_digests([[each.digest for each in self._buckets[number]]])[0]
 
-    def _add(self, directory: str) -> None:
-        lines = sorted(self.lines(Group(directory, 0, b"")).values())
+    def _add(self, directory: str, digest: bytes) -> None:
         number = directory_number(decode_name(directory))
-        self._buckets[number % BUCKETS].append(Group(directory, number, group_digest(b"\n".join(lines))))
+        self._buckets[number % BUCKETS].append(Group(directory, number, digest))
 
 
 def _row(salt: bytes, key: str, line: bytes, given: Tolerance) -> bytes:

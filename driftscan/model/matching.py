@@ -35,19 +35,36 @@ def covered(files: Records, glob: str) -> Iterator[str]:
     yield from (key for key in files.beneath(literal_prefix(glob)) if expression.fullmatch(key))
 
 
+class _Entry(Generic[T]):
+    """A pattern and its value. Most patterns are never asked, and not compiled."""
+
+    __slots__ = ("_expression", "_glob", "_kind", "value")
+
+    def __init__(self, kind: str, glob: str, value: T) -> None:
+        self._kind = kind
+        self._glob = glob
+        self._expression: Pattern[str] | None = None
+        self.value = value
+
+    def covers(self, key: str) -> bool:
+        if self._expression is None:
+            self._expression = compile_key_glob(self._kind, self._glob)
+        return self._expression.fullmatch(key) is not None
+
+
 class PatternIndex(Generic[T]):
     """Patterns by kind, those about files by the directory before their first wildcard, so that a key is tried
     against the few that lie on its way."""
 
     def __init__(self) -> None:
         """Nothing in it."""
-        self._files: dict[str, list[tuple[Pattern[str], T]]] = {}
-        self._others: dict[str, list[tuple[Pattern[str], T]]] = {}
+        self._files: dict[str, list[_Entry[T]]] = {}
+        self._others: dict[str, list[_Entry[T]]] = {}
 
     def add(self, pattern: str, value: T) -> None:
         """Add a pattern; of those in one directory (other kinds: of one kind) the first added is found first."""
         kind, glob = split_pattern(pattern)
-        rule = (compile_key_glob(kind, glob), value)
+        rule = _Entry(kind, glob, value)
         if kind != "file":
             self._others.setdefault(kind, []).append(rule)
             return
@@ -56,11 +73,11 @@ class PatternIndex(Generic[T]):
 
     def find(self, kind: str, key: str) -> Iterator[T]:
         """The values of the patterns that cover a key; files: those of the deepest directory first."""
-        for expression, value in self._on_the_way(key) if kind == "file" else self._others.get(kind, ()):
-            if expression.fullmatch(key):
-                yield value
+        for entry in self._on_the_way(key) if kind == "file" else self._others.get(kind, ()):
+            if entry.covers(key):
+                yield entry.value
 
-    def _on_the_way(self, key: str) -> Iterator[tuple[Pattern[str], T]]:
+    def _on_the_way(self, key: str) -> Iterator[_Entry[T]]:
         place = key
         while place:
             yield from self._files.get(place, ())

@@ -7,6 +7,7 @@ from driftscan.capture.base import Session
 from driftscan.capture.probe.render import rules_section
 from driftscan.collectors import files
 from driftscan.collectors.files import FileTable
+from driftscan.compare.grouping import Grouping
 from driftscan.compare.reference import Reference
 from driftscan.compare.zoning import tolerance
 from driftscan.errors import ParseError, UnavailableError
@@ -46,8 +47,11 @@ class Files:
 class Plan:
     """How the files of all hosts with one manifest are looked at; made once for a run."""
 
-    def __init__(self, manifest: Manifest, zones: Sequence[Zone], salt: bytes) -> None:
-        """The expectation that hosts are told of, `salt` with it."""
+    def __init__(
+        self, manifest: Manifest, zones: Sequence[Zone], salt: bytes, grouping: Grouping | None = None
+    ) -> None:
+        """The expectation that hosts are told of, `salt` with it. `grouping`: of the files under these zones, if it was
+        worked out before."""
         self.manifest = manifest
         self.zones = tuple(zones)
         self.salt = salt
@@ -55,7 +59,9 @@ class Plan:
         self.rules = walk_rules(zones, manifest, tolerance)
         self.rules_section = rules_section(self.rules)
         self.rules_digest = digest(self.rules_section)
-        self.reference = Reference(manifest.resources.files, lambda key: self.matcher.zone_of("file", key))
+        self.reference = Reference(
+            manifest.resources.files, lambda key: self.matcher.zone_of("file", key), grouping=grouping
+        )
 
     def sealed(self, key: str) -> bool:
         """Whether a file is in no zone."""

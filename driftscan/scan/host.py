@@ -1,6 +1,5 @@
 """One host, from connection to result: the way of the data."""
 
-import secrets
 import threading
 import time
 from collections.abc import Iterable
@@ -13,7 +12,6 @@ from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
-from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy import Policy, load
@@ -21,20 +19,18 @@ from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
 from driftscan.scan.continuity import States, sight
 from driftscan.scan.facts import Memory
-from driftscan.scan.filescan import Plan
 from driftscan.scan.judgement import Assessment, unknown_image
 from driftscan.scan.observe import ByImage, Observation, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.parsing import kinds
+from driftscan.scan.plans import Plans
 from driftscan.scan.progress import Progress, Silent
 from driftscan.scan.targets import Target
 from driftscan.zones import load as load_zones
 
 WITH_MANIFEST = ("immutable-core",)
 WITHOUT_MANIFEST = ("immutable-core", "server-hardening")
-SALT = 16
-"""Bytes that no host has seen before a run."""
 
 
 class Job:
@@ -49,10 +45,11 @@ class Job:
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
         self.memory = Memory()
         self.states = States(options.state_dir)
-        self._salt = secrets.token_bytes(SALT)
-        self._plans: dict[int, tuple[Manifest, Plan]] = {}
-        self._planning = threading.Lock()
-        self._policies = {names: load(names, kinds()) for names in self._wanted()}
+        self.plans = Plans(self.zones, options.state_dir)
+        self._reading = threading.Lock()
+        self._policies: dict[tuple[str, ...], tuple[Policy, ...]] = {}
+        if options.policies:  # shipped ones are right, and most runs need few of them
+            self._load(options.policies)
         self._sessions: dict[int, Session] = {}
         self._lock = threading.Lock()
         self._ended = False
@@ -60,14 +57,7 @@ class Job:
     def policies(self, match: ImageMatch) -> tuple[Policy, ...]:
         """The policies for a host, by whether it has a manifest."""
         default = WITHOUT_MANIFEST if match is ImageMatch.STAND_IN else WITH_MANIFEST
-        return self._policies[self.options.policies or default]
-
-    def plan(self, manifest: Manifest) -> Plan:
-        """How hosts with this manifest are compared: made when the first of them is."""
-        with self._planning:
-            if id(manifest) not in self._plans:
-                self._plans[id(manifest)] = manifest, Plan(manifest, (*manifest.zones, *self.zones), self._salt)
-            return self._plans[id(manifest)][1]
+        return self._load(self.options.policies or default)
 
     def opened(self, session: Session) -> None:
         """Remember a session, so that it can be ended; one that comes too late is ended at once."""
@@ -89,8 +79,11 @@ class Job:
         for session in sessions:
             session.close()
 
-    def _wanted(self) -> tuple[tuple[str, ...], ...]:
-        return (self.options.policies,) if self.options.policies else (WITH_MANIFEST, WITHOUT_MANIFEST)
+    def _load(self, names: tuple[str, ...]) -> tuple[Policy, ...]:
+        with self._reading:
+            if names not in self._policies:
+                self._policies[names] = load(names, kinds())
+            return self._policies[names]
 
 
 @dataclass(slots=True)
@@ -151,7 +144,7 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     if manifest is None:
         return _without_image(job, seen, baseline.image, watch)
     policies = job.policies(baseline.image.match)
-    plan = job.plan(manifest)
+    plan = job.plans.of(manifest)
     zones = plan.matcher
     watch("walk")
     whole = any("file" in policy.kinds() for policy in policies)
