@@ -16,7 +16,9 @@ REWRITE = "Write the file again with this driftscan."
 _HEAD = b'{"attributes":{'
 _KEY = b'},"key":"'
 _FILE = b'","kind":"file"'
-_OBSERVED = b',"observed":'
+END = b'"kind":"file"}'
+"""How the compared part of a line ends."""
+OBSERVED = b',"observed":'
 _REMEMBERED = 4096
 """Places and rows that are kept in mind, once they were asked for one by one."""
 _FEW = 16
@@ -41,14 +43,14 @@ def cut(line: bytes) -> Row | None:
     rest = line[end + len(_FILE) :]
     if rest == b"}":
         return key, line, b""
-    if not rest.startswith(_OBSERVED + b"{") or not rest.endswith(b"}}"):
+    if not rest.startswith(OBSERVED + b"{") or not rest.endswith(b"}}"):
         return None
-    return key, line[: end + len(_FILE)] + b"}", rest[len(_OBSERVED) : -1]
+    return key, line[: end + len(_FILE)] + b"}", rest[len(OBSERVED) : -1]
 
 
 def joined(line: bytes, observed: bytes) -> bytes:
     """The line of a row with what was observed: what `cut` takes apart."""
-    return line if observed in {b"", b"{}"} else line[:-1] + _OBSERVED + observed + b"}"
+    return line if observed in {b"", b"{}"} else line[:-1] + OBSERVED + observed + b"}"
 
 
 class Packed(Records):
