@@ -48,7 +48,7 @@ def digest_of(number: int, *, changed: bool) -> bytes:
     return hashlib.sha256(f"{number}{'!' if changed and number % _EVERY == 7 else ''}".encode()).digest()
 
 
-def table(count: int, *, changed: bool) -> Iterator[tuple[str, bytes, bytes]]:
+def table(count: int, *, changed: bool) -> Iterator[bytes]:
     """Records as the collector writes them."""
     for number in range(count):
         attributes: dict[str, Value] = {
@@ -56,8 +56,7 @@ def table(count: int, *, changed: bool) -> Iterator[tuple[str, bytes, bytes]]:
             "sha256": digest_of(number, changed=changed).hex(), "size": number % 65536, "type": "regular", "uid": 0,
             "xattrs": {},
         }  # fmt: skip
-        key = name_of(number)
-        yield key, encode_resource(Resource("file", key, attributes)), b""
+        yield encode_resource(Resource("file", name_of(number), attributes))
 
 
 def measure(count: int, runs: int) -> Iterator[Row]:
@@ -83,7 +82,7 @@ def measure(count: int, runs: int) -> Iterator[Row]:
 def _written(count: int, folder: Path, name: str, *, changed: bool) -> Path:
     """The table as a manifest, as lines sorted by bytes, which is what comm needs, and as AIDE's database."""
     path = folder / name
-    records = pack(table(count, changed=changed), "the table")
+    records = pack(table(count, changed=changed), "the table", observed=False)
     coverage = (CollectorCoverage("files", 1, ("file",), CollectorStatus.COMPLETE, count),)
     provenance = Provenance(baked_at="2026-01-01T00:00:00Z", tool="driftscan")
     resources = Resources(files=records)

@@ -177,12 +177,12 @@ def _records(source: Tree) -> bytes:
     done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True)
     decoder = Decoder([source])
     for frame in Splitter(_NONCE).feed(done.stdout):
-        if frame.words[0] != b"hello":
+        if frame.words[:1] != (b"hello",):
             decoder.take(frame)
     (capture,) = decoder.captures()
     if capture.status is not Status.OK:
         raise RefusedError(f"the probe's walk ended as {capture.status}: {capture.detail}")
-    return capture.data
+    return capture.content.read(0, capture.content.size)
 
 
 def _split(output: bytes) -> set[tuple[bytes, ...]]:

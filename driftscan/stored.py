@@ -4,22 +4,32 @@ Files are read with pread(2), not mapped: a mapped file that somebody truncates 
 its pages count as the scanner's own memory.
 """
 
+import heapq
 import os
 import stat
+import struct
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from driftscan.errors import DriftscanError, IncompleteError, UsageError
 from driftscan.model.lines import Buffer, Held, Lines
 from driftscan.model.names import show
 from driftscan.model.packed import Packed, joined
-from driftscan.model.records import Row
+from driftscan.model.records import Records, Row
 
 MAX_FILE = 2 << 30
 SMALL = 8 << 20
 """Bytes that are put aside in memory; more go to disk."""
-_BATCH = 2000
+RUN = 16 << 20
+"""Bytes of memory that are sorted at once."""
+_BATCH = 1000
 """Lines that are joined before they are put aside."""
+_SIZES = struct.Struct("=II")
+_PAIR = 130
+"""What a pair of bytes takes of memory besides its content."""
+_WINDOW = 128 << 10
+"""Bytes that are read at once of each run."""
 
 
 class Stored:
@@ -111,20 +121,71 @@ class Spool:
         return IncompleteError(what, "Make room there, or name another directory in TMPDIR.")
 
 
-def pack(rows: Iterable[Row], name: str) -> Packed:
-    """Rows in order of their keys, put aside. Errors as `Spool.write`."""
+class Sorter:
+    """Pairs of bytes in the order of their first ones: sorted in memory while they are few, else in runs on disk."""
+
+    def __init__(self, name: str, limit: int = RUN) -> None:
+        """`name`: what messages call it; `limit`: bytes of memory that a run may take. Nothing is in it yet."""
+        self._name = name
+        self._limit = limit
+        self._run: list[tuple[bytes, bytes]] = []
+        self._held = 0
+        self._runs: list[Buffer] = []
+
+    def add(self, key: bytes, value: bytes) -> None:
+        """One more pair. Errors as `Spool.write`."""
+        self._run.append((key, value))
+        self._held += len(key) + len(value) + _PAIR
+        if self._held > self._limit:
+            self._put_aside()
+
+    def pairs(self) -> Iterator[tuple[bytes, bytes]]:
+        """All pairs, sorted; they can be had once."""
+        if self._runs:
+            self._put_aside()
+            return heapq.merge(*map(_run_of, self._runs))
+        self._run.sort()
+        return iter(self._run)
+
+    def _put_aside(self) -> None:
+        self._run.sort()
+        spool = Spool(self._name, small=0)
+        for start in range(0, len(self._run), _BATCH):
+            batch = self._run[start : start + _BATCH]
+            spool.write(b"".join(_SIZES.pack(len(key), len(value)) + key + value for key, value in batch))
+        self._runs.append(spool.buffer())
+        self._run = []
+        self._held = 0
+
+
+def _run_of(buffer: Buffer) -> Iterator[tuple[bytes, bytes]]:
+    rest = b""
+    for start in range(0, buffer.size, _WINDOW):
+        data = rest + buffer.read(start, min(start + _WINDOW, buffer.size))
+        offset = 0
+        while offset + _SIZES.size <= len(data):
+            key, value = _SIZES.unpack_from(data, offset)
+            middle = offset + _SIZES.size + key
+            if middle + value > len(data):
+                break
+            yield data[middle - key : middle], data[middle : middle + value]
+            offset = middle + value
+        rest = data[offset:]
+
+
+def pack(lines: Iterable[bytes], name: str, *, observed: bool) -> Packed:
+    """Lines of files in order of their keys, put aside. `observed`: see `Packed`. Errors as `Spool.write`."""
     spool = Spool(name)
-    batch: list[bytes] = []
-    observed = False
-    for _, line, seen in rows:
-        batch.append(joined(line, seen))
-        observed = observed or bool(seen)
-        if len(batch) == _BATCH:
-            spool.write(b"\n".join(batch) + b"\n")
-            batch.clear()
-    spool.write(b"\n".join([*batch, b""]))
+    lines = iter(lines)
+    while batch := list(islice(lines, _BATCH)):
+        spool.write(b"\n".join(batch) + b"\n")
     buffer = spool.buffer()
     return Packed(Lines(buffer, buffer.size), observed=observed)
+
+
+def pack_rows(rows: Iterable[Row], like: Records, name: str) -> Packed:
+    """Some rows of a table, in their order, put aside. Errors as `Spool.write`."""
+    return pack((joined(line, seen) for _, line, seen in rows), name, observed=bool(like.observed))
 
 
 def _nameless() -> int:

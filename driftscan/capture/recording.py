@@ -5,18 +5,18 @@ raw bytes as `blobs/SHA256`. It holds what left the host, redactions already mad
 """
 
 import hashlib
-import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import IO, Any, cast
 
 from driftscan import atomic
 from driftscan.capture.base import TargetFacts
 from driftscan.errors import UsageError
 from driftscan.model.codec import canonical
+from driftscan.model.lines import Buffer, Held, pieces
 from driftscan.model.source import (
     Capture,
     Captures,
@@ -34,9 +34,11 @@ from driftscan.model.source import (
     Tree,
     WalkRule,
 )
+from driftscan.stored import Spool
 
 FORMAT = "driftscan.captures/1"
 MAX_BLOB = 1 << 30
+_PIECE = 1 << 18
 # What zipfile and json raise on bytes that are not theirs, and what an index of another shape leads to.
 _DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, AttributeError, RuntimeError),
@@ -57,19 +59,38 @@ class Recorder:
 
     def write(self, path: str, facts: TargetFacts, host: str) -> None:
         """The file, whole or not at all, readable by its owner alone. Errors as `atomic.write`."""
-        blobs: dict[str, bytes] = {}
+        blobs: dict[str, Buffer] = {}
         index = {
             "format": FORMAT,
             "host": host,
             "facts": asdict(facts),
             "captures": [_encode(capture, blobs) for capture in self._captures],
         }
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        written = Spool(path)
+        with zipfile.ZipFile(
+            cast("IO[bytes]", _Appended(written)), "w", zipfile.ZIP_DEFLATED, compresslevel=1
+        ) as archive:
             archive.writestr("index.json", canonical(index))
             for digest, data in sorted(blobs.items()):
-                archive.writestr(f"blobs/{digest}", data)
-        atomic.write(path, [buffer.getvalue()], private=True)
+                with archive.open(f"blobs/{digest}", "w") as blob:
+                    for piece in pieces(data):
+                        blob.write(piece)
+        atomic.write(path, pieces(written.buffer()), private=True)
+
+
+class _Appended:
+    """As much of a file as zipfile needs to write to the end of one."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def write(self, data: bytes) -> int:
+        """Append."""
+        self._spool.write(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 class Replay:
@@ -111,13 +132,17 @@ class Replay:
             found.processes,
             found.detail,
             found.exit_code,
+            stored=found.stored,
         )
 
     def _decode(self, raw: dict[str, Any]) -> Capture:
+        source = _source(raw["source"])
+        walked = isinstance(source, Tree)
         return Capture(
-            source=_source(raw["source"]),
+            source=source,
             status=Status(raw["status"]),
-            data=self._blob(raw["data"]),
+            data=b"" if walked else self._blob(raw["data"]),
+            stored=self._stored(raw["data"]) if walked else None,
             members=tuple(self._member(member) for member in raw["members"]),
             processes=tuple(_process(row) for row in raw["processes"]),
             detail=str(raw["detail"]),
@@ -137,30 +162,46 @@ class Replay:
         )
 
     def _blob(self, digest: str) -> bytes:
+        return b"".join(self._pieces(digest))
+
+    def _stored(self, digest: str) -> Buffer:
+        """The records of a walk, put aside."""
+        spool = Spool("the records of the walk")
+        for piece in self._pieces(digest):
+            spool.write(piece)
+        return spool.buffer()
+
+    def _pieces(self, digest: str) -> Iterator[bytes]:
         if not digest:
-            return b""
+            return
         info = self._archive.getinfo(f"blobs/{digest}")
         if info.file_size > MAX_BLOB:
             raise ValueError("a capture is too large")
-        data = self._archive.read(info)
-        if hashlib.sha256(data).hexdigest() != digest:
+        found, size = hashlib.sha256(), 0
+        with self._archive.open(info) as stream:
+            while piece := stream.read(_PIECE):
+                size += len(piece)
+                if size > MAX_BLOB:
+                    raise ValueError("a capture is too large")
+                found.update(piece)
+                yield piece
+        if found.hexdigest() != digest:
             raise ValueError("a capture does not match its digest")
-        return data
 
 
-def _encode(capture: Capture, blobs: dict[str, bytes]) -> dict[str, Any]:
+def _encode(capture: Capture, blobs: dict[str, Buffer]) -> dict[str, Any]:
     return {
         "source": {"type": type(capture.source).__name__, **asdict(capture.source)},
         "status": capture.status,
         "detail": capture.detail,
         "exit_code": capture.exit_code,
-        "data": _keep(capture.data, blobs),
+        "data": _keep(capture.content, blobs),
         "members": [
             {
                 **{name: getattr(member, name) for name in ("status", "mode", "uid", "gid", "detail")},
                 "path": member.path.hex(),
                 "link": None if member.link is None else member.link.hex(),
-                "data": _keep(member.data, blobs),
+                "data": _keep(Held("", member.data), blobs),
             }
             for member in capture.members
         ],
@@ -175,12 +216,14 @@ def _encode(capture: Capture, blobs: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _keep(data: bytes, blobs: dict[str, bytes]) -> str:
-    if not data:
+def _keep(data: Buffer, blobs: dict[str, Buffer]) -> str:
+    if not data.size:
         return ""
-    digest = hashlib.sha256(data).hexdigest()
-    blobs[digest] = data
-    return digest
+    digest = hashlib.sha256()
+    for piece in pieces(data):
+        digest.update(piece)
+    blobs[digest.hexdigest()] = data
+    return digest.hexdigest()
 
 
 def _process(raw: dict[str, Any]) -> ProcessRow:

@@ -8,15 +8,17 @@ a regular file that was not opened, for one). `model/columns.py` writes the line
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from driftscan.collectors._base import Collector
 from driftscan.errors import ParseError
 from driftscan.model.columns import UNSEEN, encode_name, quoted, record_line
+from driftscan.model.lines import Buffer, pieces
+from driftscan.model.packed import joined
 from driftscan.model.records import Records
 from driftscan.model.resource import Attribute, Kind, Resource
 from driftscan.model.snapshot import FileCoverage, Resources
 from driftscan.model.source import Capture, Captures, Gap, Status, Tree, WalkRule
+from driftscan.stored import Sorter, pack
 
 NAME = "files"
 FILE = Kind(
@@ -74,49 +76,80 @@ class FileTable:
     """How many places could not be entered."""
 
 
+class _Unread:
+    """Files whose content was not read: some by name, all by their directory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[tuple[str, str]] = []
+        self._directories: dict[str, int] = {}
+
+    def add(self, path: str, reason: str) -> None:
+        """One more."""
+        self.count += 1
+        self._first.append((path, reason))
+        place = path.rpartition("/")[0]
+        self._directories[place] = self._directories.get(place, 0) + 1
+        if len(self._first) > 10 * _GAPS_LISTED:
+            self._first = self.first()
+
+    def first(self) -> list[tuple[str, str]]:
+        """The first of them by path, with the reasons."""
+        return sorted(self._first)[:_GAPS_LISTED]
+
+    def others(self) -> list[str]:
+        """The directories of those that are not among the first."""
+        left = dict(self._directories)
+        for path, _ in self.first():
+            left[path.rpartition("/")[0]] -= 1
+        return sorted(place for place, count in left.items() if count)
+
+
 @dataclass(slots=True)
 class _Walk:
     """Counts and rows of a walk, while it is decoded."""
 
     source: Tree
-    rows: list[tuple[str, bytes, bytes]] = field(default_factory=list)
+    rows: Sorter = field(default_factory=lambda: Sorter("the records of the walk"))
     hashed: int = 0
     stat_only: int = 0
-    unread: list[tuple[str, str]] = field(default_factory=list)
+    over_limit: int = 0
+    unread: _Unread = field(default_factory=_Unread)
     raced: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     poor: bool = False
     """The target could not show extended attributes."""
 
+    def lines(self) -> Iterator[bytes]:
+        """The lines of the files in order. ParseError if two are of one path."""
+        last: bytes | None = None
+        for key, line in self.rows.pairs():
+            if key == last:
+                raise ParseError(self.source, 0, "the walk lists one path twice")
+            last = key
+            yield line
+
 
 def table(capture: Capture) -> FileTable:
-    """The records of a walk, sorted, with coverage and gaps. ParseError if the bytes are not records."""
+    """The records of a walk, sorted, with coverage and gaps. ParseError if the bytes are not records; IncompleteError
+    if they are more than memory is for, and the scanner's disk has no room for them."""
     assert isinstance(capture.source, Tree)
-    parts = capture.data.split(b"\0")
-    if len(parts) % 4 != 1 or parts[-1].strip():
-        raise ParseError(capture.source, 0, "the walk's records are cut off")
     walk = _Walk(capture.source)
-    for index in range(0, len(parts) - 1, 4):
-        _record(walk, parts[index], parts[index + 1], parts[index + 2], parts[index + 3])
-    rows = sorted(walk.rows)
-    for before, after in pairwise(rows):
-        if before[0] == after[0]:
-            raise ParseError(capture.source, 0, "the walk lists one path twice")
-    keys, lines, observed = zip(*rows, strict=True) if rows else ((), (), ())
-    gaps = tuple(_gaps(walk))
+    for record in _fours(capture.source, capture.content):
+        _record(walk, *record)
+    records = pack(walk.lines(), "the records of the walk", observed=True)
     closed = sum(reason in {"forbidden", "failed"} for _, reason in walk.skipped)
-    over = sum(reason == "limit" for _, reason in walk.unread)
     coverage = FileCoverage(
-        seen=len(rows),
+        seen=len(records),
         hashed=walk.hashed,
         stat_only=walk.stat_only,
-        unreadable=len(walk.unread) - over + closed,
+        unreadable=walk.unread.count - len(walk.raced) - walk.over_limit + closed,
         excluded=sum(reason == "rule" for _, reason in walk.skipped),
         raced=len(walk.raced),
-        over_limit=over,
+        over_limit=walk.over_limit,
     )
     hidden = tuple(sorted(path for path, reason in walk.skipped if reason in {"pseudo", "remote"}))
-    return FileTable(Records(keys, lines, observed), coverage, gaps, tuple(sorted(walk.raced)), hidden, closed)
+    return FileTable(records, coverage, tuple(_gaps(walk)), tuple(sorted(walk.raced)), hidden, closed)
 
 
 def by_path(records: bytes) -> dict[bytes, bytes]:
@@ -140,6 +173,21 @@ def _cut(records: bytes) -> Iterator[list[bytes]]:
 
 def _joined(fields: Sequence[bytes]) -> bytes:
     return b"\0".join(fields) + b"\0"
+
+
+def _fours(source: Tree, content: Buffer) -> Iterator[list[bytes]]:
+    """The four fields of each record."""
+    rest = b""
+    fields: list[bytes] = []
+    for data in pieces(content):
+        fields += (rest + data).split(b"\0")
+        rest = fields.pop()
+        whole = len(fields) - len(fields) % 4
+        for index in range(0, whole, 4):
+            yield fields[index : index + 4]
+        del fields[:whole]
+    if fields or rest.strip():
+        raise ParseError(source, 0, "the walk's records are cut off")
 
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
@@ -177,7 +225,7 @@ def _record(walk: _Walk, head: bytes, path: bytes, target: bytes, extended: byte
         raise ParseError(walk.source, 0, str(error)) from error
     seen = f'{{"ctime":{int(ctime)},"inode":{int(inode)},"mtime":{int(mtime)}'
     seen += f',"prefix_sha256":{quoted(prefix)}}}' if prefix != "-" else "}"
-    walk.rows.append((key, text.encode(), seen.encode()))
+    walk.rows.add(key.encode("utf-8", "surrogatepass"), joined(text.encode(), seen.encode()))
 
 
 def _content(walk: _Walk, key: str, digest: str) -> None:
@@ -185,8 +233,10 @@ def _content(walk: _Walk, key: str, digest: str) -> None:
         walk.stat_only += 1
     elif digest == "!raced":
         walk.raced.append(key)
+        walk.unread.add(key, "changed while it was read")
     elif digest.startswith("!"):
-        walk.unread.append((key, digest[1:]))
+        walk.over_limit += digest == "!limit"
+        walk.unread.add(key, digest[1:])
     elif len(digest) != _DIGITS[walk.source.digest]:
         raise ParseError(walk.source, 0, "a digest has not its length")
     else:
@@ -204,14 +254,12 @@ def _gaps(walk: _Walk) -> Iterable[Gap]:
             yield Gap(NAME, status, f"{path} could not be entered ({reason})", hides)
     if walk.poor:
         yield Gap(NAME, Status.UNSUPPORTED, "without Python, no ACLs, capabilities, labels and flags can be seen", ())
-    unread = sorted(walk.unread + [(path, "changed while it was read") for path in walk.raced])
-    for path, reason in unread[:_GAPS_LISTED]:
+    for path, reason in walk.unread.first():
         status = Status.FORBIDDEN if reason == "forbidden" else Status.FAILED
         yield Gap(NAME, status, f"the content of {path} could not be read ({reason})", (f"file:{_literally(path)}",))
-    rest = {path.rpartition("/")[0] for path, _ in unread[_GAPS_LISTED:]}
-    if rest:
-        reason = f"the content of {len(unread) - _GAPS_LISTED} more files could not be read"
-        yield Gap(NAME, Status.FORBIDDEN, reason, tuple(f"file:{_literally(path)}/*" for path in sorted(rest)))
+    if others := walk.unread.others():
+        reason = f"the content of {walk.unread.count - _GAPS_LISTED} more files could not be read"
+        yield Gap(NAME, Status.FORBIDDEN, reason, tuple(f"file:{_literally(path)}/*" for path in others))
 
 
 def _literally(key: str) -> str:

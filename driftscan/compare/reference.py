@@ -115,8 +115,8 @@ class Reference:
         """Key -> line of a group's records."""
         if group.directory in self._changed:
             return self._changed[group.directory]
-        keys, lines = self._records.keys, self._records.lines
-        return {keys[index]: lines[index] for index in self._members.get(group.directory, ())}
+        rows = (self._records.row(index) for index in self._members.get(group.directory, ()))
+        return {key: line for key, line, _ in rows}
 
     def _change(self, gone: set[str], added: Mapping[str, bytes]) -> None:
         """Make a copy of another reference differ from it; what they share is not touched."""

@@ -92,7 +92,7 @@ class Judge:
             if (mine.get("uid"), mine.get("gid")) != (uid, gid):
                 return Ruling(False, frozenset(pair.deltas), f"a rotated log with another owner than {base}")
             return _YES
-        known = base is not None and self.new_files.find(base) is not None
+        known = base is not None and base in self.new_files
         return _YES if known or zone.may_appear else _no(pair)
 
     def _removed(self, zone: Zone, pair: Pair) -> Ruling:

@@ -45,8 +45,8 @@ def decode(container: Container, first: int, said: Mapping[str, int], *, observe
     if counts(found) != said:
         raise miscounted(container)
     if len(files):  # what lies between the first and the last of them is looked at when somebody asks for it
-        files.row(start)
-        files.row(stop - 1)
+        files.row(0)
+        files.row(len(files) - 1)
     return found
 
 

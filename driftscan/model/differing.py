@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from driftscan.model.lines import Lines
-from driftscan.model.packed import Packed
+from driftscan.model.packed import END, OBSERVED, Packed
 from driftscan.model.patched import Patched
-from driftscan.model.records import Records
+from driftscan.model.records import Records, Row
 
 Changed: TypeAlias = tuple[str, bytes | None, bytes | None]
 _MOST_LINES = 4096
@@ -18,7 +18,7 @@ def differing(old: Records, new: Records) -> Iterator[Changed]:
     Records that differ and are not in order raise `Records.fault`: they could not be told from others."""
     if isinstance(new, Patched) and new.base is old:
         return new.changes()
-    if isinstance(old, Packed) and isinstance(new, Packed) and not old.observed and not new.observed:
+    if isinstance(old, Packed) and isinstance(new, Packed):
         return _by_windows(old, new)
     return _by_lines(old, new)
 
@@ -81,7 +81,10 @@ def _by_windows(old: Packed, new: Packed) -> Iterator[Changed]:
         if left.raw is None and right.raw is None:
             return
         while left.raw != right.raw:
-            if right.raw is None or (left.raw is not None and left.key < right.key):
+            if left.raw and right.raw and _same_but_for_evidence(left.raw, right.raw):
+                left.step()
+                right.step()
+            elif right.raw is None or (left.raw is not None and left.key < right.key):
                 yield left.key, left.line, None
                 left.step()
             elif left.raw is None or right.key < left.key:
@@ -92,48 +95,75 @@ def _by_windows(old: Packed, new: Packed) -> Iterator[Changed]:
                     yield left.key, left.line, right.line
                 left.step()
                 right.step()
+        left.check()
+        right.check()
+
+
+def _same_but_for_evidence(ours: bytes, theirs: bytes) -> bool:
+    """Whether one line tells what was observed and the other, which is the same else, does not: as a manifest beside a
+    snapshot. No line need be taken apart to see that."""
+    short, long = (ours, theirs) if len(ours) < len(theirs) else (theirs, ours)
+    return short.endswith(END) and long.startswith(OBSERVED, len(short) - 1) and long.startswith(short[:-1])
 
 
 class _Side:
-    """A place in one of two texts that are walked through together."""
+    """A place in one of two texts that are walked through together. Its line is taken apart when it is asked for."""
 
     def __init__(self, table: Packed) -> None:
         self.text: Lines = table.text
         self.offset = self.text.offset(table.first)
         self.end = self.text.offset(table.stop)
         self.raw: bytes | None = None
-        self.key = ""
-        self.line = b""
         self._table = table
         self._start = self.offset
         self._lines: Iterator[bytes] = iter(())
+        self._row: Row | None = None
+        self._before: tuple[bytes, Row | None] | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the line. `Records.fault` if it is not behind that of the line before."""
+        return self._look()[0]
+
+    @property
+    def line(self) -> bytes:
+        """The compared part of the line."""
+        return self._look()[1]
 
     def stand(self) -> None:
-        """Look at the line that begins here, having seen none before but the last that was passed over."""
-        self.raw = None
+        """Begin with the line that begins here."""
+        self.raw = self._row = self._before = None
         if self.offset == self.end:
             return
         before = self.text.begin(self.offset - 1) if self.offset > self._start else self.offset
         self._lines = self.text.onward(before)
         if before < self.offset:
-            self._look(next(self._lines), before)
-        self._look(next(self._lines), self.offset)
+            self._before = next(self._lines), None
+        self.raw = next(self._lines)
 
     def step(self) -> None:
         """On to the next line."""
         assert self.raw is not None
+        self._before = self.raw, self._row
         self.offset += len(self.raw) + 1
-        if self.offset < self.end:
-            self._look(next(self._lines), self.offset)
-        else:
-            self.raw = None
+        self.raw = next(self._lines) if self.offset < self.end else None
+        self._row = None
 
-    def _look(self, raw: bytes, offset: int) -> None:
-        known, last = self.raw is not None, self.key
-        self.key, self.line, _ = self._table.row_at(offset, raw)
-        self.raw = raw
-        if known and self.key <= last:
-            raise self._table.unsorted(self.text.number(offset), self.key, last)
+    def check(self) -> None:
+        """Raise what `key` raises, if there is a line."""
+        if self.raw is not None:
+            self._look()
+
+    def _look(self) -> Row:
+        if self._row is None:
+            assert self.raw is not None
+            self._row = self._table.row_at(self.offset, self.raw)
+            if self._before is not None:
+                raw, row = self._before
+                last = (row or self._table.row_at(self.offset - len(raw) - 1, raw))[0]
+                if self._row[0] <= last:
+                    raise self._table.unsorted(self.text.number(self.offset), self._row[0], last)
+        return self._row
 
 
 def _pass_over(left: _Side, right: _Side) -> None:

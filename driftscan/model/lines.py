@@ -52,6 +52,23 @@ class Held:
         return self.data[start:stop]
 
 
+def pieces(buffer: Buffer) -> Iterator[bytes]:
+    """All bytes of a buffer in order, some at a time."""
+    for start in range(0, buffer.size, _READ):
+        yield buffer.read(start, min(start + _READ, buffer.size))
+
+
+def parts(buffer: Buffer, end: bytes) -> Iterator[bytes]:
+    """What stands before, between and behind all `end`s (of one byte), as `bytes.split` gives it, read as it is asked
+    for."""
+    rest = b""
+    for data in pieces(buffer):
+        found = (rest + data).split(end)
+        rest = found.pop()
+        yield from found
+    yield rest
+
+
 class Lines:
     """The lines of the first `size` bytes of a buffer, without the newline that ends each of them, the last one too.
     They may be asked by several threads at once."""
@@ -64,7 +81,7 @@ class Lines:
         """How many lines end before each block, and in all."""
         self._last: tuple[int, int, list[bytes]] = (-1, 0, [])
         """The block that was read last, where its first line begins, and its lines."""
-        for start in range(0, size, _READ):
+        for start in range(0, size, _READ):  # not `pieces`: behind `size` there is more
             data = buffer.read(start, min(start + _READ, size))
             if each is not None:
                 each(data)

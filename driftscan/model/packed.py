@@ -16,7 +16,9 @@ REWRITE = "Write the file again with this driftscan."
 _HEAD = b'{"attributes":{'
 _KEY = b'},"key":"'
 _FILE = b'","kind":"file"'
-_OBSERVED = b',"observed":'
+END = b'"kind":"file"}'
+"""How the compared part of a line ends."""
+OBSERVED = b',"observed":'
 _REMEMBERED = 4096
 """Places and rows that are kept in mind, once they were asked for one by one."""
 _FEW = 16
@@ -41,14 +43,14 @@ def cut(line: bytes) -> Row | None:
     rest = line[end + len(_FILE) :]
     if rest == b"}":
         return key, line, b""
-    if not rest.startswith(_OBSERVED + b"{") or not rest.endswith(b"}}"):
+    if not rest.startswith(OBSERVED + b"{") or not rest.endswith(b"}}"):
         return None
-    return key, line[: end + len(_FILE)] + b"}", rest[len(_OBSERVED) : -1]
+    return key, line[: end + len(_FILE)] + b"}", rest[len(OBSERVED) : -1]
 
 
 def joined(line: bytes, observed: bytes) -> bytes:
     """The line of a row with what was observed: what `cut` takes apart."""
-    return line if observed in {b"", b"{}"} else line[:-1] + _OBSERVED + observed + b"}"
+    return line if observed in {b"", b"{}"} else line[:-1] + OBSERVED + observed + b"}"
 
 
 class Packed(Records):
@@ -102,7 +104,7 @@ class Packed(Records):
         blocks = range(text.block_of(self.first), text.block_of(self.stop - 1) + 1)
         block = blocks[max(0, bisect_right(blocks, key, key=self._signpost) - 1)]
         numbers = range(max(text.first_of(block), self.first), min(text.first_of(block + 1), self.stop))
-        return numbers.start + bisect_left(numbers, key, key=lambda number: self.row(number)[0]) - self.first
+        return numbers.start + bisect_left(numbers, key, key=lambda number: self._row(number)[0]) - self.first
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
         """See `Records`."""
@@ -135,15 +137,12 @@ class Packed(Records):
                 raise self.unsorted(number, key, last)
             last = key
 
-    def row(self, number: int) -> Row:
-        """The row in a line of the text, by the line's number."""
-        found = self._rows.get(number)
-        if found is None:
-            line = self.text[number]
-            found = cut(line) or self._decoded(number, line)
-            if len(self._rows) < _REMEMBERED:
-                self._rows[number] = found
-        return found
+    def row(self, index: int) -> Row:
+        """See `Records`."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        key, line, observed = self._row(self.first + index)
+        return key, line, observed if self._has_observed else b""
 
     def row_at(self, offset: int, line: bytes) -> Row:
         """The row in a line of the text that begins at a byte."""
@@ -162,12 +161,22 @@ class Packed(Records):
         """The error for a line of the text."""
         return UsageError(f"{show(self.text.buffer.name)}:{number + 1}: {what}", REWRITE)
 
+    def _row(self, number: int) -> Row:
+        """The row in a line of the text."""
+        found = self._rows.get(number)
+        if found is None:
+            line = self.text[number]
+            found = cut(line) or self._decoded(number, line)
+            if len(self._rows) < _REMEMBERED:
+                self._rows[number] = found
+        return found
+
     def _signpost(self, block: int) -> str:
         """The key of the first of these records that ends in a block."""
         if block not in self._signposts:
             number = self.text.first_of(block)
             if number < self.first:
-                row = self.row(self.first)
+                row = self._row(self.first)
             else:
                 line = self.text.leading(block)
                 row = cut(line) or self._decoded(number, line)
@@ -208,10 +217,10 @@ class _View(Sequence[Any]):
         records, column = self._records, self._column
         wanted = range(len(records))[index]
         if isinstance(wanted, int):
-            return records.row(records.first + wanted)[column]
+            return records.row(wanted)[column]
         if wanted.step == 1 and len(wanted) > _FEW:
             return [row[column] for row in records.rows(wanted.start, wanted.stop)]
-        return [records.row(records.first + each)[column] for each in wanted]
+        return [records.row(each)[column] for each in wanted]
 
     def __iter__(self) -> Iterator[Any]:
         return (row[self._column] for row in self._records.rows())

@@ -68,24 +68,29 @@ class Records:
     def find(self, key: str) -> int | None:
         """The index of a key."""
         index = self.place(key)
-        return index if index < len(self) and self.keys[index] == key else None
+        return index if index < len(self) and self.row(index)[0] == key else None
+
+    def row(self, index: int) -> Row:
+        """The record of an index."""
+        return self.keys[index], self.lines[index], self.observed[index] if self.observed else b""
 
     def line(self, key: str) -> bytes | None:
         """The encoded record of a key."""
         index = self.find(key)
-        return None if index is None else self.lines[index]
+        return None if index is None else self.row(index)[1]
 
     def observed_of(self, key: str) -> bytes:
         """What was observed beside the record of a key; empty where nothing was."""
         index = self.find(key) if self.observed else None
-        return b"" if index is None else self.observed[index]
+        return b"" if index is None else self.row(index)[2]
 
     def resource(self, key: str) -> Resource | None:
         """The record of a key, decoded."""
         index = self.find(key)
         if index is None:
             return None
-        return self.decode(self.lines[index], self.observed[index] if self.observed else b"")
+        _, line, observed = self.row(index)
+        return self.decode(line, observed)
 
     def decode(self, line: bytes, observed: bytes = b"") -> Resource:
         """A line of this table as a resource. ValueError if it is none; UsageError where its file is to blame."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from driftscan.errors import ParseError, UnavailableError
+from driftscan.model.lines import Buffer, Held
 from driftscan.model.zone import Tolerance
 
 
@@ -193,6 +194,13 @@ class Capture:
     """Digest of the answer as the target gave it; empty where it was not given over the probe's protocol."""
     same: bool = False
     """The answer is what its expected digest says; it was not sent, and cannot be read."""
+    stored: Buffer | None = None
+    """The records of a walk, which may be many: they lie here, and `data` is empty."""
+
+    @property
+    def content(self) -> Buffer:
+        """The data, wherever they lie."""
+        return Held(str(self.source), self.data) if self.stored is None else self.stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class Facts:
         for index in sorted(seen):
             if index not in self._decoded:
                 files = self._resources.files
-                self._decoded[index] = files.decode(files.lines[index])
+                self._decoded[index] = files.decode(files.row(index)[1])
             yield self._decoded[index]
 
     def _stretch(self, glob: str) -> Iterable[int]:

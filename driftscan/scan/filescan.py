@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from threading import BoundedSemaphore
 
 from driftscan.capture.base import Session
 from driftscan.capture.probe.render import rules_section
@@ -10,7 +11,7 @@ from driftscan.collectors.files import FileTable
 from driftscan.compare.grouping import Grouping
 from driftscan.compare.reference import Reference
 from driftscan.compare.zoning import tolerance
-from driftscan.errors import ParseError, UnavailableError
+from driftscan.errors import IncompleteError, ParseError, UnavailableError
 from driftscan.model.codec import digest
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
@@ -26,6 +27,8 @@ from driftscan.scan.exchange import Compared, Question
 from driftscan.zones import walk_rules
 
 Sealed = Callable[[str], bool]
+_TABLES = BoundedSemaphore(4)
+"""Whole tables are made of a few hosts at once: more would hold more memory, and be no faster in one interpreter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +80,10 @@ def listed(session: Session, source: Tree, sealed: Sealed) -> Files:
     captures = session.ask((source,))
     source = next(asked for asked in captures if isinstance(asked, Tree))
     try:
-        found = files.table(captures.need(source))
-    except (UnavailableError, ParseError) as error:
-        return _failed(f"the tree could not be walked: {error}")
+        with _TABLES:
+            found = files.table(captures.need(source))
+    except (UnavailableError, ParseError, IncompleteError) as error:
+        return _failed(f"the tree could not be walked: {_why(error)}")
     return Files(
         records=found.records,
         coverage=_coverage(found, len(found.records)),
@@ -102,7 +106,7 @@ def compared(
     removed, kept = (known.removed, files.by_path(known.told)) if known else ((), {})
     try:
         old = _table(kept.values())
-        added = dict(zip(old.records.keys, old.records.lines, strict=True))
+        added = {key: line for key, line, _ in old.records.rows()}
         question = Question(
             reference=plan.reference.changed(removed, added),
             rules=plan.rules_section,
@@ -114,8 +118,8 @@ def compared(
         )
         answer = exchange.compare(session, question)
         return _joined(plan, removed, kept, answer, quick=question.quick)
-    except (UnavailableError, ParseError) as error:
-        return _failed(f"the tree could not be compared: {error}")
+    except (UnavailableError, ParseError, IncompleteError) as error:
+        return _failed(f"the tree could not be compared: {_why(error)}")
 
 
 def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer: Compared, *, quick: bool) -> Files:
@@ -166,6 +170,10 @@ def _table(rows: Iterable[bytes]) -> FileTable:
 def _coverage(found: FileTable, seen: int) -> CollectorCoverage:
     status = CollectorStatus.PARTIAL if found.gaps else CollectorStatus.COMPLETE
     return CollectorCoverage(files.NAME, files.collector.version, ("file",), status, seen, found.gaps)
+
+
+def _why(error: Exception) -> str:
+    return f"{error.message}. {error.hint}" if isinstance(error, IncompleteError) else str(error)
 
 
 def _failed(reason: str) -> Files:

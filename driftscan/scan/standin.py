@@ -22,7 +22,7 @@ from driftscan.model.source import Captures, File, Glob, Status, WalkRule
 from driftscan.model.zone import Provenance as ZoneProvenance
 from driftscan.model.zone import Zone, ZoneClass
 from driftscan.scan.packages import LISTS
-from driftscan.stored import pack
+from driftscan.stored import pack_rows
 
 ROOTS = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
 RULES = (
@@ -107,7 +107,7 @@ def reduced(captures: Captures, snapshot: Snapshot, baseline: Manifest) -> Snaps
         if row[0] in baseline.resources.files
         or (_executable(row[0], row[1]) and not listed.intersection(spellings(row[0])))
     )
-    records = pack(kept, "the files that packages speak of")
+    records = pack_rows(kept, table, "the files that packages speak of")
     return replace(snapshot, resources=Resources(snapshot.resources.small, records))
 
 

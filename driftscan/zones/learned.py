@@ -15,7 +15,7 @@ from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.model.zone import Provenance as Source
 from driftscan.model.zone import Zone, ZoneClass
-from driftscan.stored import pack
+from driftscan.stored import pack_rows
 from driftscan.zones.protected import protected
 from driftscan.zones.shapes import shape
 
@@ -90,7 +90,7 @@ def merge(snapshots: Sequence[Snapshot]) -> Resources:
     if not others:
         return first
     shared = _shared(first.files, [other.files for other in others])
-    return Resources(small, pack(shared, "the files that all boots have"))
+    return Resources(small, pack_rows(shared, first.files, "the files that all boots have"))
 
 
 def _shared(first: Records, others: Sequence[Records]) -> Iterator[Row]:

@@ -9,7 +9,9 @@ import pytest
 from driftscan.capture.live import open_rootfs
 from driftscan.capture.recording import Recorder, Replay
 from driftscan.errors import UsageError
-from driftscan.model.source import Command, File, Glob, Processes, Source, Status, Tree, WalkRule
+from driftscan.model.lines import pieces
+from driftscan.model.source import Capture, Captures, Command, File, Glob, Processes, Source, Status, Tree, WalkRule
+from driftscan.stored import Spool, Stored
 
 SOURCES: tuple[Source, ...] = (
     File("/etc/a"),
@@ -46,6 +48,25 @@ def test_a_replay_answers_as_the_target_did(recorded: Path, tmp_path: Path) -> N
     again = replay.ask(SOURCES)
     assert [again[source] for source in SOURCES] == [live[source] for source in SOURCES]
     replay.close()
+
+
+def test_a_large_walk_is_written_and_replayed_from_disk(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Spool.__init__, "__defaults__", (10,))
+    spool = Spool("a walk")
+    parts = [b"%d\0" % number * 1000 for number in range(3000)]
+    for part in parts:
+        spool.write(part)
+    recorder = Recorder()
+    walk = Capture(Tree(), Status.OK, stored=spool.buffer())
+    recorder((Tree(), File("/a")), Captures([walk, Capture(File("/a"), Status.OK, b"x")]))
+    recorder.write(str(tmp_path / "y.capture"), Replay(str(recorded)).facts, "web-1")
+    again = Replay(str(tmp_path / "y.capture")).ask((Tree(), File("/a")))
+    found = again[Tree()]
+    assert isinstance(found.stored, Stored)
+    assert (found.data, again[File("/a")].data) == (b"", b"x")
+    assert b"".join(pieces(found.stored)) == b"".join(parts)
 
 
 def test_zones_make_no_other_question_of_a_walk(recorded: Path) -> None:

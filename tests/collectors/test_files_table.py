@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.collectors import files
-from driftscan.errors import ParseError
+from driftscan.errors import IncompleteError, ParseError
+from driftscan.model import lines
 from driftscan.model.codec import canonical, decode_resource, encode_resource
 from driftscan.model.columns import UNSEEN
+from driftscan.model.names import encode_name
 from driftscan.model.patterns import matches
 from driftscan.model.source import Capture, Status, Tree
+from driftscan.stored import Sorter
 from tests.collectors.casefiles import CASES
 
 RECORDED = (CASES / "files/ordinary/captures/tree.bin").read_bytes()
@@ -214,3 +217,32 @@ def test_coverage_counts_each_way_of_looking() -> None:
     wanted = replace(found.coverage, seen=4, hashed=1, stat_only=1, unreadable=1, excluded=1, raced=1, over_limit=1)
     assert found.coverage == wanted
     assert (found.raced, found.hidden) == (("/c",), ("/pseudo", "/remote"))
+
+
+@given(st.permutations(range(30)), st.integers(0, 5000))
+def test_neither_order_nor_little_memory_changes_the_table(order: list[int], limit: int) -> None:
+    names = [b"/\xff%d" % number if number % 7 == 3 else b"/d\xc3\xa9/%d" % number for number in range(30)]
+    records = [record(name, b"!forbidden" if number % 5 == 0 else b"ab" * 32) for number, name in enumerate(names)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sorter.__init__, "__defaults__", (limit,))
+        patch.setattr(lines, "BLOCK", 1 + limit % 50)
+        patch.setattr(lines, "_READ", 2 + 2 * (limit % 50))
+        found = table(b"".join(records[number] for number in order))
+        rows = list(found.records.rows())
+    whole = table(b"".join(records))
+    assert rows == list(whole.records.rows())
+    assert [key for key, _, _ in rows] == sorted(encode_name(name) for name in names)
+    assert (found.gaps, found.coverage) == (whole.gaps, whole.coverage)
+
+
+def test_one_path_twice_is_refused_also_in_other_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sorter.__init__, "__defaults__", (0,))
+    with pytest.raises(ParseError, match="twice"):
+        table(record(b"/a") + record(b"/b") + record(b"/a", b"ab" * 32))
+
+
+def test_a_table_for_which_there_is_no_room_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(Sorter.__init__, "__defaults__", (0,))
+    with pytest.raises(IncompleteError, match="cannot be put aside"):
+        table(record(b"/a"))

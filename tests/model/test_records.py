@@ -21,7 +21,7 @@ from driftscan.model.packed import Packed, cut, joined
 from driftscan.model.patched import Patched
 from driftscan.model.records import Records, Row
 from driftscan.model.resource import Resource, Value
-from driftscan.stored import Spool, pack
+from driftscan.stored import Spool, pack_rows
 
 Form: TypeAlias = Callable[[list[Row]], Records]
 HOSTILE = [
@@ -68,7 +68,7 @@ def patched(rows: list[Row]) -> Records:
     return Patched(memory(base), ["/gone", "/never"] if gone[0] not in present else [], memory(rows[::3]))
 
 
-FORMS: list[Form] = [patched, memory, between_others, on_disk, lambda rows: pack(rows, "m")]
+FORMS: list[Form] = [patched, memory, between_others, on_disk, lambda rows: pack_rows(rows, memory(rows), "m")]
 PAIRS = [(old, new) for old in range(len(FORMS)) for new in range(len(FORMS))]
 
 

@@ -8,9 +8,12 @@ cannot see is `?`.
 """
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from driftscan.capture.probe.words import unescape
+from driftscan.model.lines import Buffer, Held, parts
+from driftscan.stored import RUN, Sorter
 
 _TYPES = {
     stat.S_IFREG: b"f",
@@ -23,28 +26,72 @@ _TYPES = {
 }
 
 
-def records(found: bytes, parts: Mapping[str, bytes]) -> bytes:
-    """The records. ValueError or IndexError for what is not in the format."""
-    if "entries" in parts:
-        digests = _digests(parts.get("hashes", b""), b"\n")
-        rows = _lines(parts["entries"], dict(_links(parts.get("links", b""))), digests)
-        return b"".join((_skipped(found), *rows))
-    return b"".join(_whole(found, _digests(parts.get("hashes", b""), b"\0")))
+def records(found: Buffer, others: Mapping[str, Buffer]) -> Iterator[bytes]:
+    """The records, those of files by path: what is told of a path in several parts is sorted and put together. ValueError
+    or IndexError for what is not in the format; IncompleteError as `stored.Sorter.add`."""
+    nothing = Held("", b"")
+    if "entries" in others:
+        yield from _skipped(found)
+        digests = _sorted(_digests(others.get("hashes", nothing), b"\n"))
+        yield from _lines(others["entries"], _sorted(_links(others.get("links", nothing))), digests)
+    else:
+        yield from _whole(found, _sorted(_digests(others.get("hashes", nothing), b"\0")))
 
 
-def _skipped(found: bytes) -> bytes:
-    return found[: found.rindex(b"\0") + 1] if b"\0" in found else b""
+def _sorted(pairs: Iterable[tuple[bytes, bytes]]) -> "_Sorted":
+    sorter = Sorter("the records of the walk", RUN // 4)
+    for key, value in pairs:
+        sorter.add(key, value)
+    return _Sorted(sorter.pairs())
 
 
-def _digests(data: bytes, end: bytes) -> dict[bytes, bytes]:
-    rows = (row.partition(b"  ") for row in data.split(end))
-    return {path: digest.removeprefix(b"\\") for digest, _, path in rows if path}
+class _Sorted:
+    """Pairs in order of their keys, which are asked for in that order."""
+
+    def __init__(self, pairs: Iterator[tuple[bytes, bytes]]) -> None:
+        self._pairs = pairs
+        self._next = next(pairs, None)
+        self._last = (b"", b"")
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        """What has not been asked for."""
+        while self._next is not None:
+            yield self._next
+            self._next = next(self._pairs, None)
+
+    def get(self, key: bytes, default: bytes) -> bytes:
+        """The value of a key that is not before the one asked for last."""
+        while self._next is not None and self._next[0] <= key:
+            self._last = self._next
+            self._next = next(self._pairs, None)
+        return self._last[1] if self._last[0] == key else default
 
 
-def _whole(found: bytes, digests: Mapping[bytes, bytes]) -> Iterator[bytes]:
-    fields = found.split(b"\0")
-    for index in range(0, len(fields) - 3, 4):
-        head, path, target, _ = fields[index : index + 4]
+def _skipped(found: Buffer) -> Iterator[bytes]:
+    """The records of what was not entered, which are whole."""
+    for head, path, target, extended in _fours(found):
+        yield b"%s\0%s\0%s\0%s\0" % (head, path, target, extended)
+
+
+def _fours(found: Buffer) -> Iterator[tuple[bytes, ...]]:
+    fields = parts(found, b"\0")
+    while len(record := tuple(islice(fields, 4))) == 4:
+        yield record
+    if len(record) != 1:
+        raise ValueError("a record of find is cut off")
+
+
+def _digests(data: Buffer, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for row in parts(data, end):
+        digest, _, path = row.partition(b"  ")
+        if path:
+            yield path, digest.removeprefix(b"\\")
+
+
+def _whole(found: Buffer, digests: _Sorted) -> Iterator[bytes]:
+    rows = ((path, head + b"\0" + target) for head, path, target, _ in _fours(found))
+    for path, row in _sorted(rows):
+        head, _, target = row.partition(b"\0")
         words = head.split(b" ")
         if words[0] == b"X":
             yield b"%s\0%s\0\0\0" % (head, path)
@@ -63,18 +110,17 @@ def _nanoseconds(seconds: bytes) -> bytes:
     return whole + fraction[:9].ljust(9, b"0")
 
 
-def _links(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for line in data.split(b"\n"):
+def _links(data: Buffer) -> Iterator[tuple[bytes, bytes]]:
+    for line in parts(data, b"\n"):
         path, _, target = line.partition(b" ")
         if target:
             yield unescape(path), unescape(target)
 
 
-def _lines(data: bytes, links: Mapping[bytes, bytes], digests: Mapping[bytes, bytes]) -> Iterator[bytes]:
-    for line in data.split(b"\n"):
-        if not line:
-            continue
-        raw, uid, gid, size, nlink, mtime, ctime, inode, device, path = line.split(b" ", 9)
+def _lines(data: Buffer, links: _Sorted, digests: _Sorted) -> Iterator[bytes]:
+    rows = (line.split(b" ", 9) for line in parts(data, b"\n") if line)
+    for path, row in _sorted((words[9], b" ".join(words[:9])) for words in rows):
+        raw, uid, gid, size, nlink, mtime, ctime, inode, device = row.split(b" ")
         mode = int(raw, 16)
         kind = _TYPES[stat.S_IFMT(mode)]
         if kind in b"bc":
