@@ -152,8 +152,8 @@ class _Comparison:
 
 def _unequal(old: Resources, new: Resources, same: frozenset[str]) -> Iterator[tuple[Resource | None, Resource | None]]:
     """Resources that are not equal on both sides; of the kinds in `same` all are."""
-    kinds = {*old.by_kind, *new.by_kind} - same
-    for rid in sorted({rid for kind in kinds for side in (old, new) for rid in side.by_kind.get(kind, ())}):
+    baked = (rid for kind, found in old.by_kind.items() if kind not in same for rid in found)
+    for rid in sorted({*baked, *(rid for rid in new.small if rid[0] not in same)}):
         expected, actual = old.small.get(rid), new.small.get(rid)
         if expected is None or actual is None or expected.attributes != actual.attributes:
             yield expected, actual

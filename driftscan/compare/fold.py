@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 from driftscan import plugins
@@ -22,13 +23,19 @@ class Fold:
     apply: Apply
 
 
+@cache
+def _folds() -> tuple[Fold, ...]:
+    found = plugins.discover("driftscan.compare.folds", "fold", Fold).values()
+    return tuple(sorted(found, key=lambda each: each.order))
+
+
 def fold(differences: Iterable[Difference], evidence: Evidence | None = None) -> tuple[Mutation, ...]:
     """The mutations of all differences that no zone accepts; each such difference is in exactly one of them, save
     unknown ones, which are in none. In order of cause, subject and id."""
     pool = Pool(differences)
     known = evidence or Evidence()
     found: list[Mutation] = []
-    for each in sorted(plugins.discover("driftscan.compare.folds", "fold", Fold).values(), key=lambda f: f.order):
+    for each in _folds():
         found.extend(each.apply(pool, known))
     for item in pool:
         title = f"{item.kind} {item.key} {item.change.value}"

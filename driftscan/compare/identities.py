@@ -1,6 +1,7 @@
 """Values that must be one host's own: no reference and no other host may have them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from driftscan.compare.mutation import make
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
@@ -57,11 +58,15 @@ def shared_identities(
 
 
 def _candidates(resources: Resources, matcher: Matcher) -> Iterator[str]:
-    zones = [zone for zone in matcher.zones if zone.kind == "file" and zone.zone is ZoneClass.IDENTITY]
-    for key in sorted({key for zone in zones for key in covered(resources.files, zone.glob)}):
+    for key in sorted({key for zone in _zones(matcher) for key in covered(resources.files, zone.glob)}):
         zone = matcher.zone_of("file", key)
         if zone is not None and zone.zone is ZoneClass.IDENTITY:
             yield key
+
+
+@lru_cache(maxsize=32)
+def _zones(matcher: Matcher) -> tuple[Zone, ...]:
+    return tuple(zone for zone in matcher.zones if zone.kind == "file" and zone.zone is ZoneClass.IDENTITY)
 
 
 def _shared(own: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:

@@ -92,4 +92,4 @@ def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
 
 def _below(files: Records, path: str) -> bool:
     """Whether there is any record beneath a path."""
-    return any(True for _ in files.beneath(path + "/"))
+    return len(files.span(path + "/")) > 0

@@ -8,6 +8,7 @@ stretch it; an order of its own for each cycle would hide it and let a file go u
 
 import hashlib
 import secrets
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,8 +32,8 @@ class Audit:
 def audit(key: bytes, scans: int, cycle: int = CYCLE, draw: Callable[[int], int] = secrets.randbelow) -> Audit:
     """The buckets to read in the scan after `scans` others. `draw` gives a number below its argument."""
     position = scans % cycle
-    stream = hashlib.shake_256(b"audit" + key).digest(8 * BUCKETS)
-    order = sorted(range(BUCKETS), key=lambda bucket: stream[8 * bucket : 8 * bucket + 8])
+    weights = struct.unpack(f">{BUCKETS}Q", hashlib.shake_256(b"audit" + key).digest(8 * BUCKETS))
+    order = sorted(range(BUCKETS), key=weights.__getitem__)
     share = order[position * BUCKETS // cycle : (position + 1) * BUCKETS // cycle]
     drawn = {draw(BUCKETS) for _ in range(DRAWN)}
     probability = 1 - (1 - 1 / cycle) * (1 - 1 / BUCKETS) ** DRAWN

@@ -28,26 +28,24 @@ MOST_PARSED = 4096
 """Parsed units that are kept during a run."""
 
 
-@dataclass(frozen=True)
 class Unit:
     """Collectors that share kinds, by name."""
 
-    collectors: tuple[Collector, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of its first collector."""
-        return self.collectors[0].name
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds that it speaks of."""
-        return frozenset(kind.name for collector in self.collectors for kind in collector.kinds)
+    def __init__(self, collectors: Iterable[Collector]) -> None:
+        """At least one collector, after the first of which it is called."""
+        self.collectors = tuple(collectors)
+        self.name = self.collectors[0].name
+        self.kinds = frozenset(kind.name for each in self.collectors for kind in each.kinds)
+        self._live = _sources(self.collectors)
+        self._stored = _sources(each for each in self.collectors if each.plane is Plane.IMAGE)
 
     def sources(self, *, live: bool) -> tuple[Source, ...]:
         """What it asks of a running target or a root file system."""
-        asked = (each for each in self.collectors if live or each.plane is Plane.IMAGE)
-        return tuple(dict.fromkeys(source for each in asked for source in each.sources))
+        return self._live if live else self._stored
+
+
+def _sources(collectors: Iterable[Collector]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(source for each in collectors for source in each.sources))
 
 
 class Memory:
@@ -59,6 +57,15 @@ class Memory:
         self._answers: OrderedDict[str, Capture] = OrderedDict()
         self._bytes = 0
         self._parsed: OrderedDict[tuple[str, ...], Parsed] = OrderedDict()
+        self._expected: dict[tuple[int, bool], tuple[Manifest, Expectation]] = {}
+
+    def expected(self, manifest: Manifest, *, live: bool) -> "Expectation":
+        """What hosts with this manifest are expected to answer."""
+        with self._lock:
+            key = id(manifest), live
+            if key not in self._expected:
+                self._expected[key] = manifest, Expectation.of(manifest, live=live)
+            return self._expected[key][1]
 
     def keep(self, captures: Iterable[Capture]) -> None:
         """Remember answers by their digest, the latest of them."""
@@ -100,7 +107,12 @@ def units() -> tuple[Unit, ...]:
         near = [group for group in groups if any(kind.name in kinds for each in group for kind in each.kinds)]
         groups = [group for group in groups if group not in near]
         groups.append([*(each for group in near for each in group), collector])
-    return tuple(Unit(tuple(group)) for group in groups)
+    return tuple(Unit(group) for group in groups)
+
+
+@cache
+def _every_source(*, live: bool) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(source for unit in units() for source in unit.sources(live=live)))
 
 
 @cache
@@ -129,39 +141,40 @@ class Facts:
     def ask(self) -> Parsed:
         """Ask and parse. What was captured is in `captures`; answers that were as expected have no data there."""
         live = self.session.facts.live
-        sources = tuple(dict.fromkeys(source for unit in units() for source in unit.sources(live=live)))
-        asked = (*sources, *self.also)
-        self.captures = dict(self.session.ask(asked, self._expected(sources)).items())
-        self._fetch(sorted({source for unit in units() for source in self._lacking(unit, live)}, key=name_of))
+        expected = self.memory.expected(self.manifest, live=live) if self.manifest else Expectation()
+        self.captures = dict(self.session.ask((*_every_source(live=live), *self.also), expected.answers).items())
+        known = {unit: self._known(unit, live, expected) for unit in units()}
+        self._fetch([unit.sources(live=live) for unit, found in known.items() if found is None])
         self.memory.keep(self.captures.values())
-        return joined(self._of(unit, live) for unit in units())
+        return joined(found or self._parsed(unit, live) for unit, found in known.items())
 
-    def _expected(self, sources: Iterable[Source]) -> Mapping[Source, str]:
-        if self.manifest is None:
-            return {}
-        known = self.manifest.source_digests
-        return {source: known[name] for source in sources if (name := name_of(source)) in known}
+    def _known(self, unit: Unit, live: bool, expected: "Expectation") -> Parsed | None:
+        """What is known of a unit with these answers: from the manifest, or from another host of this run."""
+        key = self._key(unit, live)
+        baked, found = expected.units.get(unit.name, ((), None))
+        if found is not None and key == baked:
+            return found
+        return self.memory.parsed(key) if key else None
 
-    def _lacking(self, unit: Unit, live: bool) -> list[Source]:
-        """What was not sent, of a unit that must be parsed because other answers differ."""
-        sources = unit.sources(live=live)
-        unsent = [source for source in sources if self.captures[source].same]
-        if not unsent or self._known(unit, live) is not None:
-            return []
-        for source in unsent:
+    def _key(self, unit: Unit, live: bool) -> tuple[str, ...]:
+        """What a unit's answers are known by; nothing where the digest of one is not known."""
+        found = tuple(self.captures[source].digest for source in unit.sources(live=live))
+        return _key_of(unit, found, live=live) if all(found) else ()
+
+    def _fetch(self, units_of: Iterable[Sequence[Source]]) -> None:
+        """Get what was not sent, of units that must be parsed because other answers differ: from another host of this
+        run that answered the same, or else from this one."""
+        missing: dict[Source, None] = {}
+        for source in (source for sources in units_of for source in sources if self.captures[source].same):
             known = self.memory.answer(source, self.captures[source].digest)
             if known is not None:
                 self.captures[source] = known
-        return [source for source in unsent if self.captures[source].same]
+            else:
+                missing[source] = None
+        if missing:
+            self.captures.update(self.session.ask(tuple(missing)).items())
 
-    def _fetch(self, sources: Sequence[Source]) -> None:
-        if sources:
-            self.captures.update(self.session.ask(sources).items())
-
-    def _of(self, unit: Unit, live: bool) -> Parsed:
-        known = self._known(unit, live)
-        if known is not None:
-            return known
+    def _parsed(self, unit: Unit, live: bool) -> Parsed:
         captures = Captures([self.captures[source] for source in unit.sources(live=live)])
         found = parse(unit.collectors, captures, live=live)
         key = self._key(unit, live)
@@ -169,29 +182,30 @@ class Facts:
             self.memory.learn(key, found)
         return found
 
-    def _known(self, unit: Unit, live: bool) -> Parsed | None:
-        key = self._key(unit, live)
-        if not key:
-            return None
-        if self.manifest is not None and (baked := self._baked(unit, live)) is not None:
-            return baked
-        return self.memory.parsed(key)
 
-    def _key(self, unit: Unit, live: bool) -> tuple[str, ...]:
-        """The digests of a unit's answers; empty where one is not known."""
-        found = tuple(self.captures[source].digest for source in unit.sources(live=live))
-        return (unit.name, str(live), *found) if all(found) else ()
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What targets with one manifest are expected to answer, by digest, and for each unit, by its name, what these
+    answers are known by together, and the manifest's resources."""
 
-    def _baked(self, unit: Unit, live: bool) -> Parsed | None:
-        """The manifest's resources, if all answers are those that it was baked from."""
-        assert self.manifest is not None
-        known = self.manifest.source_digests
-        sources = unit.sources(live=live)
-        if live is not self.manifest.live or not sources:
-            return None
-        if any(known.get(name_of(source)) != self.captures[source].digest for source in sources):
-            return None
-        return _baked(self.manifest, unit)
+    answers: Mapping[Source, str] = field(default_factory=dict)
+    units: Mapping[str, tuple[tuple[str, ...], Parsed]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, live: bool) -> "Expectation":
+        """That of a manifest; what does not run is not expected to be as what ran when the manifest was baked."""
+        known = manifest.source_digests
+        answers = {source: known[name] for source in _every_source(live=live) if (name := name_of(source)) in known}
+        units_of: dict[str, tuple[tuple[str, ...], Parsed]] = {}
+        for unit in units() if live is manifest.live else ():
+            sources = unit.sources(live=live)
+            if sources and all(source in answers for source in sources) and (found := _baked(manifest, unit)):
+                units_of[unit.name] = _key_of(unit, (answers[source] for source in sources), live=live), found
+        return cls(answers, units_of)
+
+
+def _key_of(unit: Unit, digests: Iterable[str], *, live: bool) -> tuple[str, ...]:
+    return (unit.name, str(live), *digests)
 
 
 def _baked(manifest: Manifest, unit: Unit) -> Parsed | None:

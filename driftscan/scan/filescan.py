@@ -142,7 +142,7 @@ def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer
         )
     counts = replace(answer.coverage, unreadable=answer.coverage.unreadable + found.closed)
     # What was told before and zones accept is a difference of the table; only what is not in it is counted here.
-    accepted = answer.appeared + sum(key not in found.records for key in answer.changed)
+    accepted = answer.appeared + len(set(answer.changed) - set(found.records.keys))
     return Files(
         records=records,
         coverage=_coverage(found, counts.seen),

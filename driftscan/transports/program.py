@@ -2,6 +2,7 @@
 program's own input. So no limit on arguments applies (MAX_ARG_STRLEN of execve(2) is 128 KiB)."""
 
 import shlex
+from functools import lru_cache
 
 from driftscan.errors import ProbeError
 from driftscan.model.names import show
@@ -13,6 +14,7 @@ TAKE = 'IFS= read -r n; s=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd
 """Shell text that reads a framed program into `s`."""
 
 
+@lru_cache(maxsize=4)
 def framed(script: str, arguments: tuple[str, ...]) -> bytes:
     """A program with its arguments, as TAKE reads it. ProbeError for one that no shell takes."""
     words = " ".join(shlex.quote(argument) for argument in arguments)

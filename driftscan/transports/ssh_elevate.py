@@ -56,8 +56,13 @@ FILE_WRAPPER = _WRAPPER % {
     "as_user": 'echo "$1 user"; exec "$3"',
     "by_sudo": '"$3"',
 }
-_ANNOUNCED = b"driftscan-probe"
-"""A file that sudo runs says this when it begins: `capture.probe.render.as_file`."""
+# A line with a marker, or what a file that sudo runs says when it begins (`capture.probe.render.as_file`).
+_LINE = re.compile(
+    rb"(driftscan-[0-9a-f]{32}) (root|user|denied|refused|file(?: [0-9a-f]{64} [0-9]{1,10}:[0-7]{1,4})?)[^\n]*\n"
+    rb"|^driftscan-probe\n",
+    re.MULTILINE,
+)
+_LONGEST_LINE = 256
 
 
 def _marker() -> str:
@@ -186,18 +191,11 @@ class Elevation:
     def _answer(self, channel: SshChannel, marker: str, deadline: float, *, quiet: bool = False) -> str:
         """The words of the next line with our marker, or root for a file that sudo has started. What stands before it
         is a start-up file's chatter. Empty if `quiet` and there is none by the deadline."""
-        line = re.compile(
-            re.escape(marker).encode()
-            + rb" (root|user|denied|refused|file(?: [0-9a-f]{64} [0-9]{1,10}:[0-7]{1,4})?)[^\n]*\n"
-            + b"|^"
-            + _ANNOUNCED
-            + rb"\n",
-            re.MULTILINE,
-        )
+        mark = marker.encode()
         seen = bytearray()
         looked = 0
-        while (match := line.search(seen, looked)) is None:
-            looked = max(0, len(seen) - len(marker) - 10)
+        while (match := _spoken(seen, looked, mark)) is None:
+            looked = max(0, len(seen) - _LONGEST_LINE)
             if len(seen) > MAX_NOISE:
                 raise ProbeError(f"{self.where} prints without end before it runs a program", _SHELL_HINT)
             try:
@@ -211,7 +209,7 @@ class Elevation:
                 raise self._silent(channel, bytes(seen))
             seen += data
         channel.unread(bytes(seen[match.end() :]))
-        return (match[1] or b"root").decode()
+        return (match[2] or b"root").decode()
 
     def _silent(self, channel: SshChannel, seen: bytes) -> HostError:
         """The program ended before our first line: no usable login shell, mostly."""
@@ -222,6 +220,11 @@ class Elevation:
         said = _last_line(seen) or _last_line(channel.stderr_so_far())
         words = f"; it said: {said}" if said else ""
         return ProbeError(f"{self.where} ran no program (status {status}){words}", _SHELL_HINT)
+
+
+def _spoken(seen: bytearray, start: int, mark: bytes) -> "re.Match[bytes] | None":
+    """The first line that is meant for us."""
+    return next((match for match in _LINE.finditer(seen, start) if match[1] in (None, mark)), None)
 
 
 _SHELL_HINT = "Does `ssh HOST true` work? The account needs a login shell that runs commands, and no forced command."

@@ -82,6 +82,7 @@ def _for_targets(text: str) -> str:
     return _NOT_FOR_TARGETS.sub("", text)
 
 
+@lru_cache(maxsize=16)
 def digest(program: str) -> str:
     """`sha256:` of a program, by which snapshots say what looked."""
     return "sha256:" + hashlib.sha256(program.encode()).hexdigest()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 GLOB_ENTRIES = 200000
 MOST_SECTIONS = 1 << 28
+PIECE = 1 << 15
 MOST_WORKERS = 8
 NEVER_READ = frozenset((b"/etc/shadow", b"/etc/shadow-", b"/etc/gshadow", b"/etc/gshadow-"))
 """A digest of these would let a guessed password be checked off line, whoever asks for it."""
@@ -61,6 +62,8 @@ class Probe:
         self.asked: "list[Request]" = []
         self.dialogue: "Dialogue | None" = None
         self.kept: "list[tuple[bytes, list[bytes]]] | None" = None
+        self.unsent: "list[bytes]" = []
+        self.waiting = 0
         permitted = os.environ.get("DRIFTSCAN_PERMITTED", "")
         self.permitted = frozenset(permitted.encode().split(b"\n")) if permitted else None
 
@@ -70,14 +73,27 @@ class Probe:
         if self.kept is not None:
             self.kept.append((line, []))
         else:
-            write_all(1, b"\n" + self.nonce + b" " + line + b"\n")
+            self.send(b"\n" + self.nonce + b" " + line + b"\n")
 
     def out(self, data: bytes) -> None:
         """Write data of the answer; it is kept back while its digest is not known."""
         if self.kept is not None:
             self.kept[-1][1].append(data)
         else:
-            write_all(1, data)
+            self.send(data)
+
+    def send(self, data: bytes) -> None:
+        """Write, in few pieces: each costs the scanner a packet."""
+        self.unsent.append(data)
+        self.waiting += len(data)
+        if self.waiting > PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits: when a round is over, and before workers write themselves."""
+        write_all(1, b"".join(self.unsent))
+        self.unsent = []
+        self.waiting = 0
 
     def serve(self) -> None:
         """Greet, then read requests and answer them at each `go`."""
@@ -88,6 +104,7 @@ class Probe:
             pass  # an old kernel, or a closed one
         version = "%d.%d.%d" % sys.version_info[:3]
         self.mark("hello", 2, os.geteuid(), escape(os.fsencode(os.uname()[1])), escape(boot) or b"-", "python", version)
+        self.flush()
         while True:
             line = sys.stdin.buffer.readline()
             if not line:
@@ -129,12 +146,13 @@ class Probe:
                 for line, data in frames:
                     if line:
                         self.mark(line)
-                    write_all(1, b"".join(data))
+                    self.send(b"".join(data))
             self.mark("end", number, end)
         self.asked = []
         if same:
             self.mark("same", b",".join(same))
         self.mark("round")
+        self.flush()
 
     def answer(self, request: Request) -> "Answer":
         """(status, exit code, detail) of one request; its data are written."""
@@ -299,6 +317,7 @@ class Probe:
     def do_tree(self, algorithm: bytes, extras: "list[list[bytes]]") -> "Answer":
         rules = [rule_of(extra[1:]) for extra in extras if extra[0] == b"rule"]
         tops = [os.fsdecode(extra[1]) for extra in extras if extra[0] == b"top"]
+        self.flush()
         list_tree(self.walker(rules, algorithm.decode()), tops, lambda data: write_all(1, data), self.workers())
         return "ok", "-", ""
 
@@ -311,6 +330,7 @@ class Probe:
             self.dialogue = Dialogue(walker, lambda told: write_all(1, told), self.workers())
         if self.dialogue is None:
             raise ValueError("a step before the walk")
+        self.flush()
         answer = pack(self.dialogue.step(name.decode(), sections))
         self.mark("sections")
         self.out(answer)
