@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 GLOB_ENTRIES = 200000
 MOST_SECTIONS = 1 << 28
-PIECE = 1 << 15
+TOGETHER = 1 << 15
 MOST_WORKERS = 8
 NEVER_READ = frozenset((b"/etc/shadow", b"/etc/shadow-", b"/etc/gshadow", b"/etc/gshadow-"))
 """A digest of these would let a guessed password be checked off line, whoever asks for it."""
@@ -86,7 +86,7 @@ class Probe:
         """Write, in few pieces: each costs the scanner a packet."""
         self.unsent.append(data)
         self.waiting += len(data)
-        if self.waiting > PIECE:
+        if self.waiting > TOGETHER:
             self.flush()
 
     def flush(self) -> None:
