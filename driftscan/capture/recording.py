@@ -249,7 +249,7 @@ def _source(raw: dict[str, Any]) -> Source:
             return File(raw["path"], raw["max_bytes"], Redact(raw["redact"]))
         case "Glob":
             limits = (raw["max_files"], raw["max_bytes"], Redact(raw["redact"]), raw["content"], raw["public"])
-            return Glob(tuple(raw["patterns"]), *limits, tuple(raw["unread"]))
+            return Glob(tuple(raw["patterns"]), *limits, tuple(raw["unread"]), raw["unless"])
         case "Command":
             rest = (raw["max_bytes"], raw["timeout"], Redact(raw["redact"]), raw["rooted"])
             return Command(tuple(raw["argv"]), tuple(raw["ok"]), *rest)
@@ -271,8 +271,8 @@ def _identity(source: Source) -> object:
             return ("Tree", roots, digest)
         case File(path, _, redact):
             return ("File", path, redact)
-        case Glob(patterns, _, _, redact, content, public, unread):
-            return ("Glob", patterns, redact, content, public, unread)
+        case Glob(patterns, _, _, redact, content, public, unread, unless):
+            return ("Glob", patterns, redact, content, public, unread, unless)
         case Command(argv):
             return ("Command", argv)
         case Processes():

@@ -21,6 +21,7 @@ IP_LINK = Command(("ip", "-o", "link", "show"), max_bytes=8 << 20, timeout=20)
 SYS_NET = Glob(
     tuple(f"/sys/class/net/*/{name}" for name in ("address", "mtu", "flags", "type", "operstate", "master")),
     max_bytes=4096,
+    unless="ip",
 )
 
 INTERFACE = Kind(

@@ -62,6 +62,8 @@ class Glob:
     included; links are not followed."""
     unread: tuple[str, ...] = ()
     """Paths of which it is only told that they are there: their content never stays the same."""
+    unless: str = ""
+    """A program: where the target has it, which tells more, nothing is looked for, and the status is `absent`."""
 
     def __str__(self) -> str:
         """As messages name it: the first pattern stands for all."""

@@ -5,7 +5,8 @@ take, at most how many processors' time (0: any) and how many bytes a second (0:
 words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
 
     file K MAX REDACT PATH
-    glob K MAXFILES MAX REDACT CONTENT !PATH... PATTERN...    (!PATH: its content is not read)
+    glob K MAXFILES MAX REDACT CONTENT !PATH... ~PROGRAM PATTERN...    (!PATH: its content is not read; ~PROGRAM:
+                                                                     nothing is looked for where there is such a one)
     command K MAX TIMEOUT REDACT ROOTED ARG...    processes K    locks K PATH...
     tree K DIGEST, then lines `top PATH` and `rule ACTION SIZE GLOB ZONE`
     step K NAME SIZE, then SIZE bytes      a step of a comparison: comparison.py
@@ -125,9 +126,9 @@ def _request(source: Source) -> Iterable[bytes]:
     match source:
         case File(path, limit, redact):
             yield _words("file", str(limit), redact, path)
-        case Glob(patterns, count, limit, redact, content, public, unread):
+        case Glob(patterns, count, limit, redact, content, public, unread, unless):
             kept = "public" if public else "all" if content else "none"
-            left = (f"!{path}" for path in unread)
+            left = (*(f"!{path}" for path in unread), *((f"~{unless}",) if unless else ()))
             yield _words("glob", str(count), str(limit), redact, kept, *left, *patterns)
         case Command(argv, _, limit, timeout, redact, rooted):
             yield _words("command", str(limit), str(timeout), redact, rooted, *argv)

@@ -184,8 +184,10 @@ class Probe:
         paths: "set[bytes]" = set()
         unread = frozenset(pattern[1:] for pattern in patterns if pattern[:1] == b"!")
         self.root.denied = set()
+        if any(find_program(pattern[1:]) for pattern in patterns if pattern[:1] == b"~" and not self.root.root):
+            return "absent", "-", ""
         for pattern in patterns:
-            if pattern[:1] != b"!":
+            if pattern[:1] not in b"!~":
                 paths.update(self.root.expand(pattern, GLOB_ENTRIES))
         if len(paths) > int(max_files):
             return "truncated", "-", "more than %d files" % int(max_files)

@@ -136,6 +136,7 @@ do_glob() { # MAXFILES MAX REDACT CONTENT PATTERN...
     decode "$word"
     case $DECODED in
       !*) IGNORED="$IGNORED${DECODED#!}$LF" ;;
+      "~"*) if command -v "${DECODED#"~"}" >/dev/null 2>&1; then break; fi ;;
       */\*\*) set +f; below "${DECODED%/\*\*}" ;;
       *\*\**) MAX_FILES=0; COUNT=1 ;;
       */\**) each_path "$DECODED"; each_path "${DECODED%/*}/.[!.]${DECODED##*/}" ;;
