@@ -12,6 +12,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.:@/+-]+", re.ASCII)
 
 def key(text: str) -> str:
     """Text as (a part of) a resource's key: one to one, always valid UTF-8."""
+    if text.isascii() and "\\" not in text:
+        return text
     return encode_name(text.encode("utf-8", "surrogateescape"))
 
 

@@ -177,7 +177,7 @@ def _rows(captures: Captures) -> Iterator[tuple[str, _Row]]:
 
 
 def _plain(text: str) -> str:
-    return key(_OCTAL.sub(lambda match: chr(int(match[1], 8)), text))
+    return key(_OCTAL.sub(lambda match: chr(int(match[1], 8)), text) if "\\" in text else text)
 
 
 def _device(mount: _Mount) -> str:

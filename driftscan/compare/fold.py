@@ -24,7 +24,8 @@ class Fold:
 
 
 @cache
-def _folds() -> tuple[Fold, ...]:
+def folds() -> tuple[Fold, ...]:
+    """All of them, in order."""
     found = plugins.discover("driftscan.compare.folds", "fold", Fold).values()
     return tuple(sorted(found, key=lambda each: each.order))
 
@@ -35,7 +36,7 @@ def fold(differences: Iterable[Difference], evidence: Evidence | None = None) ->
     pool = Pool(differences)
     known = evidence or Evidence()
     found: list[Mutation] = []
-    for each in _folds():
+    for each in folds():
         found.extend(each.apply(pool, known))
     for item in pool:
         title = f"{item.kind} {item.key} {item.change.value}"

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
+from driftscan.compare.fold import folds
 from driftscan.compare.identities import shared_identities
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
+from driftscan.scan import program
 from driftscan.scan.continuity import mode_of
 from driftscan.scan.host import Job, scan_host
 from driftscan.scan.judgement import Assessment, conclude, failed, gone
@@ -25,17 +28,24 @@ _POLL = 0.2
 _GRACE = 5
 """Seconds that threads have to notice that their session was ended."""
 
+Outcomes: TypeAlias = Mapping[str, Assessment | HostResult]
+Alike: TypeAlias = Mapping[tuple[str, str], Sequence[str]]
+"""Path and digest of an identity -> the targets that have it."""
+
 
 def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, stop: threading.Event) -> ScanResult:
     """Scan all targets. Everything the user can get wrong is checked before any connection is made (UsageError). When
     `stop` is set, sessions are ended, and hosts that have not finished are listed as such."""
     job = Job(options, targets)
+    program.text()  # once, rather than by each thread
+    folds()
     started = _now()
     try:
         outcomes = _gather(job, targets, progress, stop)
     finally:
         job.states.close()
-    results = tuple(_conclude(outcomes, target) for target in targets)
+    alike = _alike(outcomes)
+    results = tuple(_conclude(outcomes, alike, target) for target in targets)
     return ScanResult(
         id=secrets.token_hex(8),
         started_at=started,
@@ -46,9 +56,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
     )
 
 
-def _gather(
-    job: Job, targets: Sequence[Target], progress: Progress, stop: threading.Event
-) -> Mapping[str, Assessment | HostResult]:
+def _gather(job: Job, targets: Sequence[Target], progress: Progress, stop: threading.Event) -> Outcomes:
     pool = ThreadPoolExecutor(workers(job.options.workers, targets), thread_name_prefix="scan")
     futures = {pool.submit(_one, job, target, progress, stop): target for target in targets}
     waiting: set[Future[Assessment | HostResult]] = set(futures)
@@ -91,16 +99,23 @@ def _bug(error: Exception) -> DriftscanError:
     return DriftscanError(what, "Please report it, with the output of the same command and --debug.")
 
 
-def _conclude(outcomes: Mapping[str, Assessment | HostResult], target: Target) -> HostResult:
+def _alike(outcomes: Outcomes) -> Alike:
+    found: dict[tuple[str, str], list[str]] = {}
+    for spec, outcome in outcomes.items():
+        if isinstance(outcome, Assessment):
+            for identity in outcome.identities.items():
+                found.setdefault(identity, []).append(spec)
+    return found
+
+
+def _conclude(outcomes: Outcomes, alike: Alike, target: Target) -> HostResult:
     """The result of one host, with identities that it shares with others of the same scan."""
     own = outcomes[target.spec]
     if isinstance(own, HostResult):
         return own
-    others = {
-        other.target.name: other.identities
-        for spec, other in outcomes.items()
-        if spec != target.spec and isinstance(other, Assessment)
-    }
+    specs = {spec for identity in own.identities.items() for spec in alike[identity]} - {target.spec}
+    sharing = (outcomes[spec] for spec in sorted(specs))
+    others = {other.target.name: other.identities for other in sharing if isinstance(other, Assessment)}
     shared = shared_identities(own.identities, (), others) if own.identities else ()
     return conclude(replace(own, mutations=(*own.mutations, *shared)) if shared else own)
 

@@ -1,11 +1,11 @@
 """One program on a host, over one channel of an ssh connection, with both of its output streams always moving.
 
 paramiko's own file objects and `exec_command().read()` in sequence hang once the other stream has filled the channel's
-window (2 MiB); here standard error is drained by a thread, and standard output also while a write waits.
+window (2 MiB); here standard error is taken whenever the other stream is looked at, and standard output also while a
+write waits. A thread for it would cost more than all else that a short program needs.
 """
 
 import functools
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ STDERR_TAIL = 1 << 16
 CHUNK = 1 << 16
 WAIT = 0.02
 """Seconds between two looks while a write is stuck, or at the end."""
+SLICE = 0.5
+"""Seconds between two looks at standard error while standard output is silent."""
 MAX_PENDING = 256 << 20
 """Bytes of output that are kept while nobody reads: what a host may send while a write to it is stuck."""
 # ssh_elevate.BOOT moves these statuses of the program out of the way of sudo's own.
@@ -44,7 +46,6 @@ class SshChannel:
         self._pending = bytearray()
         self._ended_output = False
         self._stderr = bytearray()
-        self._drainer = threading.Thread(target=self._drain, name=f"stderr of {where}", daemon=True)
 
     def start(self, command: str) -> None:
         """Have the login shell run a command. HostError if the host refuses that."""
@@ -56,7 +57,6 @@ class SshChannel:
             raise ProbeError(
                 f"{self._where} did not let us run a command", "Is the account allowed to, or has it a forced command?"
             ) from error
-        self._drainer.start()
 
     def write(self, data: bytes) -> None:
         """See transports.base.Channel."""
@@ -85,19 +85,22 @@ class SshChannel:
             return data
         if self._ended_output:
             return b""
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise self._late()
-        self._channel.settimeout(remaining)
-        try:
-            data = self._channel.recv(CHUNK)
-        except TimeoutError:
-            raise self._late() from None
-        except failures() as error:
-            raise self._lost() from error
+        data = self._receive(deadline)
         if not data:
             self._end_of_output()
         return data
+
+    def _receive(self, deadline: float) -> bytes:
+        while (remaining := deadline - time.monotonic()) > 0:
+            self._drain()
+            self._channel.settimeout(min(remaining, SLICE))
+            try:
+                return self._channel.recv(CHUNK)
+            except TimeoutError:
+                continue
+            except failures() as error:
+                raise self._lost() from error
+        raise self._late()
 
     def unread(self, data: bytes) -> None:
         """Put bytes back in front."""
@@ -105,10 +108,12 @@ class SshChannel:
 
     def stderr_so_far(self) -> bytes:
         """The tail of standard error as it is now."""
+        self._drain()
         return bytes(self._stderr)
 
     def forget_stderr(self) -> None:
         """Drop what standard error has said so far: it was about starting, not the program's."""
+        self._drain()
         self._stderr = bytearray()
 
     def end_input(self) -> None:
@@ -125,8 +130,11 @@ class SshChannel:
             if time.monotonic() >= deadline:
                 raise self._late()
         status = self._channel.exit_status
-        if self._drainer.is_alive():
-            self._drainer.join(max(0.0, min(1.0, deadline - time.monotonic())))
+        patience = min(deadline, time.monotonic() + 1)
+        while not (self._channel.eof_received or self._channel.closed) and time.monotonic() < patience:
+            self._pull()
+            time.sleep(WAIT)
+        self._drain()
         return Ended(STATUSES.get(status, status) if status >= 0 else None, bytes(self._stderr))
 
     def close(self) -> None:
@@ -138,6 +146,7 @@ class SshChannel:
             return
 
     def _pull(self) -> None:
+        self._drain()
         while self._channel.recv_ready():
             if len(self._pending) >= MAX_PENDING:
                 raise ProbeError(f"{self._where} sends without end", "Look at the host: nothing asked for that much.")
@@ -147,14 +156,10 @@ class SshChannel:
                 raise self._lost() from error
 
     def _drain(self) -> None:
-        while True:
+        while self._channel.recv_stderr_ready():
             try:
                 data = self._channel.recv_stderr(CHUNK)
-            except TimeoutError:
-                continue
             except failures():
-                return
-            if not data:
                 return
             self._stderr = (self._stderr + data)[-STDERR_TAIL:]
 
@@ -177,7 +182,7 @@ class SshChannel:
         # A connection that is lost closes its channels a moment before it calls itself inactive.
         transport.join(0.2)
         if transport.is_active():
-            said = bytes(self._stderr).decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+            said = self.stderr_so_far().decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
             return ProbeError(f"the program on {self._where} ended early", f"The host said: {said}" if said else "")
         return UnreachableError(
             f"the connection to {self._where} was lost", "Scan it again; if that recurs, see the host's sshd log."

@@ -15,4 +15,6 @@ def escape(data: bytes) -> bytes:
 
 def unescape(word: bytes) -> bytes:
     """The bytes of a word."""
-    return b"" if word == b"-" else _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), word)
+    if b"\\" not in word:
+        return b"" if word == b"-" else word
+    return _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), word)
