@@ -108,9 +108,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--tree", action="append", metavar="DIR", help="walk this instead of a tree that is made below TMPDIR (1 GB)"
     )
-    parser.add_argument(
-        "--large", action="store_true", help="also 1,000,000 records (3 GB of memory), 140,000 files (3 GB of disk)"
-    )
+    parser.add_argument("--large", action="store_true", help="also 1,000,000 records, and 140,000 files (6 GB of disk)")
     parser.add_argument(
         "--hosts", type=int, default=10, metavar="N", help="hosts to raise, at least 5 (default 10; the goal is of 50)"
     )

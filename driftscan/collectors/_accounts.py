@@ -8,8 +8,9 @@ empty; a row whose numbers are none is skipped by glibc, and reported here as ma
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from driftscan.model.source import Captures, File, Line, Redact
+from driftscan.model.source import Captures, File, Line, Redact, lines
 
 PASSWD = File("/etc/passwd", redact=Redact.SHADOW)
 """Reduced, because the second field of passwd and group may hold a password."""
@@ -62,12 +63,20 @@ def is_compat(name: str) -> bool:
 
 def users(captures: Captures) -> Iterator[User | Malformed]:
     """The rows of /etc/passwd in order."""
-    for line, parts in _rows(captures.lines(PASSWD)):
+    return iter(_users(captures.text(PASSWD)))
+
+
+@lru_cache(maxsize=4)
+def _users(text: str) -> tuple[User | Malformed, ...]:
+    """Several collectors ask for them, of many hosts that have the same."""
+    found: list[User | Malformed] = []
+    for line, parts in _rows(lines(text)):
         name, field, uid, gid, description, directory, shell = _pad(parts, 7)
-        if name and all(_is_number(text, name) for text in (uid, gid)):
-            yield User(line, name, field, _number(uid), _number(gid), description, directory, shell)
+        if name and all(_is_number(number, name) for number in (uid, gid)):
+            found.append(User(line, name, field, _number(uid), _number(gid), description, directory, shell))
         else:
-            yield Malformed(line, name)
+            found.append(Malformed(line, name))
+    return tuple(found)
 
 
 def groups(captures: Captures) -> Iterator[Group | Malformed]:

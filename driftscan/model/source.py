@@ -213,6 +213,13 @@ class Line:
     text: str
 
 
+def lines(text: str) -> Iterator[Line]:
+    """Lines without their newline. Only \\n ends a line (not form feeds or U+2028)."""
+    if text:
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+            yield Line(number, line)
+
+
 class Captures(Mapping[Source, Capture]):
     """All captures of one target. The readers raise `UnavailableError` for a gap and treat `absent` as the
     fact it is: `text`, `lines`, and `members` of what is absent are empty; ask `exists` where it matters."""
@@ -251,12 +258,8 @@ class Captures(Mapping[Source, Capture]):
         return self.need(source).data.decode("utf-8", "surrogateescape")
 
     def lines(self, source: Source) -> Iterator[Line]:
-        """Lines without their newline. Only \\n ends a line (not form feeds or U+2028)."""
-        text = self.text(source)
-        if not text:
-            return
-        for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
-            yield Line(number, line)
+        """See `lines`."""
+        return lines(self.text(source))
 
     def members(self, source: Glob) -> tuple[Member, ...]:
         """The members of a glob, sorted by path. Members that could not be read are among them: check `status`."""

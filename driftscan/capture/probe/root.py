@@ -132,9 +132,9 @@ class Root:
             os.close(handle)
 
     @staticmethod
-    def open(path: bytes) -> int:
+    def open(path: bytes, more: int = 0) -> int:
         """Open to read, without touching the access time where the kernel lets us (owner or root)."""
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | more
         try:
             return os.open(path, flags | getattr(os, "O_NOATIME", 0))
         except PermissionError:
@@ -221,7 +221,11 @@ class Root:
     def names(self, path: bytes) -> "list[bytes]":
         """Names in a directory, sorted; none where it is absent, or may not be read (noted as denied)."""
         try:
-            return sorted(os.listdir(self.resolve(path) or b"/"))
+            handle = self.open(self.resolve(path) or b"/", os.O_DIRECTORY)
+            try:
+                return sorted(os.fsencode(name) for name in os.listdir(handle))
+            finally:
+                os.close(handle)
         except (PermissionError, Silent):
             self.denied.add(path)
         except (FileNotFoundError, NotADirectoryError):
