@@ -19,6 +19,7 @@ FIRST, AGAIN, SNAPSHOT = "first scan of one host", "scan of it again", "snapshot
 ANSIBLE, PIPELINED = "ansible: setup, package_facts, service_facts", "the same, pipelining on"
 LOGIN = "ssh host true"
 OURS, THEIRS = "one more clean host scanned", "paramiko: one more connect and exec of true"
+PLAIN = "the same, each client reading key and known_hosts"
 WORKERS = 16
 """Hosts at once, on both sides."""
 VISITS = 200
@@ -121,8 +122,8 @@ def _end_masters(folder: Path) -> None:
 def _marginal(fleet: Fleet, hosts: Sequence[Host], runs: int) -> Iterator[Item]:
     """The slope between few and all hosts, each a process of its own: start-up and imports cancel out."""
     few = max(2, len(hosts) // 5)
-    paramiko = [sys.executable, str(ROOT / "benchmarks/peer_paramiko.py"), str(fleet.settings.key)]
-    paramiko += [str(fleet.settings.known_hosts), str(WORKERS)]
+    paramiko = [sys.executable, str(ROOT / "benchmarks/peer_paramiko.py")]
+    login = [str(fleet.settings.key), str(fleet.settings.known_hosts), str(WORKERS)]
     peaks: list[float] = []
 
     def scan(some: Sequence[Host]) -> Cost:
@@ -133,15 +134,23 @@ def _marginal(fleet: Fleet, hosts: Sequence[Host], runs: int) -> Iterator[Item]:
     # A visit costs the peer so little that a few hosts' worth of it is noise; it may see the same host again.
     again = -(-VISITS // len(hosts))
 
-    def visit(some: Sequence[Host]) -> Cost:
-        # In turns, since sshd refuses the eleventh of those that are about to log in (MaxStartups).
-        cost = spend([*paramiko, *(host.address for _ in range(again) for host in some)])
-        return Cost(cost.wall / again, cost.cpu / again)
+    def visits(how: str) -> Callable[[Sequence[Host]], Cost]:
+        def visit(some: Sequence[Host]) -> Cost:
+            # In turns, since sshd refuses the eleventh of those that are about to log in (MaxStartups).
+            cost = spend([*paramiko, how, *login, *(host.address for _ in range(again) for host in some)])
+            return Cost(cost.wall / again, cost.cpu / again)
 
-    sides = {OURS: lambda: _slope(scan, hosts, few), THEIRS: lambda: _slope(visit, hosts, few)}
+        return visit
+
+    sides = {
+        OURS: lambda: _slope(scan, hosts, few),
+        THEIRS: lambda: _slope(visits("shared"), hosts, few),
+        PLAIN: lambda: _slope(visits("plain"), hosts, few),
+    }
     costs = paired(sides, runs)
     yield row(costs, OURS, THEIRS, cpu=3)
-    slopes = [f"{name} {spread([cost.cpu * 1000 for cost in costs[name]])} ms" for name in (OURS, THEIRS)]
+    yield row(costs, OURS, PLAIN, "none")
+    slopes = [f"{name} {spread([cost.cpu * 1000 for cost in costs[name]])} ms" for name in sides]
     yield (
         f"The slope between {few} and {len(hosts)} hosts, {WORKERS} at once, in CPU, median (least to most) of {runs}"
         f" runs: {'; '.join(slopes)} (each host {again} times a run). Largest resident set of our scanner:"

@@ -26,8 +26,8 @@ GRACE = 5
 class Limits:
     """What the probe may take of a host. 0: as much as there is, at the lowest priority but one."""
 
-    processors: float = 0.0
-    """Of how many processors' time, 0.5 for half of one."""
+    percent: int = 0
+    """Of one processor's time."""
     bytes_per_second: int = 0
     """How many bytes of files it reads a second."""
 
@@ -69,7 +69,7 @@ class ProbeSession:
                 self._channel, digest = transport.run_file(baked)
             else:
                 self._channel, digest = transport.run(program), render.digest(program)
-            self._send(render.start(nonce, root, seconds, limits.processors, limits.bytes_per_second))
+            self._send(render.start(nonce, root, seconds, limits.percent, limits.bytes_per_second))
             self.facts = _facts(self._next(), live=root == "/", path=baked, digest=digest)
         except BaseException:
             self.close()

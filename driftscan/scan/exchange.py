@@ -120,19 +120,18 @@ class _Conversation:
         before = question.states
         still = before is not None and root_digest(_pieces(before, DIGEST)) == answer["states"]
         nothing = dict.fromkeys(COUNTS, 0)
-        sealed = b"".join(reference.buckets)
         if question.quick and before is not None:
-            if still:
-                found = _pieces(answer["sealed"], DIGEST)
-                pairs = zip(question.audited, found, strict=True)
-                return [bucket for bucket, own in pairs if own != reference.buckets[bucket]], before, 0, nothing
-            more = self._step("buckets", {"sealed": sealed, "states": before})
-            moved = [struct.unpack(f">H{DIGEST}s", row) for row in _pieces(more["moved"], 2 + DIGEST)]
-            states = dict(enumerate(_pieces(before, DIGEST))) | dict(moved)
-            return _read("H", more["different"]), b"".join(states.values()), len(moved), _counts(more)
+            content = dict(zip(question.audited, _pieces(answer["sealed"], DIGEST), strict=True))
+            states, moved = dict(enumerate(_pieces(before, DIGEST))), 0
+            more = {} if still else self._step("moved", {"states": before})
+            for row in _pieces(more.get("moved", b""), 2 + 2 * DIGEST):
+                bucket, states[bucket], content[bucket] = struct.unpack(f">H{DIGEST}s{DIGEST}s", row)
+                moved += 1
+            differ = sorted(bucket for bucket, own in content.items() if own != reference.buckets[bucket])
+            return differ, b"".join(states.values()), moved, _counts(more) if more else nothing
         different: Sequence[int] = ()
         if answer["sealed"] != reference.root:
-            different = _read("H", self._step("buckets", {"sealed": sealed, "states": b""})["different"])
+            different = _read("H", self._step("buckets", {"sealed": b"".join(reference.buckets)})["different"])
         if question.keep and not still:
             return different, self._step("states", {})["states"], 0, nothing
         return different, before if still else None, 0, nothing

@@ -23,7 +23,7 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
     deadline = time.monotonic() + seconds_for(target)
     record: Record | None = recorder
     asked = target.host.options if target.host else ConnectOptions()
-    limits = Limits(asked.max_cpu / 100, asked.max_read)
+    limits = Limits(asked.max_cpu, asked.max_read)
     text = program.text()
     match target.scheme:
         case "local":

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from driftscan.capture.base import Session
-from driftscan.capture.live import ProbeSession
+from driftscan.capture.live import Limits, ProbeSession
 from driftscan.capture.probe import render
 from driftscan.collectors import files
 from driftscan.model.resource import Value
@@ -110,6 +110,24 @@ def test_the_walk_gives_the_same_on_the_columns_that_it_has(shell: Session, pyth
         assert poor[key] == {name: value for name, value in row.items() if name not in UNSEEN}, key
     assert f"{tree}/away" not in poor
     assert "sha256" not in poor[f"{tree}/log/deep/x.log"]
+
+
+@pytest.mark.parametrize("name", ["dash", "busybox"])
+@pytest.mark.parametrize(("limits", "least"), [(Limits(bytes_per_second=1 << 20), 3), (Limits(percent=1), 2)])
+def test_it_keeps_to_its_limits(name: str, limits: Limits, least: int, tmp_path: Path) -> None:
+    """3 MiB at a MiB a second take three seconds, two hundredths of one at one in a hundred take two."""
+    root = tmp_path / "files"
+    root.mkdir()
+    sizes = [1 << 20] * 3 if limits.bytes_per_second else [16 << 20]
+    for number, size in enumerate(sizes):
+        (root / f"file-{number}").write_bytes(bytes(size))
+    session = ProbeSession(machine(name, tmp_path), "/", time.monotonic() + 120, limits=limits)
+    began = time.monotonic()
+    found = attributes(session, files.tree((), roots=(str(root),)))
+    elapsed = time.monotonic() - began
+    session.close()
+    assert sum("sha256" in row for row in found.values()) == len(sizes)
+    assert elapsed >= least - 1
 
 
 def test_what_it_cannot_see_is_a_gap(shell: Session, tree: Path) -> None:

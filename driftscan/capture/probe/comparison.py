@@ -5,7 +5,8 @@ Steps: each takes named bytes and gives such; records that are told come before,
 
     walk     mode full: digest every sealed file. quick: the metadata of every sealed file, and the content of those in
              the buckets to audit. Zoned files are compared with those that the scanner knows
-    buckets  which buckets differ: in metadata (then their files are read now), and in content
+    moved    quick: which buckets differ in metadata; their files are read now
+    buckets  full: which buckets differ
     groups   which directories of those differ
     parts    which parts of wide ones
     records  tell the records that the scanner does not have, and which of the scanner's are not there

@@ -52,6 +52,7 @@ class Dialogue:
         """One step: see comparison.py. ValueError for one that there is not."""
         steps: "dict[str, Callable[[Sections], Sections]]" = {
             "walk": self.walk,
+            "moved": self.moved,
             "buckets": self.buckets,
             "groups": self.compare_groups,
             "parts": self.parts,
@@ -92,30 +93,31 @@ class Dialogue:
             "states": root_digest(states),
         }
 
-    def buckets(self, sections: "Sections") -> "Sections":
-        """With `states`: reads what moved since then, and gives `moved` (number and new digest). Gives the numbers of
-        the buckets that were read and are `different` from `sealed`, and `counts` of what was read now."""
+    def moved(self, sections: "Sections") -> "Sections":
+        """Reads what moved since `states`; gives `moved` buckets (number, digests of metadata and of content), and
+        `counts` of what was read now."""
         counts = dict.fromkeys(COUNTS, 0)
-        moved: "list[int]" = []
-        if sections.get("states"):
-            moved = [number for number, own in enumerate(self.metadata()) if own != at(sections["states"], number)]
-            fresh = frozenset(moved) - self.hashed
-            if fresh:
-                for number in fresh:
-                    self.groups[number] = []
-                for report in self.run(
-                    lambda walker, output: Sealed(walker, output, self.expected, lambda number: True),
-                    lambda number: number % BUCKETS in fresh,
-                ):
-                    self.take(report, counts)
-                self.hashed |= fresh
+        moved = [number for number, own in enumerate(self.metadata()) if own != at(sections["states"], number)]
+        fresh = frozenset(moved) - self.hashed
+        if fresh:
+            for number in fresh:
+                self.groups[number] = []
+            for report in self.run(
+                lambda walker, output: Sealed(walker, output, self.expected, lambda number: True),
+                lambda number: number % BUCKETS in fresh,
+            ):
+                self.take(report, counts)
+            self.hashed |= fresh
         states, sealed = self.metadata(), self.sealed()
-        different = [number for number in sorted(self.hashed) if sealed[number] != at(sections["sealed"], number)]
         return {
             "counts": pack_counts(counts),
-            "moved": b"".join(struct.pack(">H", number) + states[number] for number in moved),
-            "different": struct.pack(">%dH" % len(different), *different),
+            "moved": b"".join(struct.pack(">H", number) + states[number] + sealed[number] for number in moved),
         }
+
+    def buckets(self, sections: "Sections") -> "Sections":
+        """Gives the numbers of the buckets that are `different` from `sealed`."""
+        different = [number for number, own in enumerate(self.sealed()) if own != at(sections["sealed"], number)]
+        return {"different": struct.pack(">%dH" % len(different), *different)}
 
     def compare_groups(self, sections: "Sections") -> "Sections":
         """Takes the `expected` directories (number and digest) of `buckets`; gives the indices of those that are

@@ -13,7 +13,9 @@ ionice -c 2 -n 7 -p $$ >/dev/null 2>&1
 cd /
 read -r word nonce root seconds share rate
 case $word$nonce in start*[!0-9a-f]*) word= ;; esac
-case $seconds$share$rate in *[!0-9.]* | '') word= ;; esac
+for number in "$seconds" "$share" "$rate"; do
+  case $number in '' | *[!0-9]*) word= ;; esac
+done
 case ${DRIFTSCAN_BAKED-}$root in 1/ | /*) ;; *) word= ;; esac
 case $word/$root in
   start//*) ;;

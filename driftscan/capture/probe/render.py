@@ -1,7 +1,7 @@
 """Renders the probe: one program for targets, and requests as lines for its standard input.
 
 The first line is `start NONCE ROOT SECONDS SHARE RATE`: 32 hexadecimal digits, the root to look at, how long all may
-take, at most how many processors' time (0: any) and how many bytes a second (0: any) it may use. Requests, one a line,
+take, at most how much of a processor in percent (0: any) and how many bytes a second (0: any) it may use. Requests, one a line,
 words separated by a blank, each word with unusual bytes as `\\0ooo` (`-` is empty):
 
     file K MAX REDACT PATH
@@ -94,9 +94,9 @@ def permit(sources: Iterable[Source]) -> frozenset[str]:
     return frozenset(next(iter(_request(source))).decode() for source in sources)
 
 
-def start(nonce: str, root: str, seconds: int, share: float = 0, rate: int = 0) -> bytes:
+def start(nonce: str, root: str, seconds: int, share: int = 0, rate: int = 0) -> bytes:
     """The first line."""
-    return _words("start", nonce, root, str(seconds), f"{share:g}", str(rate)) + b"\n"
+    return _words("start", nonce, root, str(seconds), str(share), str(rate)) + b"\n"
 
 
 def requests(sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> bytes:

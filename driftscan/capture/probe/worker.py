@@ -449,7 +449,7 @@ def main(arguments: "list[str]") -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.alarm(int(seconds))
     try:
-        Probe(nonce, unescape(os.fsencode(root)), float(share), float(rate)).serve()
+        Probe(nonce, unescape(os.fsencode(root)), int(share) / 100, int(rate)).serve()
     except HungUp:
         sys.exit(95)
 

@@ -234,8 +234,36 @@ tree_rule() { # ACTION SIZE GLOB
 
 tree_top() { decode "$1"; quote "${DECODED%/}"; if [ "$DECODED" = / ]; then QUOTED=/; fi; TOPS="$TOPS $QUOTED"; }
 
+# Digests files no faster than share (percent of a processor; proc(5) counts hundredths of a second) and rate (bytes a
+# second) allow: it waits after each file, since the tool itself knows no pace.
+# shellcheck disable=SC2016 # for another shell to expand
+SLOWLY='
+share=$1 rate=$2 tool=$3 option=$4
+shift 4
+read -r begun _ </proc/uptime
+bytes=0 due=0
+for path do
+  "${tool}sum" $option "$path"
+  if [ "$share" != 0 ]; then
+    read -r line </proc/$$/stat
+    set -- ${line##*) }
+    due=$(((${12} + ${13} + ${14} + ${15}) / share))
+  fi
+  if [ "$rate" != 0 ]; then
+    bytes=$((bytes + $(stat -c %s "$path")))
+    if [ $((bytes / rate)) -gt "$due" ]; then due=$((bytes / rate)); fi
+  fi
+  while read -r now _ </proc/uptime && [ $((${now%.*} - ${begun%.*})) -lt "$due" ]; do sleep 1; done
+done'
+
 tree_run() {
   STATUS=ok CODE=- DETAIL=-
+  option=
+  if [ -n "$GNU_FIND" ]; then option=-z; fi
+  case $share$rate in
+    00) set -- "${DIGEST}sum" $option ;;
+    *) set -- sh -c "$SLOWLY" driftscan "$share" "$rate" "$DIGEST" "$option" ;;
+  esac
   printf %s "$SKIPPED" | while read -r reason path; do
     if [ -e "$path" ]; then printf 'X %s\000%s\000\000\000' "$reason" "$path"; fi
   done
@@ -249,7 +277,7 @@ tree_run() {
       if [ "$(id -u)" != 0 ]; then
         eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type f $UNREAD ! -readable -printf '!forbidden  %p\\000'" 2>/dev/null
       fi
-      eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type f $UNREAD -print0" 2>/dev/null | xargs -0 -r "${DIGEST}sum" -z 2>/dev/null
+      eval "find $TOPS \\( $PRUNED -false \\) -prune -o -type f $UNREAD -print0" 2>/dev/null | xargs -0 -r "$@" 2>/dev/null
     fi
     return
   fi
@@ -271,7 +299,7 @@ tree_run() {
     if [ "$(id -u)" != 0 ]; then
       eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type f $UNREAD -exec sh -c '[ ! -r \"\$1\" ]' _ {} \\; -exec printf '!forbidden  %s\\n' {} \\;" 2>/dev/null
     fi
-    eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type f $UNREAD -exec ${DIGEST}sum {} +" 2>/dev/null
+    eval "find $TOPS \\( $PRUNED -name $QUOTED \\) -prune -o $safe -type f $UNREAD -exec \"\$@\" {} +" 2>/dev/null
   fi
 }
 
