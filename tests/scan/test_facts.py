@@ -49,7 +49,7 @@ COLLECTORS = {
         collector("alpha", "a", (ONE, TWO)),
         collector("beta", "a", (THREE,)),  # of the same kind as alpha: they are one unit
         collector("gamma", "g", (THREE, FOUR)),
-        collector("delta", "d", (FOUR,), Plane.RUNTIME),
+        collector("delta", "g", (FOUR,), Plane.RUNTIME),  # and so is this one, of a running target, with gamma
     )
 }
 
@@ -89,7 +89,7 @@ class Host:
         if known == digest:
             return Capture(source, Status.OK, digest=digest, same=True)
         self.sent.append(source)
-        if found is Status.TIMED_OUT:  # as what was cut off: nobody can tell its digest
+        if found in (Status.TIMED_OUT, Status.FAILED):  # as what was cut off: nobody can tell its digest
             return Capture(source, found)
         if isinstance(found, Status):
             return Capture(source, found, digest=digest)
@@ -117,7 +117,10 @@ def baked(host: Host) -> Manifest:
 
 
 ANSWERS = st.fixed_dictionaries(
-    {source: st.sampled_from([b"x", b"y", b"", Status.ABSENT, Status.FORBIDDEN, Status.TIMED_OUT]) for source in EVERY}
+    {
+        source: st.sampled_from([b"x", b"y", b"", Status.ABSENT, Status.FORBIDDEN, Status.TIMED_OUT, Status.FAILED])
+        for source in EVERY
+    }
 )
 HOSTS = st.builds(Host, ANSWERS, st.sampled_from([True, True, False]), st.sampled_from([True, True, False]))
 
@@ -153,12 +156,21 @@ def test_the_same_answers_are_parsed_once() -> None:
     assert asked(memory, SAID)[1] == {}
 
 
+def test_what_does_not_run_is_not_taken_for_what_does() -> None:
+    """Its answers may be the same; what only a running target has is not asked of it."""
+    memory = Memory()
+    for host in (Host(SAID), Host(SAID, live=False)):
+        found = Facts(host, memory).ask()
+        assert found.coverage == everything(host).coverage
+        assert dict(found.resources) == dict(everything(host).resources)
+
+
 @pytest.mark.parametrize(
     ("source", "parsers"),
     [
         (ONE, {"alpha", "beta"}),
         (TWO, {"alpha", "beta"}),
-        (THREE, {"alpha", "beta", "gamma"}),
+        (THREE, {"alpha", "beta", "gamma", "delta"}),
         (FOUR, {"gamma", "delta"}),
     ],
 )
@@ -222,4 +234,4 @@ def test_a_manifest_that_speaks_of_something_else_is_not_taken(change: str) -> N
     if change == "other digest":
         digests[name_of(FOUR)] = "0" * 32
     parsers = asked(Memory(), SAID, replace(image, coverage=now, source_digests=digests))[1]
-    assert parsers.keys() == ({"gamma", "delta"} if change == "other digest" else {"gamma"})
+    assert parsers.keys() == {"gamma", "delta"}

@@ -59,7 +59,7 @@ def change(directory: Path, statement: str, *values: object) -> None:
     connection.close()
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=9)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=9)
 FILE_STATES = st.builds(
     FileState,
     manifest=TEXT,
