@@ -1,5 +1,5 @@
-"""What a probe that was made with a list answers, and what it does not; what is looked for where there is no program that
-tells more. The same where there is Python and where there is a shell alone."""
+"""What a probe that was made with a list answers, and what it does not; what is looked for where no program tells more.
+The same where there is Python and where there is a shell alone."""
 
 import os
 import time
