@@ -18,6 +18,7 @@ from driftscan.model.result import HostResult, Mode
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.source import Captures, Gap, Status
 from driftscan.scan import facts, fleet, parsing, torn
+from driftscan.scan.audit import audit
 from driftscan.scan.bake import bake
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Silent
@@ -78,6 +79,9 @@ def test_the_first_scan_is_full_and_later_ones_are_quick(host: Host) -> None:
     assert [each.verdict for each in (first, second)] == [Verdict.CLEAN] * 2
     assert [each.reading.mode for each in (first, second)] == [Mode.FULL, Mode.QUICK]
     assert second.reading.since == first.reading.since != ""
+    assert (first.reading.probability, first.reading.within) == (1, 1)
+    drawn = audit(b"whatever key", 1, 600)
+    assert (second.reading.probability, second.reading.within) == (drawn.probability, 600)
     assert host.scan("full").reading.mode is Mode.FULL
 
 
