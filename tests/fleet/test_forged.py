@@ -57,7 +57,7 @@ def forge(disk: Disk, name: str) -> None:
 
 def test_quick_scans_find_it_within_their_cycle(driftscan: Driftscan, disk: Disk, options: tuple[str, ...]) -> None:
     forge(disk, NAMES[0])
-    scans = []
+    scans: list[Outcome] = []
     while len(scans) < CYCLE and not (scans and found(scans[-1], NAMES[0])):
         scans.append(driftscan.scan(*options, "--quick", "--cycle", str(CYCLE)))
         assert reading(scans[-1])["mode"] == "quick"
