@@ -58,6 +58,12 @@ def spare(bed: Testbed) -> Host:
 
 
 @pytest.fixture(scope="session")
+def tiny(bed: Testbed) -> Host:
+    """A host with busybox and dropbear alone."""
+    return bed.up_busybox("tiny")
+
+
+@pytest.fixture(scope="session")
 def driftscan(bed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Driftscan:
     return Driftscan(bed, tmp_path_factory.mktemp("home"))
 
