@@ -49,12 +49,17 @@ def test_next_scan_finds_content_whose_time_was_set_back(
     driftscan: Driftscan, scan_options: Options, clean_hosts: list[Host]
 ) -> None:
     host, path = clean_hosts[0], "/usr/local/bin/app-health"
-    write = "cp -p {0} /root/.was; {1}; touch -r /root/.was {0}; rm /root/.was"
-    host.shell(write.format(path, f"sed -i 's/exit 0/exit 1/' {path}"))
+    # In place: neither its inode nor its size is another. `exit 0` ends the file.
+    write = f"touch -r {path} /root/.was; printf '%s\\n' {{}} | dd of={path} bs=1 seek=15 conv=notrunc status=none;"
+    write += f" touch -r /root/.was {path}; rm /root/.was"
+    before = host.must("stat", "-c", "%i %s %y", path)
+    host.shell(write.format(1))
     try:
+        assert host.must("tail", "-1", path) == "exit 1\n"
+        assert host.must("stat", "-c", "%i %s %y", path) == before
         outcome = driftscan.scan(host.name, *scan_options, "--quick")
     finally:
-        host.shell(write.format(path, f"sed -i 's/exit 1/exit 0/' {path}"))
+        host.shell(write.format(0))
     assert outcome.report["scan"]["mode"] == "quick"
     (found,) = matching(outcome.host(host.name), "file", "*")
     assert (found["key"], found["change"], list(found["attributes"])) == (path, "modified", ["sha256"])
