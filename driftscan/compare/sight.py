@@ -18,6 +18,7 @@ class Sight:
         self._gaps = PatternSet(pattern for gap in snapshot.gaps for pattern in gap.hides)
         self._never_seen = PatternSet(p for c in manifest.coverage for gap in c.gaps for p in gap.hides)
         self._mounts = _covering_mounts(manifest, snapshot)
+        self._unread = _unread_mounts(snapshot)
         self._files = manifest.resources.files
         self._baselined = manifest.covered_kinds
         self._blind = _blind_kinds(manifest.covered_kinds, snapshot)
@@ -38,6 +39,8 @@ class Sight:
             return f"no collector of {kind} ran"
         if kind == "file" and (mount := self._mount_over(key)):
             return f"hidden beneath the mount on {mount}"
+        if kind == "file" and key in self._unread:
+            return "hidden beneath a file system that is not read"
         pattern = self._gaps.covering(kind, key)
         return f"a gap hides {pattern}" if pattern else ""
 
@@ -88,6 +91,15 @@ def _covering_mounts(manifest: Manifest, snapshot: Snapshot) -> frozenset[str]:
         if (told and path not in known) or not _below(snapshot.resources.files, path):
             found.add(path)
     return frozenset(found)
+
+
+def _unread_mounts(snapshot: Snapshot) -> frozenset[str]:
+    """Mount points that the walk did not so much as look at: what a file system on another machine makes of them is
+    not known."""
+    mounted = (
+        path for (kind, path), row in snapshot.resources.small.items() if kind == "mount" and row.attributes.get("type")
+    )
+    return frozenset(path for path in mounted if path not in snapshot.resources.files)
 
 
 def _below(files: Records, path: str) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from driftscan.capture.base import Session
 from driftscan.capture.live import ProbeSession, open_rootfs
 from driftscan.capture.probe import render
+from driftscan.capture.probe.root import Root, Silent
 from driftscan.collectors import files
 from driftscan.errors import ProbeError, UsageError
 from driftscan.model.resource import Resource
@@ -286,3 +287,16 @@ def test_only_what_everybody_may_read_leaves(session: Session, root: Path) -> No
     data = {member.path: member.data for member in session.ask([glob])[glob].members}
     assert data[b"/etc/plain"] == b"plain\n"
     assert data[b"/etc/private"] == data[b"/etc/to-private"] == data[b"/etc/closed/open"] == b""
+
+
+@pytest.mark.parametrize("mount", [b"/silent", b"/srv/silent"])
+def test_a_mount_that_may_not_answer_is_not_touched(mount: bytes) -> None:
+    """Neither itself nor what lies below, wherever it is mounted."""
+    live = Root(b"/")
+    assert live.mounts is not None
+    live.mounts.risky = {mount: "autofs"}
+    for path in (mount, mount + b"/user", mount + b"/user/.ssh"):
+        with pytest.raises(Silent):
+            live.parent(path)
+    assert live.expand(mount + b"/*/.ssh", 10) == []
+    assert live.denied == {mount}

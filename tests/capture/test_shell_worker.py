@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -206,6 +207,28 @@ def test_processes_are_the_same(shell: Session, python: Session) -> None:
 def test_a_command_that_hangs_is_ended(shell: Session) -> None:
     command = Command(("sleep", "30"), timeout=1)
     assert shell.ask([command])[command].status is Status.TIMED_OUT
+
+
+@pytest.mark.parametrize("name", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("seconds", [600, 2])
+def test_a_large_file_keeps_nobody(name: str, seconds: int, tmp_path: Path) -> None:
+    """Neither after the scanner is gone (its output may still be open) nor beyond the deadline."""
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "hole").touch()
+    os.truncate(place / "hole", 4 << 40)
+    channel = machine(name, tmp_path).run(render.script())
+    channel.write(render.start("0" * 32, "/", seconds) + render.requests([Tree((str(place),))]))
+    said = b""
+    while b" hashes" not in said:
+        said += channel.read(time.monotonic() + 30)
+    if seconds > 2:
+        channel.end_input()
+    assert channel.ended(time.monotonic() + 20).status == -signal.SIGKILL
+    # What it had started was of its group, and held the pipe.
+    while channel.read(time.monotonic() + 5):
+        continue
+    channel.close()
 
 
 def test_shellcheck() -> None:

@@ -151,6 +151,13 @@ def test_a_new_mount_hides_what_lies_beneath() -> None:
     assert "beneath the mount on /opt" in found.differences[0].why
 
 
+def test_a_mount_that_is_not_read_is_unseen_itself() -> None:
+    """Also where the image has nothing beneath: what its server makes of the directory is not known."""
+    image = manifest(directory("/mnt"), directory("/srv"))
+    found = diff(image, snapshot(directory("/srv"), thing("mount", "/mnt", type="nfs4")))
+    assert told(found) == [("file", "/mnt", "unknown"), ("mount", "/mnt", "added")]
+
+
 def test_a_mount_of_the_image_hides_nothing_that_the_walk_entered() -> None:
     var = thing("mount", "/var", type="ext4")
     image = manifest(file("/var/a"), file("/var/b"), var)

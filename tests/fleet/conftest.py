@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.fleet.bed.testbed import Testbed
 from tests.fleet.driver import Driftscan
 
 # A bed of its own (test_bed.py uses the next one, too): a developer's hosts are left alone.
-SUITE_BED = 90
+SUITE_BED = int(os.environ.get("DRIFTSCAN_SUITE_BED", "90"))
 BAKED = ("baked-1", "baked-2", "baked-3")
 CLEAN = ("clean-1", "clean-2", "clean-3", "clean-4", "clean-5")
 DRIFTED = ("drifted", "altered", "crooked")
@@ -48,6 +49,18 @@ def bed() -> Iterator[Testbed]:
 def fleet(bed: Testbed) -> dict[str, Host]:
     """Every shared host, straight after its first boot has settled."""
     return {host.name: host for host in bed.up([*BAKED, *CLEAN, *DRIFTED])}
+
+
+@pytest.fixture(scope="session")
+def spare(bed: Testbed) -> Host:
+    """A host for what can't be done to the others. Who changes it bakes a manifest of it first, and sets it back."""
+    return bed.up(["spare"])[0]
+
+
+@pytest.fixture(scope="session")
+def tiny(bed: Testbed) -> Host:
+    """A host with busybox and dropbear alone."""
+    return bed.up_busybox("tiny")
 
 
 @pytest.fixture(scope="session")

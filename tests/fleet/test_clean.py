@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.fleet.bed.host import Host
 from tests.fleet.bed.shell import run
 from tests.fleet.bed.testbed import Testbed
 from tests.fleet.conftest import CLEAN
-from tests.fleet.driver import Driftscan, assert_accounted, assert_clean
+from tests.fleet.driver import Driftscan, assert_accounted, assert_clean, matching
 
 Options = tuple[str, ...]
 
@@ -21,6 +23,67 @@ def test_first_boot(driftscan: Driftscan, scan_options: Options) -> None:
         assert_accounted(host)
         assert host["recommendation"]["action"] == "none"
         assert host["coverage"]["torn"] is False
+
+
+def _traffic(host: Host) -> int:
+    """Bytes that went over the host's link, either way."""
+    counts = host.shell("cat /sys/class/net/eth0/statistics/[rt]x_bytes").split()
+    return sum(map(int, counts))
+
+
+def test_next_scan_is_quick(driftscan: Driftscan, scan_options: Options, clean_hosts: list[Host]) -> None:
+    before = {host.name: _traffic(host) for host in clean_hosts}
+    outcome = driftscan.scan(*CLEAN, *scan_options)
+    spent = {host.name: _traffic(host) - before[host.name] for host in clean_hosts}
+    assert_clean(outcome, CLEAN)
+    assert outcome.report["scan"]["mode"] == "quick"
+    for host in outcome.report["hosts"]:
+        files = host["coverage"]["files"]
+        assert host["coverage"]["reading"]["mode"] == "quick"
+        assert 0 < files["hashed"] < files["stat_only"] / 4, files
+    # The program, a login and the answers; a listing of all files has several megabytes.
+    assert max(spent.values()) < 500_000, spent
+
+
+def test_next_scan_finds_content_whose_time_was_set_back(
+    driftscan: Driftscan, scan_options: Options, clean_hosts: list[Host]
+) -> None:
+    host, path = clean_hosts[0], "/usr/local/bin/app-health"
+    # In place: neither its inode nor its size is another. `exit 0` ends the file.
+    write = f"touch -r {path} /root/.was; printf '%s\\n' {{}} | dd of={path} bs=1 seek=15 conv=notrunc status=none;"
+    write += f" touch -r /root/.was {path}; rm /root/.was"
+    before = host.must("stat", "-c", "%i %s %y", path)
+    host.shell(write.format(1))
+    try:
+        assert host.must("tail", "-1", path) == "exit 1\n"
+        assert host.must("stat", "-c", "%i %s %y", path) == before
+        outcome = driftscan.scan(host.name, *scan_options, "--quick")
+    finally:
+        host.shell(write.format(0))
+    assert outcome.report["scan"]["mode"] == "quick"
+    (found,) = matching(outcome.host(host.name), "file", "*")
+    assert (found["key"], found["change"], list(found["attributes"])) == (path, "modified", ["sha256"])
+    assert_clean(driftscan.scan(host.name, *scan_options, "--quick"), [host.name])
+
+
+# What neither a login nor the programs that a scan runs read.
+SEEN = ("/etc/app", "/etc/app/app.conf", "/usr/local/bin/app-health", "/home/deploy/.ssh", "/etc/sudoers.d", "/srv/app")
+LONG_AGO = "2001-02-03"
+
+
+@pytest.mark.parametrize("mode", ["--full", "--quick"])
+def test_access_times_stay(driftscan: Driftscan, scan_options: Options, clean_hosts: list[Host], mode: str) -> None:
+    host = clean_hosts[0]
+
+    def accessed() -> list[str]:
+        return host.must("stat", "-c", "%n %x", *SEEN).splitlines()
+
+    host.must("touch", "-a", "-d", LONG_AGO, *SEEN)
+    assert_clean(driftscan.scan(host.name, *scan_options, mode), [host.name])
+    assert [row for row in accessed() if LONG_AGO not in row] == []
+    # Who reads without care is seen.
+    host.shell(f"cat {SEEN[1]} && ls {SEEN[0]}")
+    assert len([row for row in accessed() if LONG_AGO not in row]) == 2
 
 
 def test_manifest_verifies(driftscan: Driftscan, manifest: Path) -> None:

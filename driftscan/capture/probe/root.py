@@ -235,7 +235,7 @@ class Root:
     def parent(self, path: bytes) -> bytes:
         """The path with all links resolved but the last component's."""
         head, _, name = path.rpartition(b"/")
-        found = self.resolve(head) + b"/" + name
+        found = self.resolve(head).rstrip(b"/") + b"/" + name  # `//home` would be the same, but not to `guard`
         if self.mounts is not None and self.mounts.risky:
             self.mounts.guard(found)
         return found

@@ -20,6 +20,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING
 
+from driftscan.capture.probe.crew import listening
 from driftscan.capture.probe.manners import Pace, Reader
 from driftscan.capture.probe.rules import Rule, Rules, first_of
 
@@ -263,14 +264,17 @@ class Walker:
         return total.hexdigest(), ("!short" if prefix and head == "-" else head)
 
     def pieces(self, handle: int, status: os.stat_result, sparse: bool) -> "Iterator[tuple[int, memoryview]]":
-        """(length, buffer) over the content."""
+        """(length, buffer) over the content, for as long as somebody waits for it."""
         offset = 0
         data_at = 0
         while True:
+            listening()
             if sparse and offset >= data_at:
                 data_at = data_start(handle, offset, status.st_size)
             if offset < data_at:
                 length = min(data_at - offset, BUFFER)
+                if self.pace.limited:
+                    self.pace.keep(0)
                 yield length, memoryview(ZEROS)
             else:
                 length = self.reader.read(handle, status.st_dev, offset)

@@ -312,6 +312,15 @@ finish() { # the walk runs when its last rule has been read
   fi
 }
 
+# A walk that `go` begins: nothing comes before it is answered, unless the scanner is gone. No large file may keep us then.
+last() {
+  if [ -z "$WALK" ]; then return; fi
+  { { read -r _ || kill -9 0; } <&5 & } 5<&0
+  listener=$!
+  finish
+  { kill -9 "$listener"; wait "$listener"; } 2>/dev/null # another signal might come before the shell minds it
+}
+
 do_locks() { # PATH...
   held=$(cat /proc/locks 2>/dev/null)
   for word in "$@"; do
@@ -360,7 +369,7 @@ serve() {
       rule) tree_rule "$2" "$3" "$4" ;;
       same) ;;
       tree) finish; WALK=$2; decode "$3"; tree_begin "$DECODED" ;;
-      go) finish; mark round ;;
+      go) last; mark round ;;
       *) finish; answer "$@" ;;
     esac
   done

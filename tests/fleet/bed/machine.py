@@ -22,6 +22,9 @@ _NEEDED = {
     "setcap": "libcap2-bin",
     "setfacl": "acl",
     "setfattr": "attr",
+    "mkfs.ext4": "e2fsprogs",
+    "debugfs": "e2fsprogs",
+    "losetup": "mount",
 }
 # About six inotify instances a host; the kernel's default of 128 ends at twenty hosts.
 _INOTIFY_INSTANCES = 4096
