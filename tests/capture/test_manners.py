@@ -47,13 +47,13 @@ def grow(root: Path, count: int, size: int = FILE) -> int:
     return count * size
 
 
-@pytest.mark.parametrize("processors", [0.0, 1.0])
-def test_bytes_a_second(tmp_path: Path, processors: float) -> None:
+@pytest.mark.parametrize("percent", [0, 100])
+def test_bytes_a_second(tmp_path: Path, percent: int) -> None:
     """All workers together, and one alone."""
     rate = 2_000_000
     total = grow(tmp_path, 40, 150_000)
     # What may be saved up before counts as read at once.
-    assert total / walk(tmp_path, Limits(processors, rate)) <= rate * 1.25
+    assert total / walk(tmp_path, Limits(percent, rate)) <= rate * 1.25
 
 
 def own() -> dict[int, list[bytes]]:
@@ -104,7 +104,7 @@ def test_share_of_a_processor(tmp_path: Path, hole: bool) -> None:
         for number in range(400):
             for folder in tmp_path.iterdir():
                 os.link(folder / "file", folder / f"link{number}")
-    with walking(tmp_path, Limits(share)):
+    with walking(tmp_path, Limits(int(share * 100))):
         before, begun = used(), time.monotonic()
         time.sleep(3)
         spent = (used() - before) / (time.monotonic() - begun)
@@ -114,7 +114,7 @@ def test_share_of_a_processor(tmp_path: Path, hole: bool) -> None:
 def test_priority(tmp_path: Path) -> None:
     """Low, for workers too; and never higher than that of who started it."""
     grow(tmp_path, 40, 150_000)
-    with walking(tmp_path, Limits(2.0, 100_000)):
+    with walking(tmp_path, Limits(200, 100_000)):
         running = {pid: row for pid, row in own().items() if row[0] != b"Z"}
         nice = {int(row[16]) for row in running.values()}
         classes = {_class_of(pid) for pid in running}

@@ -268,7 +268,8 @@ class Walker:
         offset = 0
         data_at = 0
         while True:
-            listening()
+            if offset >= BUFFER:  # most files are smaller, and asking for each would cost
+                listening()
             if sparse and offset >= data_at:
                 data_at = data_start(handle, offset, status.st_size)
             if offset < data_at:
