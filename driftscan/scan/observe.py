@@ -51,6 +51,8 @@ class Observation:
     session: Session
     memory: Memory
     deadline: float
+    begun: int
+    """When the connection was begun; nanoseconds."""
     manifest: Manifest | None = None
     captures: Captures = field(default_factory=lambda: Captures([]))
     parsed: Parsed = Parsed({}, ())
@@ -128,7 +130,7 @@ def observing(
     target can't be reached."""
     recorder = Recorder() if options.captures else None
     phase("connect")
-    deadline = time.monotonic() + seconds_for(target)
+    deadline, begun = time.monotonic() + seconds_for(target), time.time_ns()
     session = open_session(target, options, recorder)
     try:
         if opened is not None:
@@ -137,7 +139,7 @@ def observing(
         if by_image is not None:
             manifest = by_image(_image(session))
         program.check(session.facts, manifest)
-        seen = Observation(target, session, memory or Memory(), deadline, manifest)
+        seen = Observation(target, session, memory or Memory(), deadline, begun, manifest)
         seen.ask()
         yield seen
         if recorder is not None and options.captures is not None:
