@@ -36,7 +36,7 @@ _ACCOUNT = re.compile(
     r"|group '(?P<gone>[^']+)' removed"
     r"|user (?P<who>\S+) (?:added|removed) by (?P<by>\S+) (?:to|from) group (?P<into>\S+)"
     r"|group added to /etc/group: name=(?P<grouped>[^\s,]+)"
-    r"|password (?:changed for|for '?)(?P<password>[^\s']+)"
+    r"|password (?:changed )?for '?(?P<password>[^\s']+)"
     r"|changed user '(?P<shell>[^']+)'"
 )
 _TOOLS = frozenset(

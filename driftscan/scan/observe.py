@@ -51,9 +51,9 @@ class Observation:
     session: Session
     memory: Memory
     deadline: float
-    begun: int
-    """When the connection was begun; nanoseconds."""
     manifest: Manifest | None = None
+    begun: int = 0
+    """When the connection was begun; nanoseconds."""
     captures: Captures = field(default_factory=lambda: Captures([]))
     parsed: Parsed = Parsed({}, ())
     settled: bool = True
@@ -95,11 +95,14 @@ class Observation:
 
     def _calm(self, look: Callable[[Files | None], Files]) -> tuple[Snapshot, Files]:
         """Look until nothing changes meanwhile, ATTEMPTS times at most. Where files were listed, one that changed while
-        it was read twice is no reason to list all of them again."""
+        it was read twice is no reason to list all of them again; what was seen is not given up for a look for which
+        there is no time."""
         found, attempt = look(None), 1
         at_work = torn.disturbed(self.captures, self.session)
         while attempt < ATTEMPTS and (at_work or (found.raced and found.state is not None)):
             torn.wait(self.session, self.deadline)
+            if time.monotonic() >= self.deadline:
+                break
             self.ask()
             found, attempt = look(found), attempt + 1
             at_work = torn.disturbed(self.captures, self.session)
@@ -139,7 +142,7 @@ def observing(
         if by_image is not None:
             manifest = by_image(_image(session))
         program.check(session.facts, manifest)
-        seen = Observation(target, session, memory or Memory(), deadline, begun, manifest)
+        seen = Observation(target, session, memory or Memory(), deadline, manifest, begun)
         seen.ask()
         yield seen
         if recorder is not None and options.captures is not None:
