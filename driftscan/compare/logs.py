@@ -8,6 +8,7 @@ over: logs hold anything, and who can write to syslog can write any line.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -93,20 +94,31 @@ def _journaled(raw: Mapping[str, Any]) -> Entry | None:
 
 
 def history(entries: Iterable[Entry]) -> History:
-    """Acts and sessions of entries of all logs; what two logs tell alike within a second is told once."""
-    known: set[tuple[int, str, str]] = set()
+    """Acts and sessions of entries of all logs; what the journal and a file tell alike within a second is told once."""
+    told = 0
     acts: list[Act] = []
     sessions: dict[tuple[int, str], Session] = {}
     ended: list[Session] = []
-    for entry in sorted(entries, key=lambda each: each.at):
-        if any((entry.at // SECOND + near, entry.program, entry.message) in known for near in (-1, 0, 1)):
-            continue
-        known.add((entry.at // SECOND, entry.program, entry.message))
+    for entry in _once(sorted(entries, key=lambda each: each.at)):
+        told += 1
         _session(entry, sessions, ended)
         if (act := _act(entry)) is not None:
             acts.append(act)
     found = sorted([*ended, *sessions.values()], key=lambda each: (each.opened, each.user))
-    return History(tuple(acts), tuple(found), (), bool(known))
+    return History(tuple(acts), tuple(found), (), told > 0)
+
+
+def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    waiting: Counter[tuple[int, str, str, bool]] = Counter()
+    for entry in entries:
+        second, journaled = entry.at // SECOND, entry.log == "journal"
+        twins = ((second + near, entry.program, entry.message, not journaled) for near in (0, -1, 1))
+        twin = next((each for each in twins if waiting[each]), None)
+        if twin is not None:
+            waiting[twin] -= 1
+        else:
+            waiting[second, entry.program, entry.message, journaled] += 1
+            yield entry
 
 
 def _session(entry: Entry, found: dict[tuple[int, str], Session], ended: list[Session]) -> None:

@@ -28,10 +28,16 @@ JOURNAL = Command(
     redact=Redact.SECRETS,
 )
 """auth, cron and authpriv of syslog(3)."""
-FIRST = Command(
-    ("sh", "-c", "journalctl --quiet --no-pager --boot --output=short-unix 2>/dev/null | head -n 1"), timeout=30
-)
-"""The first entry of this boot."""
+_LIMITS = """
+journalctl --quiet --no-pager --boot --output=short-unix 2>/dev/null | head -n 1
+LC_ALL=C journalctl --disk-usage
+df -Pk /var/log/journal | tail -n 1
+cat /etc/systemd/journald.conf /etc/systemd/journald.conf.d/*.conf /usr/lib/systemd/journald.conf.d/*.conf 2>/dev/null |
+  grep -E '^(SystemMaxUse|MaxRetentionSec)='
+"""
+FIRST = Command(("sh", "-c", _LIMITS), ok=(0, 1), timeout=30)
+"""The first entry of this boot, how much the journal holds, on what a file system, and what limits it
+(journald.conf(5))."""
 CLOCK = Command(
     ("sh", "-c", "date '+%s %z'; sed -n 's/^btime //p' /proc/stat; sed 's/.*) //' /proc/1/stat | cut -d' ' -f20"),
     timeout=10,
@@ -41,8 +47,11 @@ which in a container is its boot (proc(5))."""
 WTMP = Command(("tail", "-c", str(384 * 4096), "/var/log/wtmp"), ok=(0, 1), max_bytes=384 * 4096, timeout=10)
 SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP)
 _TICK = SECOND // 100
-_LATE = 300 * SECOND
+_LATE = 60 * SECOND
 """A boot may take so long before its first entry."""
+_UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_MOST = 4 << 30
+_COMPARED = 500
 _WTMP = struct.Struct("<h2xi32s4s32s256shhiii16s20x")
 """utmp(5), as glibc has it on 64-bit machines that are compatible with 32-bit ones: 384 bytes."""
 _BOOT_TIME = 2
@@ -77,10 +86,11 @@ def _missing(
     for path in ("/var/log/auth.log", "/var/log/secure"):
         if path in resources.files:
             yield from _taken_out(path, told, journaled)
-    first = _first(captures)
-    if "/var/log/journal" in resources.files and booted and first > booted + _LATE:
+    first, full = _first(captures)
+    if "/var/log/journal" in resources.files and booted and first > booted + _LATE and not full:
         yield Missing("journal", f"it begins at {utc(first)}, and the host booted at {utc(booted)}")
-    if booted and "/var/log/wtmp" in resources.files and not _boot_is_told(captures, booted):
+    rotated = "/var/log/wtmp.1" in resources.files
+    if booted and "/var/log/wtmp" in resources.files and not rotated and not _boot_is_told(captures, booted):
         yield Missing("/var/log/wtmp", f"it does not tell of the boot at {utc(booted)}")
 
 
@@ -101,7 +111,8 @@ def _taken_out(path: str, told: Sequence[Entry], journaled: Sequence[Entry]) -> 
 
 
 def _plain(message: str) -> str:
-    return " ".join(message.split())
+    """As both logs have it: one of them may cut a long one."""
+    return " ".join(message.split())[:_COMPARED]
 
 
 def _text(captures: Captures, source: Source) -> str:
@@ -120,9 +131,21 @@ def clock(captures: Captures) -> Clock:
     return Clock(int(match[1]) * SECOND, -offset if match[2] == "-" else offset, booted)
 
 
-def _first(captures: Captures) -> int:
-    match = re.match(r"(\d{9,11})\.", _text(captures, FIRST), re.ASCII)
-    return int(match[1]) * SECOND if match else 0
+def _first(captures: Captures) -> tuple[int, bool]:
+    """The time of the first entry of this boot (0: not known), and whether earlier ones may have gone because the
+    journal was full, or they were old: it keeps a tenth of the file system or 4 GiB if nothing else is set."""
+    text = _text(captures, FIRST)
+    first = re.match(r"(\d{9,11})\.", text, re.ASCII)
+    usage = re.search(r"take up (\d{1,9}(?:\.\d{1,3})?)([BKMGT]?) in", text, re.ASCII)
+    disk = re.search(r"^\S+ +(\d{1,15}) +\d+ +\d+ +\d+% ", text, re.MULTILINE | re.ASCII)
+    limits = re.findall(r"^SystemMaxUse=(\d{1,9})([KMGT]?)\s*$", text, re.MULTILINE | re.ASCII)
+    if first is None or usage is None or "MaxRetentionSec=" in text:
+        return 0, True
+    limit = min([_MOST, *(int(number) * _UNITS[unit] for number, unit in limits)])
+    if disk is not None:
+        limit = min(limit, int(disk[1]) * 1024 // 10)
+    held = float(usage[1]) * _UNITS[usage[2]]
+    return int(first[1]) * SECOND, held * 2 > limit
 
 
 def _boot_is_told(captures: Captures, booted: int) -> bool:

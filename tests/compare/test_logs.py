@@ -85,6 +85,22 @@ def test_what_others_say(program: str, message: str, actor: str, command: str, n
     assert (act.actor, act.command, set(act.names)) == (actor, command, names)
 
 
+def test_two_that_leave_at_once_have_both_left() -> None:
+    start = nanoseconds("2026-11-26T04:00:00Z")
+    told = [
+        Entry(start + at, "sshd", pid, message, log)
+        for log in ("journal", "auth.log")
+        for at, pid, message in (
+            (0, 7, "Accepted publickey for bob from 192.0.2.1 port 5 ssh2: ED25519 SHA256:a"),
+            (1, 8, "Accepted publickey for bob from 192.0.2.1 port 6 ssh2: ED25519 SHA256:a"),
+            (SECOND, 7, "pam_unix(sshd:session): session closed for user bob"),
+            (SECOND + 1, 8, "pam_unix(sshd:session): session closed for user bob"),
+        )
+    ]
+    found = history(told).sessions
+    assert [each.closed > 0 for each in found] == [True, True]
+
+
 def test_a_login_whose_end_is_not_told_is_open() -> None:
     found = said(f"Accepted publickey for bob from 192.0.2.1 port 5 ssh2: ED25519 {KEY}", "sshd")
     assert found.sessions == (
