@@ -17,7 +17,7 @@ from driftscan.capture.live import ProbeSession
 from driftscan.cli.main import main as driftscan
 from driftscan.model.source import Captures, Source
 from driftscan.transports import ssh
-from driftscan.transports.base import Channel, Ended, Transport
+from driftscan.transports.base import Channel, Ended, Login, Transport
 
 GREETING = "greeting"
 
@@ -78,6 +78,11 @@ class CountingTransport:
     def elevated(self) -> bool:
         """See transports.base.Transport."""
         return self._transport.elevated
+
+    @property
+    def login(self) -> Login:
+        """See transports.base.Transport."""
+        return self._transport.login
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> Channel:
         """See transports.base.Transport."""

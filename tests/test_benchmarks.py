@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.transports.base import Channel, Ended
+from driftscan.transports.base import Channel, Ended, Login
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # programs, not a package
 import counted
@@ -85,6 +85,7 @@ class _Transport:
     """See transports.base.Transport."""
 
     elevated = True
+    login = Login()
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> Channel:
         """A channel."""

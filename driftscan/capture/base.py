@@ -20,6 +20,10 @@ class TargetFacts:
     probe_path: str = ""
     """Where the probe is a file of the target; empty: it was sent."""
     boot_id: str = ""
+    user: str = ""
+    """As whom the target was reached; empty: it is this machine."""
+    key: str = ""
+    """The fingerprint of the key that this user was let in with; empty: without one."""
     interpreter: str = ""
     """`python 3.11.2`, or `sh` where there is none and what depends on it is a gap."""
 

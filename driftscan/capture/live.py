@@ -5,7 +5,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftscan.capture.base import TargetFacts
 from driftscan.capture.probe import render
@@ -70,7 +70,8 @@ class ProbeSession:
             else:
                 self._channel, digest = transport.run(program), render.digest(program)
             self._send(render.start(nonce, root, seconds, limits.percent, limits.bytes_per_second))
-            self.facts = _facts(self._next(), live=root == "/", path=baked, digest=digest)
+            said = _facts(self._next(), live=root == "/", path=baked, digest=digest)
+            self.facts = replace(said, user=transport.login.user, key=transport.login.key)
         except BaseException:
             self.close()
             raise

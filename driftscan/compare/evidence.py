@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from driftscan.compare.history import History
 from driftscan.model.snapshot import Resources
 
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
@@ -65,6 +66,8 @@ class Evidence:
     """dpkg, rpm or apk: whose order of versions holds."""
     resources: Resources = Resources()
     """The snapshot's, to look up what a difference does not say."""
+    history: History = History()
+    """What the host's logs say of acts and sessions."""
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, ...]]:

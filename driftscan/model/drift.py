@@ -92,6 +92,7 @@ class CauseType(StrEnum):
     IMAGE_UNKNOWN = "image-unknown"
     HOST_KEY_CHANGED = "host-key-changed"
     COVERAGE_FELL = "coverage-fell"
+    LOG_MISSING = "log-missing"
     UNEXPLAINED = "unexplained"
 
 

@@ -25,6 +25,16 @@ class FileState:
     """The walk's records of what is not as in the manifest."""
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """When a scanner was on a host (nanoseconds, its own clock), as whom, and with which key (empty: without one)."""
+
+    start: int
+    end: int
+    user: str
+    key: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostState:
     """Everything that is kept of one host."""
@@ -42,3 +52,5 @@ class HostState:
     coverage: FileCoverage | None = None
     collectors: tuple[tuple[str, str, int], ...] = ()
     """Name, status, and number of gaps of each collector in the last scan."""
+    visits: tuple[Visit, ...] = ()
+    """The last of them, by which the host's log of logins is told apart from others' logins."""

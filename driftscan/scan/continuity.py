@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from driftscan.errors import DriftscanError
 from driftscan.model.drift import Mutation
 from driftscan.model.result import Mode, Reading
 from driftscan.model.snapshot import CollectorStatus, Snapshot
-from driftscan.model.state import HostState
+from driftscan.model.state import HostState, Visit
 from driftscan.scan.audit import audit
 from driftscan.scan.filescan import Plan
 from driftscan.scan.observe import Manner, Observation
@@ -22,6 +23,8 @@ from driftscan.scan.targets import Target
 from driftscan.store import HostStates
 
 log = logging.getLogger(__name__)
+VISITS = 400
+"""That are kept of a host: more than two weeks of hourly ones, as long as logs are kept."""
 
 
 class States:
@@ -77,16 +80,20 @@ class Sighting:
     reading: Reading
     accepted: int
     lost: tuple[Mutation, ...]
+    visits: tuple[Visit, ...]
+    """The scanner's own, this one the last."""
 
 
 def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *, whole: bool) -> Sighting:
     """Look at the files of a target, quickly where there was a scan before; keep what the next scan needs."""
     before = states.load(seen.target)
     state = before or HostState(key=secrets.token_bytes(32))
+    visit = Visit(seen.begun, time.time_ns(), seen.session.facts.user, seen.session.facts.key)
+    state = replace(state, visits=(*state.visits, visit)[-VISITS:])
     if not seen.session.converses:
         taken = seen.snapshot(plan.zones)
         lost = _keep(seen.target, states, before, replace(state, files=None), taken)
-        return Sighting(taken, Reading(), 0, lost)
+        return Sighting(taken, Reading(), 0, lost, state.visits)
     quick = options.mode != Mode.FULL and plan.fits(state.files)
     drawn = audit(state.key, state.scans, options.cycle)
     manner = Manner(before=state.files, quick=quick, audited=drawn.buckets if quick else (), whole=whole)
@@ -101,7 +108,7 @@ def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *
     )
     reading = Reading(mode=Mode.QUICK, probability=drawn.probability, within=drawn.cycle, since=state.full_at)
     lost = _keep(seen.target, states, before, state, taken)
-    return Sighting(taken, reading if quick else Reading(since=now), found.accepted, lost)
+    return Sighting(taken, reading if quick else Reading(since=now), found.accepted, lost, state.visits)
 
 
 def _keep(

@@ -1,6 +1,7 @@
-"""Follow-up questions about what differs: file lists of changed packages, digests as packages know them, apt's log."""
+"""Follow-up questions about what differs: file lists of changed packages, digests as packages know them, logs."""
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,13 +11,15 @@ from driftscan.collectors._deb822 import stanzas
 from driftscan.compare import apt_history
 from driftscan.compare.evidence import Evidence, dpkg_files
 from driftscan.model.drift import Difference
+from driftscan.model.manifest import Manifest
 from driftscan.model.names import encode_name
 from driftscan.model.snapshot import Resources, Snapshot
-from driftscan.model.source import Captures, Command, File, Glob, Member, Source, Status
+from driftscan.model.source import Captures, File, Glob, Member, Source, Status
+from driftscan.model.state import Visit
+from driftscan.scan import logs
 
 HISTORY = File("/var/log/apt/history.log", max_bytes=4 << 20)
-ZONE = Command(("date", "+%z"), timeout=10)
-SOURCES: tuple[Source, ...] = (HISTORY, ZONE)
+SOURCES: tuple[Source, ...] = (HISTORY, *logs.SOURCES)
 """What is asked whichever packages changed; of those, what everyone may read."""
 MAX_PACKAGES = 3000
 MAX_DIGESTS = 20_000
@@ -30,27 +33,32 @@ def gather(
     differences: Sequence[Difference],
     snapshot: Snapshot,
     captures: Captures,
-    baseline_files: Mapping[str, tuple[str, ...]],
+    manifest: Manifest,
+    *,
+    visits: Sequence[Visit] = (),
 ) -> tuple[Evidence, tuple[Difference, ...]]:
     """What folds may look at, and the differences with `md5` among what was observed of changed files. One round at
-    most; nothing is asked where nothing differs. `captures` are those that the snapshot was parsed from;
-    `baseline_files` says which package owned which files in the reference."""
+    most; nothing is asked where nothing differs. `captures` are those that the snapshot was parsed from; `visits` the
+    scanner's own, which the host's logs tell of, too."""
     told = [item for item in differences if not item.allowed]
     if not told:
         return Evidence(resources=snapshot.resources), tuple(differences)
     packages = sorted({item.key for item in differences if item.kind == "package"})[:MAX_PACKAGES]
     info = Glob(tuple(_patterns(packages)), max_files=20_000, max_bytes=4 << 20, public=True)
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
-    sources: list[Source] = [HISTORY, ZONE, *([info] if packages else []), *([digests] if digests else [])]
+    sources: list[Source] = [*SOURCES, *([info] if packages else []), *([digests] if digests else [])]
     answers = session.ask(sources)
+    shown = logs.clock(answers)
+    ahead = shown.now - time.time_ns() if shown.now else 0
     database = _texts(answers[info].members) if packages else {}
     found = Evidence(
         package_files=_package_files(packages, database, captures),
-        baseline_files=baseline_files,
+        baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
-        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), _offset(answers)),
+        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.offset),
         package_system=_package_system(snapshot),
         resources=snapshot.resources,
+        history=logs.read(answers, snapshot.resources).without(visits, ahead),
     )
     known = _digests(answers, digests) if digests else {}
     return found, tuple(_with_digest(item, known) for item in differences)
@@ -127,15 +135,6 @@ def _digests(answers: Captures, source: Source) -> Mapping[str, str]:
 def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
     digest = known.get(item.key) if item.kind == "file" else None
     return replace(item, observed={**item.observed, "md5": digest}) if digest else item
-
-
-def _offset(answers: Captures) -> int:
-    """Seconds by which the host's time zone is ahead of UTC; 0 where it is not known."""
-    match = re.fullmatch(rb"([+-])(\d\d)(\d\d)\s*", answers[ZONE].data)
-    if match is None:
-        return 0
-    seconds = int(match[2]) * 3600 + int(match[3]) * 60
-    return -seconds if match[1] == b"-" else seconds
 
 
 def _package_system(snapshot: Snapshot) -> str:

@@ -2,16 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from driftscan import __version__
 from driftscan.capture.base import Session
+from driftscan.compare.attribute import attribute, missing
 from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
+from driftscan.model.drift import Difference, Mutation
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy import Policy, load
@@ -156,7 +158,9 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
     found = diff(manifest, taken, zones, same=seen.parsed.same) if taken.texts else found
-    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
+    known, differences = evidence.gather(
+        seen.session, found.differences, taken, seen.captures, manifest, visits=sighting.visits
+    )
     own = identities(taken.resources, zones)
     return Assessment.of(
         seen.target,
@@ -164,12 +168,17 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
         baseline.image,
         policies=policies,
         manifest=manifest,
-        mutations=(*fold(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost),
+        mutations=(*_explained(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost),
         found=replace(found, differences=differences),
         identities=own,
         reading=sighting.reading,
         accepted=sighting.accepted,
     )
+
+
+def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:
+    """What happened, who did it, and which logs do not tell."""
+    return (*attribute(fold(differences, known), known.history), *missing(known.history))
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:
@@ -184,8 +193,8 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
     manifest = standin.manifest(database, taken, f"driftscan {__version__}")
     found = diff(manifest, standin.reduced(database, taken, manifest), manifest.zones)
     watch("explain")
-    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
-    mutations = fold(differences, known)
+    known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest)
+    mutations = _explained(differences, known)
     return Assessment.of(
         seen.target,
         taken,

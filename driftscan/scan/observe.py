@@ -52,6 +52,8 @@ class Observation:
     memory: Memory
     deadline: float
     manifest: Manifest | None = None
+    begun: int = 0
+    """When the connection was begun; nanoseconds."""
     captures: Captures = field(default_factory=lambda: Captures([]))
     parsed: Parsed = Parsed({}, ())
     settled: bool = True
@@ -131,7 +133,7 @@ def observing(
     target can't be reached."""
     recorder = Recorder() if options.captures else None
     phase("connect")
-    deadline = time.monotonic() + seconds_for(target)
+    deadline, begun = time.monotonic() + seconds_for(target), time.time_ns()
     session = open_session(target, options, recorder)
     try:
         if opened is not None:
@@ -140,7 +142,7 @@ def observing(
         if by_image is not None:
             manifest = by_image(_image(session))
         program.check(session.facts, manifest)
-        seen = Observation(target, session, memory or Memory(), deadline, manifest)
+        seen = Observation(target, session, memory or Memory(), deadline, manifest, begun)
         seen.ask()
         yield seen
         if recorder is not None and options.captures is not None:

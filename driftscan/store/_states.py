@@ -13,7 +13,7 @@ from typing import Any
 
 from driftscan.errors import IncompleteError
 from driftscan.model.snapshot import CollectorStatus, FileCoverage
-from driftscan.model.state import FORMAT, FileState, HostState
+from driftscan.model.state import FORMAT, FileState, HostState, Visit
 from driftscan.store._database import Database
 from driftscan.store._store import storable
 
@@ -53,6 +53,7 @@ class HostStates:
         coverage = {
             "collectors": [list(each) for each in state.collectors],
             "files": asdict(state.coverage) if state.coverage else None,
+            "visits": [[each.start, each.end, each.user, each.key] for each in state.visits],
         }
         values = (state.key, state.scans, state.seen_at, state.full_at, json.dumps(coverage))
         with self._writing() as connection:
@@ -114,6 +115,9 @@ def _state(row: sqlite3.Row, files: sqlite3.Row | None) -> HostState:
         coverage=FileCoverage(**{name: int(count) for name, count in counts.items()}) if counts is not None else None,
         collectors=tuple(
             (str(name), CollectorStatus(status).value, int(gaps)) for name, status, gaps in coverage["collectors"]
+        ),
+        visits=tuple(
+            Visit(int(start), int(end), str(user), str(key)) for start, end, user, key in coverage.get("visits", ())
         ),
     )
 

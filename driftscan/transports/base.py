@@ -13,6 +13,14 @@ class Ended:
     """The last 64 KiB of standard error."""
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """As whom one is logged in, and the fingerprint (`SHA256:...`) of the key that was taken; empty: without one."""
+
+    user: str = ""
+    key: str = ""
+
+
 class Channel(Protocol):
     """A running program. Standard error is drained in the background, so that no side can block the other."""
 
@@ -38,6 +46,10 @@ class Transport(Protocol):
     @property
     def elevated(self) -> bool:
         """Whether programs run as root: the login is root, or sudo works. Known once `run` has returned."""
+
+    @property
+    def login(self) -> Login:
+        """As whom we are there; empty on this machine."""
 
     def run_file(self, path: str) -> tuple[Channel, str]:
         """Start a program that is a file of the target, without arguments, and as root as `run` does. Gives its digest

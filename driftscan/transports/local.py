@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
-from driftscan.transports.base import Ended
+from driftscan.transports.base import Ended, Login
 from driftscan.transports.program import TAKE, framed, missing, trusted
 
 STDERR_TAIL = 1 << 16
@@ -99,6 +99,7 @@ class LocalTransport:
 
     prefix: tuple[str, ...] = ()
     elevated: bool = False
+    login: Login = Login()
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
         """See transports.base.Transport. The scanner's own Python is offered to the probe."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from driftscan.model.host import ConnectOptions, Host
 from driftscan.transports import known_hosts, ssh_config
-from driftscan.transports.base import Channel, Transport
+from driftscan.transports.base import Channel, Login, Transport
 from driftscan.transports.ssh_channel import SshChannel
 from driftscan.transports.ssh_config import Endpoint
 from driftscan.transports.ssh_connection import Connection, Limits, log_in
@@ -85,6 +85,11 @@ class SshTransport:
     def elevated(self) -> bool:
         """See transports.base.Transport; known from the first `run` on, since that finds it out in the same exec."""
         return self._elevated
+
+    @property
+    def login(self) -> Login:
+        """See transports.base.Transport."""
+        return Login(self._connection.endpoint.user, self._connection.key)
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> Channel:
         """See transports.base.Transport. Returns once the host is about to run the script."""

@@ -29,6 +29,8 @@ class Login:
     notes: list[str] = field(default_factory=list)
     """Why default keys were not tried."""
     tried: list[str] = field(default_factory=list)
+    key: str = ""
+    """The fingerprint of the key that was taken last."""
 
     def run(self, candidates: Iterator[Candidate]) -> None:
         """Try keys, then a password. AuthenticationError names what was tried; UnreachableError if the connection
@@ -60,6 +62,7 @@ class Login:
             except (SSHException, EOFError, OSError) as error:
                 raise self._failed(error) from error
             else:
+                self.key = candidate.key.fingerprint
                 if not allowed or "publickey" not in allowed:
                     return allowed
         return allowed

@@ -63,6 +63,8 @@ class Connection:
         """Takes charge of `transport`."""
         self.transport = transport
         self.endpoint = endpoint
+        self.key = ""
+        """The fingerprint of the key that was taken; empty: logged in without one."""
         self._watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), transport.close)
         self._watchdog.daemon = True
         self._watchdog.start()
@@ -131,9 +133,9 @@ def log_in(
         _exchange_keys(connection.transport, endpoint, limits)
         _check_host_key(connection.transport, policy)
         connection.transport.auth_timeout = limits.left(LOGIN_SECONDS)
-        Login(connection.transport, endpoint, search.ring.secrets, search.prompt, notes).run(
-            itertools.chain(first, candidates)
-        )
+        login = Login(connection.transport, endpoint, search.ring.secrets, search.prompt, notes)
+        login.run(itertools.chain(first, candidates))
+        connection.key = login.key
         connection.transport.set_keepalive(KEEPALIVE_SECONDS)
         return connection
     except BaseException as error:

@@ -30,7 +30,7 @@ from driftscan.scan.exchange import Compared, Question
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Silent
 from driftscan.scan.targets import resolve
-from driftscan.transports.base import Ended
+from driftscan.transports.base import Ended, Login
 from driftscan.transports.local import LocalChannel, LocalTransport
 from tests.scan.test_exchange import PATIENT, grow, listed
 
@@ -92,6 +92,7 @@ class Played:
     upto: int
     silent: bool = False
     elevated: bool = True
+    login: Login = Login()
     left: bytes = field(default=b"", init=False)
 
     def run(self, script: str, arguments: tuple[str, ...] = ()) -> "Played":

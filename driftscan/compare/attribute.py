@@ -1,0 +1,241 @@
+"""Who did it: mutations beside what the host's logs tell of acts and sessions.
+
+Grades. `recorded`: a log names the thing, and the time at which it changed is that of the act. `consistent`: a log
+names it and nothing tells when it changed; or a shell with the rights for it was opened before. `guessed`: somebody was
+there at that time. Nothing that a host alone says is proved.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from posixpath import basename, dirname, join, normpath
+
+from driftscan.compare.history import SECOND, Act, Deed, History, Session, nanoseconds, utc
+from driftscan.compare.mutation import make
+from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
+from driftscan.model.names import show
+
+BEFORE = 2 * SECOND
+"""A clock of files ticks coarser than that of logs."""
+LASTS = 120 * SECOND
+"""How long what a command does may last: no log tells when it ended."""
+SHELL_LASTS = 3600 * SECOND
+MOST_FILES = 200
+_LONGEST = 300
+_ACCOUNTS = frozenset({"user", "group", "password"})
+_PACKAGES = frozenset(
+    {
+        CauseType.PACKAGE_INSTALLED,
+        CauseType.PACKAGE_REMOVED,
+        CauseType.PACKAGE_UPGRADED,
+        CauseType.PACKAGE_DOWNGRADED,
+    }
+)
+_PACKAGE_TOOLS = re.compile(
+    r"(?:^|[\s/;&|'\"(])(?:apt|apt-get|aptitude|dpkg|dnf|yum|rpm|apk|unattended-upgrades?)(?:\s|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """What a log may name of a mutation, and when its files last changed (ctime, nanoseconds)."""
+
+    paths: frozenset[str]
+    names: frozenset[str]
+    accounts: frozenset[str]
+    times: tuple[int, ...]
+
+
+def attribute(mutations: Iterable[Mutation], history: History) -> tuple[Mutation, ...]:
+    """The same mutations with what is known of who made them. One that has an attribution (a package operation has it
+    from its package manager's log) keeps its grade and gains the session in which it was done."""
+    acts = _whole(history.acts)
+    return tuple(_attributed(mutation, acts, history.sessions) for mutation in mutations)
+
+
+def missing(history: History) -> tuple[Mutation, ...]:
+    """A mutation for each log that is not there, or not as far back as it should be."""
+    found: dict[str, list[str]] = {}
+    for each in history.missing:
+        found.setdefault(each.log, []).append(each.why)
+    return tuple(_missing(log, "; ".join(why)) for log, why in sorted(found.items()))
+
+
+def _missing(log: str, why: str) -> Mutation:
+    item = Difference(kind="log", key=log, change=Change.MODIFIED, attributes={"told": Delta("", why)})
+    detail = "whoever did something may have taken away what tells of it"
+    return make(CauseType.LOG_MISSING, log, f"{log}: {why}", [item], detail=detail)
+
+
+def _attributed(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Session]) -> Mutation:
+    if mutation.cause.type in _PACKAGES:
+        return _operation(mutation, acts, sessions)
+    thing = _thing(mutation)
+    if not thing.times:
+        named = [act for act in acts if _names(act, thing)]
+        made = all(item.change is Change.ADDED for item in mutation.differences if item.kind in _ACCOUNTS)
+        return _by(mutation, named[0 if made else -1], Grade.CONSISTENT, sessions) if named else mutation
+    for act in reversed(acts):
+        if _at_that_time(act, thing.times) and _names(act, thing):
+            return _by(mutation, act, Grade.RECORDED, sessions)
+    for act in reversed(acts):
+        if act.deed is Deed.SHELL and _at_that_time(act, thing.times, SHELL_LASTS):
+            return _by(mutation, act, Grade.CONSISTENT, sessions)
+    return _present(mutation, thing, sessions)
+
+
+def _thing(mutation: Mutation) -> _Thing:
+    items = mutation.differences
+    files = [item for item in items if item.kind == "file"]
+    paths = {item.key for item in files[:MOST_FILES]} | {mutation.cause.subject}
+    names = {name for item in items if item.kind not in {"file", *_ACCOUNTS} for name in _words_of(item)}
+    accounts = {item.key for item in items if item.kind in _ACCOUNTS}
+    accounts -= {"root"}  # whom commands name for other reasons
+    return _Thing(
+        frozenset(path for path in paths if path.startswith("/")), frozenset(names), frozenset(accounts), _times(files)
+    )
+
+
+def _words_of(item: Difference) -> Iterator[str]:
+    """What a command calls a thing: a unit also without its suffix, a package without its architecture."""
+    key = item.key
+    yield key
+    if item.kind == "service":
+        yield key.removesuffix(".service")
+    elif item.kind == "package":
+        yield key.partition("/")[0]
+    elif item.kind in {"python_package", "npm_package"}:
+        yield key.partition("@")[0]
+    elif item.kind == "cron":
+        yield key.rsplit("/", 2)[0]
+
+
+def _times(files: Sequence[Difference]) -> tuple[int, ...]:
+    """When they changed. A directory changes with whatever comes and goes in it, so it tells nothing of itself."""
+    told = [item for item in files if item.attributes and not _is_directory(item)] or files
+    found = [item.observed.get("ctime") for item in told]
+    return tuple(sorted(time for time in found if isinstance(time, int) and time > 0))
+
+
+def _is_directory(item: Difference) -> bool:
+    delta = item.attributes.get("type")
+    return delta is not None and delta.actual == "directory"
+
+
+def _whole(acts: Sequence[Act]) -> tuple[Act, ...]:
+    """Acts of account tools with who ran the tool, as far as sudo tells that."""
+    found: list[Act] = []
+    for act in acts:
+        ran = next((each for each in reversed(found) if _ran(each, act)), None) if act.deed is Deed.ACCOUNT else None
+        by = replace(act, actor=ran.actor, command=ran.command, line=f"{ran.line}; {act.line}") if ran else act
+        found.append(by)
+    return tuple(found)
+
+
+def _ran(earlier: Act, act: Act) -> bool:
+    first = earlier.command.partition(" ")[0]
+    near = 0 <= act.at - earlier.at <= 5 * SECOND
+    return near and earlier.deed is Deed.COMMAND and basename(first) in {act.command, "adduser", "deluser", "addgroup"}
+
+
+def _names(act: Act, thing: _Thing) -> bool:
+    """Whether an act speaks of a thing by its own name."""
+    if act.deed is Deed.ACCOUNT:
+        return bool(act.names & (thing.accounts | thing.names))
+    words = _words(act.command)
+    if not thing.accounts.isdisjoint(words) or not thing.names.isdisjoint(words):
+        return True
+    places = _places(act.directory, act.command)
+    if not thing.paths.isdisjoint(places):
+        return True
+    # `cp helper /usr/local/bin`, `tar -x -C /opt/tool`, `rm -r /opt/tool`: its directory, and its own name or one above
+    deep = {place for place in places if place.count("/") >= 2}
+    return any((dirname(path) in deep and _comes_with(path, words)) or _above(path, deep) for path in thing.paths)
+
+
+def _comes_with(path: str, words: Iterable[str]) -> bool:
+    return basename(path) in {basename(word) for word in words}
+
+
+def _above(path: str, places: Iterable[str]) -> bool:
+    return any(place.count("/") >= 2 and path.startswith(f"{place}/") and place not in _SHARED for place in places)
+
+
+_SHARED = frozenset({"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/sbin", "/etc/ssh",
+                     "/usr/share", "/var/lib", "/var/log", "/etc/systemd", "/etc/systemd/system"})  # fmt: skip
+"""Directories of many owners' files: to name one of them is not to name all that lies in it."""
+
+
+@lru_cache(maxsize=1 << 15)
+def _places(directory: str, command: str) -> frozenset[str]:
+    """The words of a command line as paths from where it was run."""
+    return frozenset(normpath(join(directory or "/", word)) for word in _words(command) if not word.startswith("-"))
+
+
+@lru_cache(maxsize=1 << 15)
+def _words(command: str) -> frozenset[str]:
+    """The words of a command line, also those within quoted scripts and after `=` and redirections. What `sudo -i`
+    hands to a shell has a backslash before each character that is no letter or digit (sudo(8))."""
+    try:
+        parts = shlex.split(command)
+    except ValueError:
+        parts = command.split()
+    parts += [bare for part in parts if (bare := part.replace("\\", "")) != part]
+    return frozenset(word for part in parts for word in (part, *re.split(r"[\s;&|<>()='\"`,]+", part)) if word)
+
+
+def _at_that_time(act: Act, times: Sequence[int], lasts: int = LASTS) -> bool:
+    return any(act.at - BEFORE <= time <= act.at + lasts for time in times)
+
+
+def _by(mutation: Mutation, act: Act, grade: Grade, sessions: Sequence[Session]) -> Mutation:
+    evidence = [show(act.line)[:_LONGEST]]
+    session = _only(each for each in sessions if each.user == act.actor and each.open_at(act.at))
+    if session is not None:
+        evidence.append(show(session.words))
+    actor = act.actor or (session.user if session else None)
+    if not actor and (root := _only(each for each in sessions if each.user == "root" and each.open_at(act.at))):
+        actor = "root"
+        evidence.append(show(root.words))
+    return replace(
+        mutation,
+        attribution=Attribution(grade, actor or None, act.command or None, utc(act.at), tuple(evidence)),
+    )
+
+
+def _present(mutation: Mutation, thing: _Thing, sessions: Sequence[Session]) -> Mutation:
+    """Nobody is named: who was there when it last changed."""
+    if not thing.times or mutation.attribution.grade is not Grade.NONE:
+        return mutation
+    time = thing.times[-1]
+    there = [each for each in sessions if each.open_at(time)]
+    if not there:
+        return mutation
+    actor = there[0].user if len({(each.user, each.address, each.key) for each in there}) == 1 else None
+    evidence = tuple(f"changed while there was: {show(each.words)}" for each in there[:5])
+    return replace(mutation, attribution=Attribution(Grade.GUESSED, actor, None, utc(time), evidence))
+
+
+def _operation(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Session]) -> Mutation:
+    """A package operation, whose own log may lack who stood behind root."""
+    given = mutation.attribution
+    if given.grade is Grade.NONE or not given.at:
+        return mutation
+    begun = nanoseconds(given.at)
+    ran = [act for act in acts if _PACKAGE_TOOLS.search(act.command) and abs(act.at - begun) <= 30 * SECOND]
+    actor, evidence = given.actor, list(given.evidence)
+    if ran and ran[-1].actor:
+        evidence.append(show(ran[-1].line)[:_LONGEST])
+        actor = ran[-1].actor if actor in {None, "root"} else actor
+    session = _only(each for each in sessions if each.user == actor and each.open_at(begun))
+    if session is not None:
+        evidence.append(show(session.words))
+    return replace(mutation, attribution=replace(given, actor=actor, evidence=tuple(evidence)))
+
+
+def _only(sessions: Iterable[Session]) -> Session | None:
+    """The one session; of several nobody can say which it was."""
+    found = list(sessions)
+    return found[0] if len({(each.address, each.key) for each in found}) == 1 else None

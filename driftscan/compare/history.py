@@ -1,0 +1,111 @@
+"""What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from driftscan.model.state import Visit
+
+SECOND = 1_000_000_000
+"""Nanoseconds: all times are of those since 1970, as the host's own clock has them."""
+_NEAR = 3 * SECOND
+"""By so much clocks and logs may be apart."""
+
+
+def utc(time: int) -> str:
+    """A time as RFC 3339; empty for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(time // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def nanoseconds(time: str) -> int:
+    """The other way; 0 if it is none."""
+    try:
+        return int(datetime.fromisoformat(time).timestamp()) * SECOND
+    except (ValueError, OverflowError):
+        return 0
+
+
+class Deed(StrEnum):
+    """What sort of act a line of a log tells of."""
+
+    COMMAND = "command"
+    """A command that sudo, su or cron ran, with all of its words."""
+    SHELL = "shell"
+    """A shell of another user's: what is done in it, no log tells."""
+    ACCOUNT = "account"
+    """What an account tool did; `names` has the accounts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One act. `directory`: where it was done; `names`: accounts that the line itself names."""
+
+    at: int
+    deed: Deed
+    actor: str
+    command: str = ""
+    directory: str = ""
+    names: frozenset[str] = frozenset()
+    line: str = ""
+    """The log's name and its words, for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A login. `closed` 0: it was still open, or no log tells its end."""
+
+    user: str
+    opened: int
+    closed: int = 0
+    address: str = ""
+    key: str = ""
+    """`SHA256:...` of the key that it was opened with."""
+    how: str = "ssh"
+
+    def open_at(self, time: int) -> bool:
+        """Whether it was open then."""
+        return self.opened <= time and (not self.closed or time <= self.closed)
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        where = f" from {self.address}" if self.address else ""
+        return f"{self.how} session of {self.user}{where}" + (f" with key {self.key}" if self.key else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A log that should be there, or should reach further back, and does not."""
+
+    log: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known, in order of time. `told`: whether any log could be read at all."""
+
+    acts: tuple[Act, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    told: bool = False
+
+    def without(self, visits: Iterable[Visit], ahead: int = 0) -> "History":
+        """The same without the scanner's own sessions: by user, key and time. Each visit takes one session: were there
+        two at that time, with that key, one of them is somebody else's. `ahead`: how much the host's clock is."""
+        sessions = list(self.sessions)
+        for visit in visits:
+            own = next((each for each in sessions if _of(visit, each, ahead)), None)
+            if own is not None:
+                sessions.remove(own)
+        return replace(self, sessions=tuple(sessions))
+
+
+def _of(visit: Visit, session: Session, ahead: int) -> bool:
+    start, end = visit.start + ahead - _NEAR, visit.end + ahead + _NEAR
+    same = session.user == visit.user and (not visit.key or session.key == visit.key)
+    return same and start <= session.opened <= end

@@ -1,0 +1,157 @@
+"""The logs of a target: which are asked, what they say together, and which of them are not as they should be."""
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from driftscan.compare.history import SECOND, History, Missing, utc
+from driftscan.compare.logs import Entry, history, journal, lines
+from driftscan.model.snapshot import Resources
+from driftscan.model.source import Captures, Command, Redact, Source, Status
+
+_BYTES = 4 << 20
+_FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_PID"
+FILES = {
+    path: Command(("tail", "-c", str(_BYTES), path), ok=(0, 1), max_bytes=_BYTES, timeout=20, redact=Redact.SECRETS)
+    for path in ("/var/log/auth.log.1", "/var/log/auth.log", "/var/log/secure")
+}
+"""Path -> its end. tail(1) rather than the file: what is longer is cut at its beginning."""
+JOURNAL = Command(
+    (
+        *("journalctl", "--quiet", "--no-pager", "--output=json", f"--output-fields={_FIELDS}", "--lines=20000"),
+        *("SYSLOG_FACILITY=4", "SYSLOG_FACILITY=9", "SYSLOG_FACILITY=10"),
+    ),
+    ok=(0, 1),
+    max_bytes=16 << 20,
+    timeout=30,
+    redact=Redact.SECRETS,
+)
+"""auth, cron and authpriv of syslog(3)."""
+_LIMITS = """
+journalctl --quiet --no-pager --boot --output=short-unix 2>/dev/null | head -n 1
+LC_ALL=C journalctl --disk-usage
+df -Pk /var/log/journal | tail -n 1
+cat /etc/systemd/journald.conf /etc/systemd/journald.conf.d/*.conf /usr/lib/systemd/journald.conf.d/*.conf 2>/dev/null |
+  grep -E '^(SystemMaxUse|MaxRetentionSec)='
+"""
+FIRST = Command(("sh", "-c", _LIMITS), ok=(0, 1), timeout=30)
+"""The first entry of this boot, how much the journal holds, on what a file system, and what limits it
+(journald.conf(5))."""
+CLOCK = Command(
+    ("sh", "-c", "date '+%s %z'; sed -n 's/^btime //p' /proc/stat; sed 's/.*) //' /proc/1/stat | cut -d' ' -f20"),
+    timeout=10,
+)
+"""The host's clock and zone; when its kernel booted; how many hundredths of a second later its first process began,
+which in a container is its boot (proc(5))."""
+WTMP = Command(("tail", "-c", str(384 * 4096), "/var/log/wtmp"), ok=(0, 1), max_bytes=384 * 4096, timeout=10)
+SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP)
+_TICK = SECOND // 100
+_LATE = 60 * SECOND
+"""A boot may take so long before its first entry."""
+_UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_MOST = 4 << 30
+_COMPARED = 500
+_WTMP = struct.Struct("<h2xi32s4s32s256shhiii16s20x")
+"""utmp(5), as glibc has it on 64-bit machines that are compatible with 32-bit ones: 384 bytes."""
+_BOOT_TIME = 2
+_WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod", "userdel", "passwd"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and by how many seconds its
+    zone is ahead of UTC."""
+
+    now: int = 0
+    offset: int = 0
+    booted: int = 0
+
+
+def read(captures: Captures, resources: Resources) -> History:
+    """What the logs tell; `resources` are the target's."""
+    shown = clock(captures)
+    told: list[Entry] = []
+    for path, source in FILES.items():
+        told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, utc_offset=shown.offset)
+    journaled = list(journal(_text(captures, JOURNAL)))
+    found = history([*told, *journaled])
+    return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
+
+
+def _missing(
+    captures: Captures, resources: Resources, told: Sequence[Entry], journaled: Sequence[Entry], booted: int
+) -> Iterator[Missing]:
+    """Logs that are there and do not tell what they should. One that is gone is a difference of its file."""
+    for path in ("/var/log/auth.log", "/var/log/secure"):
+        if path in resources.files:
+            yield from _taken_out(path, told, journaled)
+    first, full = _first(captures)
+    if "/var/log/journal" in resources.files and booted and first > booted + _LATE and not full:
+        yield Missing("journal", f"it begins at {utc(first)}, and the host booted at {utc(booted)}")
+    rotated = "/var/log/wtmp.1" in resources.files
+    if booted and "/var/log/wtmp" in resources.files and not rotated and not _boot_is_told(captures, booted):
+        yield Missing("/var/log/wtmp", f"it does not tell of the boot at {utc(booted)}")
+
+
+def _taken_out(path: str, told: Sequence[Entry], journaled: Sequence[Entry]) -> Iterator[Missing]:
+    """What the journal has and the file, which was written at that time, has not: rsyslog gets all from the journal."""
+    watched = [entry for entry in journaled if entry.program in _WATCHED]
+    name = path.rpartition("/")[2]
+    if not told and watched:
+        yield Missing(path, f"it is empty, and the journal has {len(watched)} entries for it")
+    own = [entry for entry in told if entry.log == name]
+    if not own:
+        return
+    known = {(entry.program, _plain(entry.message)) for entry in own}
+    between = (entry for entry in watched if own[0].at + SECOND < entry.at < own[-1].at - SECOND)
+    lost = sum((entry.program, _plain(entry.message)) not in known for entry in between)
+    if lost:
+        yield Missing(path, f"{lost} entries that the journal has are not in it")
+
+
+def _plain(message: str) -> str:
+    """As both logs have it: one of them may cut a long one."""
+    return " ".join(message.split())[:_COMPARED]
+
+
+def _text(captures: Captures, source: Source) -> str:
+    capture = captures[source]
+    return capture.data.decode("utf-8", "replace") if capture.status in (Status.OK, Status.TRUNCATED) else ""
+
+
+def clock(captures: Captures) -> Clock:
+    """What the host's clock shows."""
+    words = " ".join(_text(captures, CLOCK).split())
+    match = re.fullmatch(r"(\d{9,11}) ([+-])(\d\d)(\d\d)(?: (\d{9,11}) (\d{1,15}))?", words, re.ASCII)
+    if match is None:
+        return Clock()
+    offset = int(match[3]) * 3600 + int(match[4]) * 60
+    booted = int(match[5]) * SECOND + int(match[6]) * _TICK if match[5] else 0
+    return Clock(int(match[1]) * SECOND, -offset if match[2] == "-" else offset, booted)
+
+
+def _first(captures: Captures) -> tuple[int, bool]:
+    """The time of the first entry of this boot (0: not known), and whether earlier ones may have gone because the
+    journal was full, or they were old: it keeps a tenth of the file system or 4 GiB if nothing else is set."""
+    text = _text(captures, FIRST)
+    first = re.match(r"(\d{9,11})\.", text, re.ASCII)
+    usage = re.search(r"take up (\d{1,9}(?:\.\d{1,3})?)([BKMGT]?) in", text, re.ASCII)
+    disk = re.search(r"^\S+ +(\d{1,15}) +\d+ +\d+ +\d+% ", text, re.MULTILINE | re.ASCII)
+    limits = re.findall(r"^SystemMaxUse=(\d{1,9})([KMGT]?)\s*$", text, re.MULTILINE | re.ASCII)
+    if first is None or usage is None or "MaxRetentionSec=" in text:
+        return 0, True
+    limit = min([_MOST, *(int(number) * _UNITS[unit] for number, unit in limits)])
+    if disk is not None:
+        limit = min(limit, int(disk[1]) * 1024 // 10)
+    held = float(usage[1]) * _UNITS[usage[2]]
+    return int(first[1]) * SECOND, held * 2 > limit
+
+
+def _boot_is_told(captures: Captures, booted: int) -> bool:
+    data = captures[WTMP].data
+    for start in range(0, len(data) - _WTMP.size + 1, _WTMP.size):
+        kind, seconds = _WTMP.unpack_from(data, start)[0], _WTMP.unpack_from(data, start)[9]
+        if kind == _BOOT_TIME and seconds * SECOND >= booted - _LATE:
+            return True
+    return False
