@@ -19,7 +19,7 @@ from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
 from driftscan.scan.continuity import States, sight
 from driftscan.scan.facts import Memory
-from driftscan.scan.judgement import Assessment, unknown_image
+from driftscan.scan.judgement import Assessment, alone, unknown_image
 from driftscan.scan.observe import ByImage, Observation, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
@@ -158,18 +158,21 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     found = diff(manifest, taken, zones, same=seen.parsed.same) if taken.texts else found
     known, differences = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest.package_files)
     own = identities(taken.resources, zones)
-    return Assessment.of(
+    mutations = (*fold(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost)
+    assessment = Assessment.of(
         seen.target,
         taken,
         baseline.image,
         policies=policies,
         manifest=manifest,
-        mutations=(*fold(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost),
+        mutations=mutations,
         found=replace(found, differences=differences),
         identities=own,
         reading=sighting.reading,
         accepted=sighting.accepted,
     )
+    scan = alone(assessment, young=sighting.first)
+    return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:
