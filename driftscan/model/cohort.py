@@ -84,20 +84,22 @@ class Cohort:
 
     @property
     def where(self) -> str:
-        """`on 12 of 40 hosts of this image: az b`."""
+        """`on 12 of 40 scanned hosts of this image: those with az b`."""
+        scanned = f"{self.of} scanned hosts of this image"
+        this = "with this content " if self.otherwise else ""
         if self.kind is CohortClass.ONE:
-            return f"on this host alone of {self.of} of this image"
+            return f"{this}on this host alone of {scanned}"
         if self.kind is CohortClass.SOME:
             split = f": those with {' and '.join(map(str, self.by))}" if self.by else ""
-            return f"on {self.hosts} of {self.of} hosts of this image{split}"
-        when = {CohortClass.ALL_AT_FIRST: ", and so at the first scan of each"}.get(self.kind, "")
+            return f"{this}on {self.hosts} of {scanned}{split}"
+        when = ", and so at the first scan of each" if self.kind is CohortClass.ALL_AT_FIRST else ""
         if self.kind is CohortClass.ALL_LATER:
             when = f", on {self.later} of them not at the first scan"
-        return f"on all {self.of} hosts of this image that were scanned{when}"
+        return f"on all {scanned}{when}"
 
     @property
     def sentence(self) -> str:
         """Where it is and what that means."""
-        others = f"; {self.otherwise} more have it with other content" if self.otherwise else ""
+        others = f"; {self.otherwise} of them have it with other content" if self.otherwise else ""
         unsure = f" ({self.unsure} more could not tell)" if self.unsure else ""
         return f"{self.where}{_MEANING.get(self.kind, '')}{others}{unsure}"
