@@ -21,11 +21,13 @@ from driftscan.model.result import HostResult
 from driftscan.model.snapshot import ImageRef
 from driftscan.reports._build import report
 from driftscan.reports._read import schema
-from driftscan.scan import fleet
+from driftscan.scan import fleet, host
 from driftscan.scan.bake import bake
+from driftscan.scan.host import Job
 from driftscan.scan.host import snapshot as take
+from driftscan.scan.judgement import Assessment
 from driftscan.scan.options import ScanOptions
-from driftscan.scan.progress import Silent
+from driftscan.scan.progress import Progress, Silent
 from driftscan.scan.targets import Target, resolve
 from driftscan.schema_check import problems
 
@@ -90,8 +92,8 @@ def servers(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path)
 
 
-def about(host: HostResult, path: str) -> JudgedMutation:
-    (found,) = [each for each in host.mutations if any(item.key == f"/{path}" for item in each.mutation.differences)]
+def about(result: HostResult, path: str) -> JudgedMutation:
+    (found,) = [each for each in result.mutations if any(item.key == f"/{path}" for item in each.mutation.differences)]
     return found
 
 
@@ -197,12 +199,11 @@ def test_hosts_that_were_not_reached_or_not_settled_do_not_count(
         servers.write(root, MOTD, "welcome\n")
     servers.launch("gone")
     servers.launch("booting")
-    real = fleet.scan_host
 
-    def scan_host(job: object, target: Target, progress: object) -> object:
+    def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
         if target.name == "gone":
             raise HostError("unreachable", "no answer")
-        found = real(job, target, progress)  # type: ignore[arg-type]
+        found = host.scan_host(job, target, progress)
         return replace(found, settled=False) if target.name == "booting" else found
 
     monkeypatch.setattr(fleet, "scan_host", scan_host)
