@@ -98,7 +98,15 @@ def test_what_is_not_known_of_one_host_is_not_said_of_all(past: History | None) 
     assert place(members, "h0", change()).kind is CohortClass.ALL
 
 
-@pytest.mark.parametrize("members", [fleet(2, change()), [host("h0", change()), host("y")], []])
+@pytest.mark.parametrize(
+    "members",
+    [
+        fleet(2, change()),
+        [host("h0", change()), host("y")],
+        [*fleet(2, change()), host("blind", view=BLIND)],
+        [],
+    ],
+)
 def test_few_hosts_say_nothing(members: list[Member]) -> None:
     assert not any(cohorts(members).values())
 

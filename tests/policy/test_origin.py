@@ -30,10 +30,11 @@ def judged(
     cause: str = "file-changed",
     name: str = "F-1",
     state: State = State.OPEN,
+    severity: Severity = Severity.HIGH,
 ) -> JudgedMutation:
     found = JudgedMutation(
         mutation=mutation(cause, name=name, subject=name),
-        severity=Severity.HIGH,
+        severity=severity,
         action=action,
         rule=RuleRef("r"),
         state=state,
@@ -141,6 +142,8 @@ def test_severity_and_action_come_before_prevalence() -> None:
     common = judged(Action.QUARANTINE, KINDS[CohortClass.ALL], name="F-9")
     rare = judged(Action.REPLACE, KINDS[CohortClass.ONE], name="F-1")
     assert recommend([rare, common], [], Verdict.FINDINGS, host="h").because == ("F-9",)
+    worse = judged(Action.REPLACE, KINDS[CohortClass.ALL], name="F-9", severity=Severity.CRITICAL)
+    assert recommend([rare, worse], [], Verdict.FINDINGS, host="h").because == ("F-9", "F-1")
 
 
 def test_labels_cannot_write_into_the_sentence() -> None:

@@ -13,12 +13,13 @@ import pytest
 
 from driftscan.cli.main import main
 from driftscan.errors import HostError
-from driftscan.manifests.files import write_manifest, write_snapshot
+from driftscan.manifests.files import read_snapshot, write_manifest, write_snapshot
 from driftscan.model.cohort import CohortClass
 from driftscan.model.finding import Action, CureCause, JudgedMutation, Severity, Verdict
 from driftscan.model.host import Host
 from driftscan.model.result import HostResult
-from driftscan.model.snapshot import ImageRef
+from driftscan.model.snapshot import ImageRef, Resources
+from driftscan.model.source import Gap, Status
 from driftscan.reports._build import report
 from driftscan.reports._read import schema
 from driftscan.scan import fleet, host
@@ -255,6 +256,25 @@ def test_snapshots_are_compared_too(servers: Fleet) -> None:
     assert (cohort.kind, cohort.of) == (CohortClass.ONE, 4)
 
 
+def test_an_incomplete_host_does_not_count_as_one_without_it(servers: Fleet) -> None:
+    for name, root in four(servers).items():
+        if name != "web-3":
+            servers.write(root, MOTD, "welcome\n")
+    (target,) = stored(servers, [servers.targets.pop("web-3")])
+    taken = read_snapshot(Path(target.path))
+    gap = Gap("users_groups", Status.FORBIDDEN, "permission denied", ("user",))
+    small = {rid: each for rid, each in taken.resources.small.items() if rid[0] != "user"}
+    coverage = tuple(replace(each, gaps=(gap,)) if "user" in each.kinds else each for each in taken.coverage)
+    write_snapshot(
+        replace(taken, resources=Resources(small, taken.resources.files), coverage=coverage), Path(target.path)
+    )
+    found = servers.scan(targets=[*servers.targets.values(), target])
+    assert found[target.name].verdict is Verdict.INCOMPLETE
+    cohort = about(found["web-0"], MOTD).cohort
+    assert cohort is not None
+    assert (cohort.kind, cohort.of, cohort.unsure) == (CohortClass.ALL_AT_FIRST, 3, 1)
+
+
 def test_the_order_of_targets_changes_nothing(servers: Fleet) -> None:
     roots = four(servers)
     servers.write(roots["web-0"], MOTD, "a\n")
@@ -326,7 +346,13 @@ def _damage_histories(place: Path) -> None:
         connection.execute("UPDATE host_history SET seal = ''")
 
 
-@pytest.mark.parametrize("lose", [_forget_histories, _damage_histories])
+def _damage_all(place: Path) -> None:
+    _damage_histories(place)
+    with closing(sqlite3.connect(place / "state/driftscan.sqlite3")) as connection, connection:
+        connection.execute("UPDATE host_state SET coverage = ''")
+
+
+@pytest.mark.parametrize("lose", [_forget_histories, _damage_histories, _damage_all])
 def test_a_history_that_is_lost_makes_no_birth(servers: Fleet, lose: Callable[[Path], None]) -> None:
     roots = four(servers)
     servers.scan()
