@@ -29,7 +29,7 @@ class Relation(StrEnum):
 _WORDS = {Relation.IS: "", Relation.IS_NOT: "other than ", Relation.SINCE: "since ", Relation.UNTIL: "until "}
 _MEANING = {
     CohortClass.ALL: "; since when is not known of each",
-    CohortClass.ALL_AT_FIRST: ": the image or its first boot makes it",
+    CohortClass.ALL_AT_FIRST: ": the image or its first boot makes it, unless it came before that scan",
     CohortClass.ALL_LATER: ": an agent, a pipeline, or someone who holds the fleet changed them",
 }
 _URGENCY = {
