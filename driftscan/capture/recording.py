@@ -54,8 +54,9 @@ class Recorder:
         self._captures: list[Capture] = []
 
     def __call__(self, sources: Sequence[Source], captures: Captures) -> None:
-        """Keep one round."""
-        self._captures.extend(captures[source] for source in sources)
+        """Keep one round. What was not sent, as it is as it was, stays as it was recorded then."""
+        answers = (captures[source] for source in sources)
+        self._captures.extend(answer for answer in answers if not answer.same)
 
     def write(self, path: str, facts: TargetFacts, host: str) -> None:
         """The file, whole or not at all, readable by its owner alone. Errors as `atomic.write`."""

@@ -22,12 +22,15 @@ class Sights:
     """The most that was ever seen of a host: of each collector (status, gaps), and of its files."""
 
     collectors: Mapping[str, tuple[CollectorStatus, int]]
-    files: FileCoverage
+    files: FileCoverage | None
+    """None: they could not be walked, and nothing was counted."""
 
 
 def sights(coverage: Iterable[CollectorCoverage], files: FileCoverage) -> Sights:
     """What one snapshot saw."""
-    return Sights({each.name: (each.status, len(each.gaps)) for each in coverage}, files)
+    every = tuple(coverage)
+    failed = any("file" in each.kinds and each.status is CollectorStatus.FAILED for each in every)
+    return Sights({each.name: (each.status, len(each.gaps)) for each in every}, None if failed else files)
 
 
 def best(one: Sights, other: Sights) -> Sights:
@@ -37,6 +40,8 @@ def best(one: Sights, other: Sights) -> Sights:
         name: min((each.collectors[name] for each in (one, other) if name in each.collectors), key=_poverty)
         for name in names
     }
+    if one.files is None or other.files is None:
+        return Sights(collectors, one.files or other.files)
     lost = {name: min(getattr(one.files, name), getattr(other.files, name)) for name in _LOST}
     return Sights(collectors, FileCoverage(seen=max(one.files.seen, other.files.seen), **lost))
 
@@ -44,18 +49,20 @@ def best(one: Sights, other: Sights) -> Sights:
 def fell(before: Sights, now: Sights) -> Mutation | None:
     """The mutation that less is seen than before, or None."""
     found = list(_collectors(before, now))
-    lost: dict[str, Delta] = {
-        name: Delta(getattr(before.files, name), getattr(now.files, name))
-        for name in _LOST
-        if getattr(now.files, name) > getattr(before.files, name)
-    }
-    if lost:
+    if lost := _unread(before.files, now.files):
         found.append(_difference("files read", lost))
     if not found:
         return None
     names = ", ".join(item.key for item in found)
     title = f"less is seen than in earlier scans: {names}"
     return make(CauseType.COVERAGE_FELL, "coverage", title, found, detail="what is hidden now was seen before")
+
+
+def _unread(before: FileCoverage | None, now: FileCoverage | None) -> dict[str, Delta]:
+    if before is None or now is None:
+        return {}
+    pairs = {name: Delta(getattr(before, name), getattr(now, name)) for name in _LOST}
+    return {name: delta for name, delta in pairs.items() if getattr(now, name) > getattr(before, name)}
 
 
 def _collectors(before: Sights, now: Sights) -> Iterable[Difference]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from driftscan.model.snapshot import FileCoverage
 
-FORMAT = 1
-"""Grows whenever the digests of metadata, or what they are of, become others."""
+FORMAT = 2
+"""Grows whenever the digests of metadata, or what they are of, become others, or are kept in another way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from driftscan.compare.lineage import follow
 from driftscan.errors import DriftscanError
 from driftscan.model.drift import Mutation
 from driftscan.model.result import Mode, Reading
-from driftscan.model.snapshot import CollectorStatus, FileCoverage, Snapshot
+from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import History, HostState
 from driftscan.scan.audit import audit
 from driftscan.scan.filescan import Plan
@@ -141,7 +141,7 @@ def _known(state: HostState | None) -> Sights | None:
     if state is None or not state.collectors:
         return None
     collectors = {name: (CollectorStatus(status), gaps) for name, status, gaps in state.collectors}
-    return Sights(collectors, state.coverage or FileCoverage())
+    return Sights(collectors, state.coverage)
 
 
 def mode_of(readings: Sequence[Reading]) -> Mode:

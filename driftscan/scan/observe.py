@@ -93,11 +93,14 @@ class Observation:
 
     def _calm(self, look: Callable[[Files | None], Files]) -> tuple[Snapshot, Files]:
         """Look until nothing changes meanwhile, ATTEMPTS times at most. Where files were listed, one that changed while
-        it was read twice is no reason to list all of them again."""
+        it was read twice is no reason to list all of them again; what was seen is not given up for a look for which
+        there is no time."""
         found, attempt = look(None), 1
         at_work = torn.disturbed(self.captures, self.session)
         while attempt < ATTEMPTS and (at_work or (found.raced and found.state is not None)):
             torn.wait(self.session, self.deadline)
+            if time.monotonic() >= self.deadline:
+                break
             self.ask()
             found, attempt = look(found), attempt + 1
             at_work = torn.disturbed(self.captures, self.session)

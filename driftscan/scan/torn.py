@@ -36,7 +36,8 @@ PAUSE = 1.0
 
 
 def disturbed(before: Captures, session: Session) -> tuple[str, ...]:
-    """Why what was captured since `before` may mix two states; empty: nothing was at work."""
+    """Why what was captured since `before` may mix two states; empty: nothing was at work, as far as the target could
+    be asked about it before."""
     known = {source: before[source].digest for source in DATABASES if before[source].digest}
     after = session.ask(SOURCES, known)
     changed = [
@@ -45,7 +46,9 @@ def disturbed(before: Captures, session: Session) -> tuple[str, ...]:
         if not after[source].same and _readable(after, source) and _different(before, after, source)
     ]
     held = dict.fromkeys([*_held(before), *_held(after)])
-    return (*changed, *(f"{path} was held: a package manager is at work" for path in held))
+    lost = [str(source) for source in SOURCES if _readable(before, source) and not _readable(after, source)]
+    unknown = [f"not looked at again after the tree was read: {', '.join(lost)}"] if lost else []
+    return (*changed, *(f"{path} was held: a package manager is at work" for path in held), *unknown)
 
 
 def wait(session: Session, deadline: float, pause: Callable[[float], None] = time.sleep) -> None:

@@ -99,7 +99,7 @@ class Database:
         except sqlite3.OperationalError as error:
             hint = "Check the room on its disk, and the owner and mode of the state directory."
             raise IncompleteError(f"{where}: {error}", hint) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             hint = "Move it away and driftscan begins a new one; the reports in blobs/ are not lost."
             raise IncompleteError(f"{where}: the database is damaged: {error}", hint) from error
         except OSError as error:

@@ -1,5 +1,6 @@
 """What scans leave for the next ones (`model.state`), in the SQLite file of the state directory."""
 
+import hashlib
 import json
 import sqlite3
 import threading
@@ -11,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from driftscan.errors import IncompleteError
-from driftscan.model.snapshot import FileCoverage
+from driftscan.model.snapshot import CollectorStatus, FileCoverage
 from driftscan.model.state import FORMAT, FileState, History, HostState
 from driftscan.store._database import Database
 from driftscan.store._histories import decode, encode
 from driftscan.store._store import storable
 
 MAX_TOLD = 1 << 28
-_DAMAGE = (ValueError, TypeError, LookupError, zlib.error)
+_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, zlib.error)
 
 
 class HostStates:
@@ -62,7 +63,7 @@ class HostStates:
                 " full_at = excluded.full_at, coverage = excluded.coverage",
                 (name, *values),
             )
-            if state.files != files_before:
+            if state.files is None or state.files != files_before:
                 connection.execute("DELETE FROM host_files WHERE host = ?", (name,))
                 if state.files is not None:
                     connection.execute(
@@ -111,8 +112,16 @@ class HostStates:
 
 
 def _files(files: FileState) -> tuple[Any, ...]:
-    removed = json.dumps(files.removed)
+    removed = json.dumps({"keys": files.removed, "seal": _seal(files)})
     return files.manifest, files.rules, files.states, removed, zlib.compress(files.told, 1)
+
+
+def _seal(files: FileState) -> str:
+    """SQLite does not notice a flipped bit, by which a file that is gone would be forgotten."""
+    text = json.dumps((files.manifest, files.rules, files.removed)).encode()
+    return hashlib.sha256(
+        b"".join(hashlib.sha256(part).digest() for part in (text, files.states, files.told))
+    ).hexdigest()
 
 
 def _state(row: sqlite3.Row, files: sqlite3.Row | None) -> HostState:
@@ -124,8 +133,10 @@ def _state(row: sqlite3.Row, files: sqlite3.Row | None) -> HostState:
         seen_at=row["seen_at"],
         full_at=row["full_at"],
         files=_file_state(files) if files is not None else None,
-        coverage=FileCoverage(**counts) if counts is not None else None,
-        collectors=tuple((str(name), str(status), int(gaps)) for name, status, gaps in coverage["collectors"]),
+        coverage=FileCoverage(**{name: int(count) for name, count in counts.items()}) if counts is not None else None,
+        collectors=tuple(
+            (str(name), CollectorStatus(status).value, int(gaps)) for name, status, gaps in coverage["collectors"]
+        ),
     )
 
 
@@ -134,10 +145,14 @@ def _file_state(row: sqlite3.Row) -> FileState:
     told = inflate.decompress(row["told"], MAX_TOLD)
     if not inflate.eof:
         raise ValueError("its records are cut off or too large")
-    return FileState(
+    removed = json.loads(row["removed"])
+    files = FileState(
         manifest=row["manifest"],
         rules=row["rules"],
         states=row["states"],
-        removed=tuple(str(key) for key in json.loads(row["removed"])),
+        removed=tuple(str(key) for key in removed["keys"]),
         told=told,
     )
+    if removed["seal"] != _seal(files):
+        raise ValueError("it is not what was kept")
+    return files

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from driftscan.capture.base import TargetFacts
 from driftscan.capture.live import open_rootfs
 from driftscan.capture.recording import Recorder, Replay
 from driftscan.errors import UsageError
@@ -77,6 +78,29 @@ def test_zones_make_no_other_question_of_a_walk(recorded: Path) -> None:
 
 def test_what_was_not_asked_then_is_a_gap_now(recorded: Path) -> None:
     assert Replay(str(recorded)).ask([File("/other")])[File("/other")].status is Status.UNSUPPORTED
+
+
+def test_an_answer_that_was_not_sent_again_stays_as_it_was(tmp_path: Path) -> None:
+    """A target that is told what it said before says no more than that it says it still."""
+    (tmp_path / "a").write_bytes(b"content")
+    recorder = Recorder()
+    session = open_rootfs(str(tmp_path), time.monotonic() + 60, recorder)
+    first = session.ask([File("/a")])[File("/a")]
+    assert session.ask([File("/a")], {File("/a"): first.digest})[File("/a")].same
+    session.close()
+    recorder.write(str(tmp_path / "x.capture"), session.facts, "web-1")
+    replayed = Replay(str(tmp_path / "x.capture")).ask([File("/a")])[File("/a")]
+    assert (replayed.status, replayed.data) == (Status.OK, b"content")
+
+
+def test_what_was_never_sent_is_a_gap(tmp_path: Path) -> None:
+    """Who replays it does not know what was expected then."""
+    recorder = Recorder()
+    source = File("/a")
+    recorder((source,), Captures([Capture(source, Status.OK, digest="ab" * 16, same=True)]))
+    facts = TargetFacts(live=True, privileged=True, hostname="h")
+    recorder.write(str(tmp_path / "x.capture"), facts, "web-1")
+    assert Replay(str(tmp_path / "x.capture")).ask([source])[source].status is Status.UNSUPPORTED
 
 
 def test_only_its_owner_may_read_it(recorded: Path) -> None:

@@ -108,6 +108,16 @@ def test_a_secret_is_in_no_manifest(image: Path, manifest: Path, tmp_path: Path)
     assert "etc/motd" in {path.lstrip("/") for path in read_manifest(manifest).texts}
 
 
+def test_a_recording_gives_the_same_snapshot_again(image: Path, tmp_path: Path) -> None:
+    taken = take(target(image)[0], ScanOptions(), tmp_path / "x.capture")
+    (recorded,) = resolve([f"capture:{tmp_path / 'x.capture'}"], ())
+    again = take(recorded, ScanOptions())
+    assert ("package", "curl/amd64") in taken.resources.small
+    assert again.resources.small == taken.resources.small
+    assert tuple(again.resources.files.rows()) == tuple(taken.resources.files.rows())
+    assert (again.coverage, again.texts, again.torn) == (taken.coverage, taken.texts, ())
+
+
 def test_a_removed_package_explains_its_files(server: Path, manifest: Path) -> None:
     (server / "var/lib/dpkg/status").write_text("")
     (server / "usr/bin/curl").unlink()
