@@ -70,6 +70,10 @@ def _mutation_facts(found: Found) -> Iterator[tuple[str, str]]:
         yield "command", show(given["command"])
     if given["at"]:
         yield "when", show(given["at"])
+    if mutation.get("cohort"):
+        yield "how common", show(mutation["cohort"].get("sentence", mutation["cohort"]["class"]))
+    if mutation.get("returned"):
+        yield "came back", words.RETURNED
     yield "rule", _rule(mutation["rule"])
     yield "asks for", str(mutation.get("action", "-"))
 

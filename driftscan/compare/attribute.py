@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from posixpath import basename, dirname, join, normpath
 
-from driftscan.compare.history import SECOND, Act, Deed, History, Session, nanoseconds, utc
 from driftscan.compare.mutation import make
+from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.names import show
 
@@ -48,17 +48,17 @@ class _Thing:
     times: tuple[int, ...]
 
 
-def attribute(mutations: Iterable[Mutation], history: History) -> tuple[Mutation, ...]:
+def attribute(mutations: Iterable[Mutation], witness: Witness) -> tuple[Mutation, ...]:
     """The same mutations with what is known of who made them. One that has an attribution (a package operation has it
     from its package manager's log) keeps its grade and gains the session in which it was done."""
-    acts = _whole(history.acts)
-    return tuple(_attributed(mutation, acts, history.sessions) for mutation in mutations)
+    acts = _whole(witness.acts)
+    return tuple(_attributed(mutation, acts, witness.sessions) for mutation in mutations)
 
 
-def missing(history: History) -> tuple[Mutation, ...]:
+def missing(witness: Witness) -> tuple[Mutation, ...]:
     """A mutation for each log that is not there, or not as far back as it should be."""
     found: dict[str, list[str]] = {}
-    for each in history.missing:
+    for each in witness.missing:
         found.setdefault(each.log, []).append(each.why)
     return tuple(_missing(log, "; ".join(why)) for log, why in sorted(found.items()))
 

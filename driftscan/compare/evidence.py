@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from driftscan.compare.history import History
+from driftscan.compare.witness import Witness
 from driftscan.model.snapshot import Resources
 
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
@@ -66,7 +66,7 @@ class Evidence:
     """dpkg, rpm or apk: whose order of versions holds."""
     resources: Resources = Resources()
     """The snapshot's, to look up what a difference does not say."""
-    history: History = History()
+    witness: Witness = Witness()
     """What the host's logs say of acts and sessions."""
 
     @cached_property

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from driftscan.compare.history import SECOND, Act, Deed, History, Session, utc
+from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, utc
 
 MAX_ENTRIES = 50_000
 _LINE = re.compile(
@@ -93,7 +93,7 @@ def _journaled(raw: Mapping[str, Any]) -> Entry | None:
     return Entry(int(at) * 1000, program, number, message[:_LONGEST], "journal")
 
 
-def history(entries: Iterable[Entry]) -> History:
+def witness(entries: Iterable[Entry]) -> Witness:
     """Acts and sessions of entries of all logs; what the journal and a file tell alike within a second is told once."""
     told = 0
     acts: list[Act] = []
@@ -105,7 +105,7 @@ def history(entries: Iterable[Entry]) -> History:
         if (act := _act(entry)) is not None:
             acts.append(act)
     found = sorted([*ended, *sessions.values()], key=lambda each: (each.opened, each.user))
-    return History(tuple(acts), tuple(found), (), told > 0)
+    return Witness(tuple(acts), tuple(found), (), told > 0)
 
 
 def _once(entries: Iterable[Entry]) -> Iterator[Entry]:

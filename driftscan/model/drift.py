@@ -135,6 +135,8 @@ class Mutation:
     cause: Cause
     differences: tuple[Difference, ...]
     attribution: Attribution = Attribution()
+    content: str = ""
+    """A digest of what the target has at the heart of it: equal where one thing happened to two hosts alike."""
 
     @property
     def explains(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from driftscan.model.cohort import UNPLACED, Cohort
 from driftscan.model.drift import Mutation
 
 
@@ -94,6 +95,15 @@ class JudgedMutation:
     action: Action
     rule: RuleRef
     state: State = State.OPEN
+    cohort: Cohort | None = None
+    """How common it is among the hosts of the image; None: too few can tell."""
+    returned: bool = False
+    """Whether it was on the machine that this one replaced, and came back."""
+
+    @property
+    def urgency(self) -> int:
+        """What comes first of what is equally bad, the least first."""
+        return self.cohort.urgency if self.cohort else UNPLACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

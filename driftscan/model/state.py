@@ -1,5 +1,6 @@
 """What the scanner keeps of a host between two scans, so that the next can be quick: small, and never on the host."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftscan.model.snapshot import FileCoverage
@@ -54,3 +55,31 @@ class HostState:
     """Name, status, and number of gaps of each collector in the last scan."""
     visits: tuple[Visit, ...] = ()
     """The last of them, by which the host's log of logins is told apart from others' logins."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one scan could see: kinds that were looked at (none, where it was torn or incomplete), and patterns of what
+    gaps hid."""
+
+    kinds: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """In what a machine differed from its image, in earlier scans. Marks stand for a mutation with its content."""
+
+    machine: Mapping[str, str]
+    """Values that are this machine's own: `file:/etc/machine-id`, host keys, `instance_id` -> value or digest."""
+    manifest: str
+    """Digest of the manifest that the marks are relative to."""
+    young: bool
+    """Whether `first` is of the first scan of this machine, so that nothing in it is known to have come later."""
+    first: frozenset[str] | None
+    """Marks of the first scan after its first boot had settled; None: it has not yet."""
+    view: View = View()
+    """What that scan could see."""
+    last: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    """Marks of the last scan of the machine that had this name before."""

@@ -3,6 +3,7 @@
 from driftscan.policy.judge import judge_controls, judge_mutations
 from driftscan.policy.load import load, shipped
 from driftscan.policy.model import Context, Policy
+from driftscan.policy.origin import placed
 from driftscan.policy.recommend import recommend
 from driftscan.policy.schema import schema
 from driftscan.policy.verdict import verdict
@@ -13,6 +14,7 @@ __all__ = [
     "judge_controls",
     "judge_mutations",
     "load",
+    "placed",
     "recommend",
     "schema",
     "shipped",

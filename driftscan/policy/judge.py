@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from driftscan.model.drift import CauseType, Change, Mutation
 from driftscan.model.finding import (
@@ -21,6 +21,7 @@ from driftscan.policy.applies import applies
 from driftscan.policy.facts import Facts
 from driftscan.policy.matching import allows, matches
 from driftscan.policy.model import Context, Control, DriftRule, Policy
+from driftscan.policy.origin import CURED
 from driftscan.policy.outcome import Outcome, outcome
 
 DEFAULT = RuleRef("default")
@@ -109,15 +110,9 @@ def _cause(control: Control, found: Outcome, image: Facts | None) -> CureCause:
     return CureCause.IMAGE if baked.result is Result.FAIL and found.failing <= baked.failing else CureCause.HOST
 
 
-_CURED: Mapping[tuple[Action, CureCause], Action] = {
-    (Action.ROTATE, CureCause.IMAGE): Action.REBAKE,
-    (Action.REPLACE, CureCause.IMAGE): Action.REBAKE,
-}
-
-
 def action_for(severity: Severity, written: Action, cause: CureCause) -> Action:
     """A failed control's action once its cause is known: what the image has too, no replacement cures; what the
     image does not have, a replacement does."""
     if written is Action.REBAKE and cause is CureCause.HOST:
         return Action.REPLACE if severity >= Severity.HIGH else Action.ROTATE
-    return _CURED.get((written, cause), written)
+    return CURED.get((written, cause), written)

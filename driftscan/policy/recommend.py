@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from driftscan.model.drift import CauseType
+from driftscan.model.cohort import UNPLACED
 from driftscan.model.finding import (
     Action,
     Cure,
@@ -17,6 +17,7 @@ from driftscan.model.finding import (
 )
 from driftscan.model.names import show
 from driftscan.model.snapshot import ImageRef
+from driftscan.policy.origin import is_incident, origin
 from driftscan.policy.replacement import command
 from driftscan.policy.verdict import is_failure, is_finding
 
@@ -61,6 +62,10 @@ class _Ground:
     severity: Severity
     fact: str
     cause: CureCause
+    urgency: int = UNPLACED
+    where: str = ""
+    """How common it is, and whether it came back."""
+    incident: bool = False
 
 
 def recommend(
@@ -80,7 +85,7 @@ def recommend(
         why = f" ({show(reason)})" if reason else ""
         sentence = f"{show(host)}: {_SEEN[verdict]}{why}; {_ADVICE[fixed]}."
         return Recommendation(action=fixed, sentence=sentence)
-    grounds = sorted(_grounds(mutations, controls), key=lambda ground: (-ground.action, -ground.severity, ground.id))
+    grounds = sorted(_grounds(mutations, controls), key=_order)
     action = grounds[0].action if grounds else Action.NONE
     because = [ground for ground in grounds if ground.action is action]
     return Recommendation(
@@ -91,6 +96,10 @@ def recommend(
         cure=cure(because),
         command=command(labels or {}, keep=action is Action.QUARANTINE) if action in _REPLACING else "",
     )
+
+
+def _order(ground: _Ground) -> tuple[int, int, int, str]:
+    return -ground.action, -ground.severity, ground.urgency, ground.id
 
 
 def _undecided(controls: Sequence[JudgedControl]) -> str:
@@ -106,7 +115,16 @@ def _undecided(controls: Sequence[JudgedControl]) -> str:
 
 def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedControl]) -> list[_Ground]:
     found = [
-        _Ground(judged.mutation.id, judged.action, judged.severity, judged.mutation.title, _cause_of(judged))
+        _Ground(
+            judged.mutation.id,
+            judged.action,
+            judged.severity,
+            judged.mutation.title,
+            origin(judged),
+            judged.urgency,
+            _where(judged),
+            is_incident(judged),
+        )
         for judged in mutations
         if is_finding(judged)
     ]
@@ -124,13 +142,9 @@ def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedContr
     return found
 
 
-def _cause_of(judged: JudgedMutation) -> CureCause:
-    """Where the fault of a mutation lies: the host changed, unless the mutation says otherwise."""
-    if judged.mutation.cause.type is CauseType.IDENTITY_SHARED:
-        return CureCause.IDENTITY
-    if judged.mutation.cause.type is CauseType.IMAGE_UNKNOWN:
-        return CureCause.UNKNOWN
-    return CureCause.HOST
+def _where(judged: JudgedMutation) -> str:
+    told = [judged.cohort.where] if judged.cohort else []
+    return ", ".join([*told, "back after this host was replaced"] if judged.returned else told)
 
 
 def cure(because: Sequence[_Ground]) -> Cure:
@@ -146,12 +160,23 @@ def cure(because: Sequence[_Ground]) -> Cure:
 def _sentence(
     host: str, action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground], image: ImageRef | None
 ) -> str:
-    named = [_short(ground.fact) for ground in because[:MAX_NAMED]]
+    named = [
+        _short(ground.fact) + (f" ({show(ground.where)})" if ground.where else "") for ground in because[:MAX_NAMED]
+    ]
     rest = len(grounds) - len(named)
     more = f"; and {rest} more finding{'s' if rest > 1 else ''}" if rest else ""
     version = " ".join(part for part in (image.id, image.version) if part) if image else ""
     against = f" differs from image {show(version)}" if version else ""
-    return f"{show(host)}{against}: {'; '.join(named)}{more}: {_ADVICE[action]}."
+    return f"{show(host)}{against}: {'; '.join(named)}{more}: {_ADVICE[action]}{_caveat(action, because)}."
+
+
+def _caveat(action: Action, because: Sequence[_Ground]) -> str:
+    """What must be known before the advice is followed."""
+    if any(ground.incident for ground in because):
+        return ", but find first what changed all hosts of this image: it may do so again"
+    if action in _REPLACING and cure(because).replacement_cures is False:
+        return ", and mend what brings it back: a replacement alone does not end it"
+    return ""
 
 
 def _short(fact: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from driftscan import __version__
+from driftscan.model.cohort import Cohort
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, Severity, Verdict
 from driftscan.model.resource import Value
@@ -161,8 +162,26 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
             "at": attribution.at,
             "evidence": plain(attribution.evidence),
         },
+        "cohort": _cohort(judged.cohort) if judged.cohort else None,
+        "returned": judged.returned,
         "explains": mutation.explains,
         "differences": [difference(item) for item in mutation.differences],
+    }
+
+
+def _cohort(cohort: Cohort) -> dict[str, Any]:
+    return {
+        "class": cohort.kind.value,
+        "hosts": cohort.hosts,
+        "of": cohort.of,
+        "otherwise": cohort.otherwise,
+        "later": cohort.later,
+        "unsure": cohort.unsure,
+        "by": [
+            {"label": plain(each.label), "relation": each.relation.value, "value": plain(each.value)}
+            for each in cohort.by
+        ],
+        "sentence": plain(cohort.sentence),
     }
 
 

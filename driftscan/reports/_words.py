@@ -12,6 +12,7 @@ from driftscan.model.snapshot import CollectorStatus
 
 SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.MODIFIED: "~", Change.UNKNOWN: "?"}
 VALUE_WIDTH = 60
+RETURNED = "it was there before this host was replaced, and came back: a replacement does not end it"
 _UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
 
 
@@ -36,7 +37,7 @@ def telling(items: tuple[Difference, ...]) -> list[Difference]:
 def open_mutations(host: HostResult) -> list[JudgedMutation]:
     """The worst first."""
     found = [judged for judged in host.mutations if judged.state is State.OPEN]
-    return sorted(found, key=lambda judged: (-judged.severity, -judged.action, judged.mutation.id))
+    return sorted(found, key=lambda judged: (-judged.severity, -judged.action, judged.urgency, judged.mutation.id))
 
 
 def failed_controls(host: HostResult) -> list[JudgedControl]:
@@ -100,6 +101,13 @@ def attribution_line(mutation: Mutation) -> str:
     words = [f"by {show(given.actor)}" if given.actor else "", f"at {show(given.at)}" if given.at else ""]
     said = " ".join([word for word in words if word] or ["evidence"])
     return f"{said} ({given.grade.value})" + (f": {show(given.command)}" if given.command else "")
+
+
+def cohort_line(judged: JudgedMutation) -> str:
+    """How common it is among the hosts of the image, and whether it came back; empty when nothing is known."""
+    told = [judged.cohort.sentence] if judged.cohort else []
+    told += [RETURNED] if judged.returned else []
+    return ". ".join(line[0].upper() + line[1:] for line in told)
 
 
 def problems(host: HostResult) -> list[str]:

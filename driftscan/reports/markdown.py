@@ -103,6 +103,8 @@ def _mutation(judged: JudgedMutation) -> Iterator[str]:
         parts = [f"by {code(who.actor)}" if who.actor else "", f"at {code(who.at)}" if who.at else ""]
         ran = f": {code(who.command)}" if who.command else ""
         yield f"{' '.join(part for part in parts if part) or 'evidence'} ({who.grade.value}){ran}"
+    if common := words.cohort_line(judged):
+        yield prose(common)
     yield ""
     shown = words.telling(mutation.differences)[:SHOWN]
     for item in shown:

@@ -127,6 +127,8 @@ def _mutation(judged: JudgedMutation, painter: Painter) -> list[str]:
     who = words.attribution_line(mutation)
     if who:
         lines += painter.wrap(who, DEEP, DEEP + INDENT)
+    if common := words.cohort_line(judged):
+        lines += painter.wrap(show(common), DEEP, DEEP + INDENT)
     told = words.telling(mutation.differences)
     shown = told if painter.style.verbose else told[:SHOWN]
     for item in shown:

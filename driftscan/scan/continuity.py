@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from driftscan.compare.coverage import Sights, best, fell, sights
+from driftscan.compare.lineage import follow
 from driftscan.errors import DriftscanError
 from driftscan.model.drift import Mutation
 from driftscan.model.result import Mode, Reading
 from driftscan.model.snapshot import CollectorStatus, Snapshot
-from driftscan.model.state import HostState, Visit
+from driftscan.model.state import History, HostState, Visit
 from driftscan.scan.audit import audit
 from driftscan.scan.filescan import Plan
 from driftscan.scan.observe import Manner, Observation
@@ -51,6 +52,23 @@ class States:
         except DriftscanError as error:
             self._tell(error)
 
+    def follow(self, target: Target, now: History, *, settled: bool) -> History | None:
+        """The history of a target with one scan more, which is kept; None where nothing is."""
+        if self._store is None:
+            return None
+        try:
+            before = self._store.history(name_of(target))
+        except DriftscanError as error:
+            self._tell(error)
+            before, now = None, replace(now, young=False)
+        history = follow(before, now, settled=settled)
+        try:
+            if history != before:
+                self._store.remember(name_of(target), history)
+        except DriftscanError as error:
+            self._tell(error)
+        return history
+
     def close(self) -> None:
         """When no host is looked at any more."""
         if self._store:
@@ -82,6 +100,8 @@ class Sighting:
     lost: tuple[Mutation, ...]
     visits: tuple[Visit, ...]
     """The scanner's own, this one the last."""
+    first: bool
+    """Whether no earlier scan of the target is known."""
 
 
 def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *, whole: bool) -> Sighting:
@@ -93,7 +113,7 @@ def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *
     if not seen.session.converses:
         taken = seen.snapshot(plan.zones)
         lost = _keep(seen.target, states, before, replace(state, files=None), taken)
-        return Sighting(taken, Reading(), 0, lost, state.visits)
+        return Sighting(taken, Reading(), 0, lost, state.visits, before is None)
     quick = options.mode != Mode.FULL and plan.fits(state.files)
     drawn = audit(state.key, state.scans, options.cycle)
     manner = Manner(before=state.files, quick=quick, audited=drawn.buckets if quick else (), whole=whole)
@@ -108,7 +128,8 @@ def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *
     )
     reading = Reading(mode=Mode.QUICK, probability=drawn.probability, within=drawn.cycle, since=state.full_at)
     lost = _keep(seen.target, states, before, state, taken)
-    return Sighting(taken, reading if quick else Reading(since=now), found.accepted, lost, state.visits)
+    told = reading if quick else Reading(since=now)
+    return Sighting(taken, told, found.accepted, lost, state.visits, before is None)
 
 
 def _keep(

@@ -58,7 +58,7 @@ def gather(
         apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.offset),
         package_system=_package_system(snapshot),
         resources=snapshot.resources,
-        history=logs.read(answers, snapshot.resources).without(visits, ahead),
+        witness=logs.read(answers, snapshot.resources).without(visits, ahead),
     )
     known = _digests(answers, digests) if digests else {}
     return found, tuple(_with_digest(item, known) for item in differences)

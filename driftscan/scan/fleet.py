@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from driftscan.compare.cohort import Member, cohorts
 from driftscan.compare.fold import folds
 from driftscan.compare.identities import shared_identities
 from driftscan.errors import DriftscanError
+from driftscan.model.cohort import Cohort
 from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.scan import program
@@ -45,7 +47,8 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
     finally:
         job.states.close()
     alike = _alike(outcomes)
-    results = tuple(_conclude(outcomes, alike, target) for target in targets)
+    compared = _compared(outcomes)
+    results = tuple(_conclude(outcomes, alike, compared, target) for target in targets)
     return ScanResult(
         id=secrets.token_hex(8),
         started_at=started,
@@ -108,11 +111,34 @@ def _alike(outcomes: Outcomes) -> Alike:
     return found
 
 
-def _conclude(outcomes: Outcomes, alike: Alike, target: Target) -> HostResult:
-    """The result of one host, with identities that it shares with others of the same scan."""
+def _compared(outcomes: Outcomes) -> Mapping[str, Mapping[str, Cohort]]:
+    """What hosts of one image say of each other's mutations, by target and mutation. Those in their first boot are not
+    yet what they will be."""
+    of_image: dict[str, list[Member]] = {}
+    for spec, outcome in outcomes.items():
+        if isinstance(outcome, Assessment) and outcome.settled and outcome.image.manifest_digest:
+            member = Member(
+                name=spec,
+                mutations=outcome.mutations,
+                labels=outcome.context.labels,
+                view=outcome.view,
+                history=outcome.history,
+            )
+            of_image.setdefault(outcome.image.manifest_digest, []).append(member)
+    found: dict[str, Mapping[str, Cohort]] = {}
+    for members in of_image.values():
+        found.update(cohorts(members))
+    return found
+
+
+def _conclude(
+    outcomes: Outcomes, alike: Alike, compared: Mapping[str, Mapping[str, Cohort]], target: Target
+) -> HostResult:
+    """The result of one host, with what it shares with others of the same scan."""
     own = outcomes[target.spec]
     if isinstance(own, HostResult):
         return own
+    own = replace(own, cohorts=compared.get(target.spec, {}))
     specs = {spec for identity in own.identities.items() for spec in alike[identity]} - {target.spec}
     sharing = (outcomes[spec] for spec in sorted(specs))
     others = {other.target.name: other.identities for other in sharing if isinstance(other, Assessment)}

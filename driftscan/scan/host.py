@@ -21,7 +21,7 @@ from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
 from driftscan.scan.continuity import States, sight
 from driftscan.scan.facts import Memory
-from driftscan.scan.judgement import Assessment, unknown_image
+from driftscan.scan.judgement import Assessment, alone, unknown_image
 from driftscan.scan.observe import ByImage, Observation, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
@@ -162,23 +162,26 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
         seen.session, found.differences, taken, seen.captures, manifest, visits=sighting.visits
     )
     own = identities(taken.resources, zones)
-    return Assessment.of(
+    mutations = (*_explained(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost)
+    assessment = Assessment.of(
         seen.target,
         taken,
         baseline.image,
         policies=policies,
         manifest=manifest,
-        mutations=(*_explained(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost),
+        mutations=mutations,
         found=replace(found, differences=differences),
         identities=own,
         reading=sighting.reading,
         accepted=sighting.accepted,
     )
+    scan = alone(assessment, young=sighting.first)
+    return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 
 def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:
     """What happened, who did it, and which logs do not tell."""
-    return (*attribute(fold(differences, known), known.history), *missing(known.history))
+    return (*attribute(fold(differences, known), known.witness), *missing(known.witness))
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:

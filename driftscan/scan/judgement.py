@@ -5,14 +5,17 @@ from dataclasses import dataclass, field, replace
 
 from driftscan.compare.accounting import accounting
 from driftscan.compare.diff import Diff
+from driftscan.compare.lineage import came_back, comparable, machine_of, mark, view_of
 from driftscan.compare.mutation import make
 from driftscan.errors import DriftscanError, HostError, HostKeyChangedError
+from driftscan.model.cohort import Cohort
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
 from driftscan.model.finding import JudgedControl, Verdict
 from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
-from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, recommend, verdict
+from driftscan.model.state import History, View
+from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, placed, recommend, verdict
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -43,6 +46,11 @@ class Assessment:
     reading: Reading = Reading()
     accepted: int = 0
     """How many differences zones accept and the target did not tell."""
+    view: View = View()
+    history: History | None = None
+    """In what it differed in earlier scans and this one; None: nothing is kept of it."""
+    cohorts: Mapping[str, Cohort] = field(default_factory=dict)
+    """By the id of a mutation, where it stands among the hosts of the image."""
     timings: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -89,7 +97,21 @@ class Assessment:
             identities=identities or {},
             reading=reading,
             accepted=accepted,
+            view=view_of(taken, whole=not (found and found.unknown)),
         )
+
+
+def alone(found: Assessment, *, young: bool) -> History:
+    """What the history of a host would be if this scan were its first."""
+    marks = frozenset(mark(mutation) for mutation in comparable(found.mutations).values())
+    return History(
+        machine=machine_of(found.identities, found.context.labels),
+        manifest=found.image.manifest_digest,
+        young=young,
+        first=marks,
+        view=found.view,
+        last=marks,
+    )
 
 
 NO_ROOT = "the probe ran without root rights: what only root may read was not seen (see coverage)."
@@ -110,7 +132,11 @@ def _other_versions(manifest: Manifest | None, taken: Snapshot) -> list[str]:
 
 def conclude(found: Assessment) -> HostResult:
     """The result of a host: pure, so that it can be drawn again when other hosts have shown more."""
-    judged = judge_mutations(found.policies, found.mutations, found.context)
+    returned = frozenset(mutation.id for mutation in found.mutations if came_back(found.history, mutation))
+    judged = tuple(
+        placed(each, found.cohorts.get(each.mutation.id), returned=each.mutation.id in returned)
+        for each in judge_mutations(found.policies, found.mutations, found.context)
+    )
     word = verdict(
         mutations=judged,
         controls=found.controls,

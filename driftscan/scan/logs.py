@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from driftscan.compare.history import SECOND, History, Missing, utc
-from driftscan.compare.logs import Entry, history, journal, lines
+from driftscan.compare.logs import Entry, journal, lines, witness
+from driftscan.compare.witness import SECOND, Missing, Witness, utc
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
 
@@ -68,14 +68,14 @@ class Clock:
     booted: int = 0
 
 
-def read(captures: Captures, resources: Resources) -> History:
+def read(captures: Captures, resources: Resources) -> Witness:
     """What the logs tell; `resources` are the target's."""
     shown = clock(captures)
     told: list[Entry] = []
     for path, source in FILES.items():
         told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, utc_offset=shown.offset)
     journaled = list(journal(_text(captures, JOURNAL)))
-    found = history([*told, *journaled])
+    found = witness([*told, *journaled])
     return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from driftscan.errors import IncompleteError
 from driftscan.model.snapshot import CollectorStatus, FileCoverage
-from driftscan.model.state import FORMAT, FileState, HostState, Visit
+from driftscan.model.state import FORMAT, FileState, History, HostState, Visit
 from driftscan.store._database import Database
+from driftscan.store._histories import decode, encode
 from driftscan.store._store import storable
 
 MAX_TOLD = 1 << 28
@@ -69,6 +70,27 @@ class HostStates:
                     connection.execute(
                         "INSERT INTO host_files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, FORMAT, *_files(state.files))
                     )
+
+    def history(self, host: str) -> History | None:
+        """In what a host differed from its image so far."""
+        with self._turn, self._database.told():
+            query = "SELECT history, seal FROM host_history WHERE host = ?"
+            row = self._connected().execute(query, (storable(host),)).fetchone()
+        try:
+            return decode(row["history"], row["seal"]) if row is not None else None
+        except _DAMAGE as error:
+            raise IncompleteError(
+                f"the history of {host} is damaged: {error}", "What changed since its first scan is no longer known."
+            ) from error
+
+    def remember(self, host: str, history: History) -> None:
+        """Keep a history in the place of the one before."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO host_history VALUES (?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
+                " history = excluded.history, seal = excluded.seal",
+                (storable(host), *encode(history)),
+            )
 
     def close(self) -> None:
         """Close the file, if it was opened."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from driftscan.compare import fold
 from driftscan.compare.attribute import attribute, missing
 from driftscan.compare.evidence import AptEntry, AptItem, Evidence
-from driftscan.compare.history import SECOND, Act, Deed, History, Missing, Session, nanoseconds, utc
+from driftscan.compare.witness import SECOND, Act, Deed, Missing, Session, Witness, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Difference, Grade
 from tests.compare.building import A, B, added, file, modified, thing
 
@@ -29,8 +29,8 @@ def login(user: str = "alice", opened: int = NOON - 60 * SECOND, closed: int = N
     return Session(user=user, opened=opened, closed=closed, address="192.0.2.7", key=KEY)
 
 
-def given_to(*items: Difference, history: History) -> Attribution:
-    (mutation,) = attribute(fold(items), history)
+def given_to(*items: Difference, witness: Witness) -> Attribution:
+    (mutation,) = attribute(fold(items), witness)
     return mutation.attribution
 
 
@@ -45,30 +45,30 @@ def given_to(*items: Difference, history: History) -> Attribution:
     ],
 )
 def test_a_command_that_names_the_file_when_it_changed_is_recorded(command: str) -> None:
-    found = given_to(changed("/etc/motd", NOON + SECOND), history=History((act(command),), (login(),)))
+    found = given_to(changed("/etc/motd", NOON + SECOND), witness=Witness((act(command),), (login(),)))
     assert (found.grade, found.actor, found.command) == (Grade.RECORDED, "alice", command)
     assert found.at == "2026-11-26T12:00:00Z"
     assert found.evidence == (f"auth.log: {command}", f"ssh session of alice from 192.0.2.7 with key {KEY}")
 
 
 def test_a_path_is_taken_from_where_the_command_was_run() -> None:
-    history = History((act("/usr/bin/vim motd", directory="/etc"),))
-    assert given_to(changed("/etc/motd", NOON), history=history).grade is Grade.RECORDED
-    history = History((act("/usr/bin/vim motd", directory="/srv"),))
-    assert given_to(changed("/etc/motd", NOON), history=history).grade is Grade.NONE
+    witness = Witness((act("/usr/bin/vim motd", directory="/etc"),))
+    assert given_to(changed("/etc/motd", NOON), witness=witness).grade is Grade.RECORDED
+    witness = Witness((act("/usr/bin/vim motd", directory="/srv"),))
+    assert given_to(changed("/etc/motd", NOON), witness=witness).grade is Grade.NONE
 
 
 @pytest.mark.parametrize("apart", [-3600, -10, 300, 86_400])
 def test_a_command_at_another_time_did_not_do_it(apart: int) -> None:
-    history = History((act("/usr/bin/vim /etc/motd", at=NOON - apart * SECOND),))
-    assert given_to(changed("/etc/motd", NOON), history=history).grade is Grade.NONE
+    witness = Witness((act("/usr/bin/vim /etc/motd", at=NOON - apart * SECOND),))
+    assert given_to(changed("/etc/motd", NOON), witness=witness).grade is Grade.NONE
 
 
 @pytest.mark.parametrize(
     "command", ["/usr/bin/ls /etc", "/usr/bin/cat /etc/motd.d/x", "/usr/bin/id motd", "/bin/ls /usr"]
 )
 def test_a_command_that_names_something_else_did_not_do_it(command: str) -> None:
-    assert given_to(changed("/etc/motd", NOON), history=History((act(command),))).grade is Grade.NONE
+    assert given_to(changed("/etc/motd", NOON), witness=Witness((act(command),))).grade is Grade.NONE
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_a_command_that_names_something_else_did_not_do_it(command: str) -> None
 )
 def test_a_directory_that_something_is_put_into(command: str, path: str) -> None:
     item = replace(added(file(path)), observed={"ctime": NOON})
-    assert given_to(item, history=History((act(command),))).grade is Grade.RECORDED
+    assert given_to(item, witness=Witness((act(command),))).grade is Grade.RECORDED
 
 
 def test_of_several_the_last_before_the_change_is_named() -> None:
     acts = (act("/bin/vi /etc/motd", NOON - 90 * SECOND, "bob"), act("/bin/vi /etc/motd", NOON - SECOND))
-    assert given_to(changed("/etc/motd", NOON), history=History(acts)).actor == "alice"
+    assert given_to(changed("/etc/motd", NOON), witness=Witness(acts)).actor == "alice"
 
 
 def test_an_account_tool_without_a_time_of_its_own_is_consistent() -> None:
@@ -95,36 +95,36 @@ def test_an_account_tool_without_a_time_of_its_own_is_consistent() -> None:
         Act(at=NOON + SECOND, deed=Deed.ACCOUNT, actor="", command="useradd", names=frozenset({"mallory"}), line="log"),
         act("/usr/bin/gpasswd -a mallory sudo", NOON + 9 * SECOND, "bob"),
     )
-    found = given_to(item, history=History(acts))
+    found = given_to(item, witness=Witness(acts))
     assert (found.grade, found.actor, found.command) == (Grade.CONSISTENT, "alice", "/usr/sbin/useradd mallory")
 
 
 def test_root_is_no_ones_name() -> None:
     item = modified("user", "root", shell=("/bin/bash", "/bin/sh"))
-    assert given_to(item, history=History((act("/bin/chown root /srv/x"),))).grade is Grade.NONE
+    assert given_to(item, witness=Witness((act("/bin/chown root /srv/x"),))).grade is Grade.NONE
 
 
 def test_a_root_shell_that_was_opened_before_is_consistent() -> None:
     shell = Act(at=NOON - 600 * SECOND, deed=Deed.SHELL, actor="alice", command="/bin/bash", line="log")
-    found = given_to(changed("/etc/motd", NOON), history=History((shell,)))
+    found = given_to(changed("/etc/motd", NOON), witness=Witness((shell,)))
     assert (found.grade, found.actor) == (Grade.CONSISTENT, "alice")
 
 
 def test_who_was_there_is_a_guess() -> None:
-    found = given_to(changed("/etc/motd", NOON), history=History(sessions=(login("root"),)))
+    found = given_to(changed("/etc/motd", NOON), witness=Witness(sessions=(login("root"),)))
     assert (found.grade, found.actor, found.command) == (Grade.GUESSED, "root", None)
 
 
 def test_of_two_who_were_there_none_is_named() -> None:
     both = (login("root"), replace(login("bob"), key="SHA256:other"))
-    found = given_to(changed("/etc/motd", NOON), history=History(sessions=both))
+    found = given_to(changed("/etc/motd", NOON), witness=Witness(sessions=both))
     assert (found.grade, found.actor) == (Grade.GUESSED, None)
     assert len(found.evidence) == 2
 
 
 def test_whoever_had_left_is_not_named() -> None:
-    history = History(sessions=(login(closed=NOON - SECOND), login(opened=NOON + SECOND)))
-    assert given_to(changed("/etc/motd", NOON), history=history).grade is Grade.NONE
+    witness = Witness(sessions=(login(closed=NOON - SECOND), login(opened=NOON + SECOND)))
+    assert given_to(changed("/etc/motd", NOON), witness=witness).grade is Grade.NONE
 
 
 def test_a_package_operation_gains_who_stood_behind_root() -> None:
@@ -134,15 +134,15 @@ def test_a_package_operation_gains_who_stood_behind_root() -> None:
     entry = replace(entry, install=(AptItem("nginx", "amd64", "", "1.22"),))
     items = [added(thing("package", "nginx/amd64", version="1.22", status="installed"))]
     mutations = fold(items, Evidence(apt_history=(entry,)))
-    history = History((act("/usr/bin/apt-get install nginx", NOON - SECOND),), (login(),))
-    (found,) = attribute(mutations, history)
+    witness = Witness((act("/usr/bin/apt-get install nginx", NOON - SECOND),), (login(),))
+    (found,) = attribute(mutations, witness)
     assert (found.attribution.grade, found.attribution.actor) == (Grade.RECORDED, "alice")
     assert found.attribution.evidence[-1] == f"ssh session of alice from 192.0.2.7 with key {KEY}"
 
 
 def test_logs_that_do_not_tell_are_findings() -> None:
     gone = (Missing("journal", "it begins late"), Missing("/var/log/wtmp", "x"), Missing("journal", "y"))
-    found = missing(History(missing=gone))
+    found = missing(Witness(missing=gone))
     assert [(each.cause.type, each.cause.subject) for each in found] == [
         (CauseType.LOG_MISSING, "/var/log/wtmp"),
         (CauseType.LOG_MISSING, "journal"),
@@ -167,7 +167,7 @@ acts = st.lists(
 @given(acts, times)
 def test_attributing_changes_nothing_else(made: list[Act], at: int) -> None:
     mutations = fold([changed("/etc/motd", at), added(thing("user", "eve", uid=1, shell="/bin/sh"))])
-    found = attribute(mutations, History(tuple(made)))
+    found = attribute(mutations, Witness(tuple(made)))
     assert [replace(each, attribution=Attribution()) for each in found] == list(mutations)
     for each in found:
         assert each.attribution.grade is not Grade.RECORDED or each.attribution.command
@@ -177,5 +177,5 @@ def test_attributing_changes_nothing_else(made: list[Act], at: int) -> None:
 def test_fewer_logs_never_raise_a_grade(made: list[Act], at: int) -> None:
     order = [Grade.NONE, Grade.GUESSED, Grade.CONSISTENT, Grade.RECORDED]
     mutations = fold([changed("/etc/motd", at)])
-    grades = [order.index(attribute(mutations, History(tuple(some)))[0].attribution.grade) for some in (made, made[1:])]
+    grades = [order.index(attribute(mutations, Witness(tuple(some)))[0].attribution.grade) for some in (made, made[1:])]
     assert grades[1] <= grades[0]

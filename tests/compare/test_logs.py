@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.compare.history import SECOND, Act, Deed, History, Session, nanoseconds, utc
-from driftscan.compare.logs import Entry, history, journal, lines
+from driftscan.compare.logs import Entry, journal, lines, witness
+from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
 from driftscan.model.state import Visit
 
 LOGS = Path(__file__).parent / "logs"
@@ -25,13 +25,13 @@ def from_journal() -> list[Entry]:
     return list(journal((LOGS / "journal.json").read_text()))
 
 
-def said(message: str, program: str = "sudo", at: str = "2026-11-26T04:00:00Z") -> History:
-    return history([Entry(nanoseconds(at), program, 7, message, "auth.log")])
+def said(message: str, program: str = "sudo", at: str = "2026-11-26T04:00:00Z") -> Witness:
+    return witness([Entry(nanoseconds(at), program, 7, message, "auth.log")])
 
 
 @pytest.mark.parametrize("entries", [from_file(), from_journal(), [*from_file(), *from_journal()]])
 def test_the_same_from_the_file_from_the_journal_and_from_both(entries: list[Entry]) -> None:
-    found = history(entries)
+    found = witness(entries)
     commands = [act.command for act in found.acts if act.deed is Deed.COMMAND and act.actor == "alice"]
     assert "/usr/sbin/useradd mallory" in commands
     assert "/usr/bin/sh -c 'echo 10.0.0.1 evil >> /etc/hosts'" in commands
@@ -97,7 +97,7 @@ def test_two_that_leave_at_once_have_both_left() -> None:
             (SECOND + 1, 8, "pam_unix(sshd:session): session closed for user bob"),
         )
     ]
-    found = history(told).sessions
+    found = witness(told).sessions
     assert [each.closed > 0 for each in found] == [True, True]
 
 
@@ -134,18 +134,18 @@ def test_the_scanners_own_logins_are_left_out_and_no_others() -> None:
     own = session(start + SECOND)
     other_time, other_key = session(start + 60 * SECOND), session(start + SECOND, key="SHA256:other")
     other_user, twice = session(start + SECOND, user="root"), session(start + 2 * SECOND)
-    found = History(sessions=(own, other_time, other_key, other_user, twice)).without([visit])
+    found = Witness(sessions=(own, other_time, other_key, other_user, twice)).without([visit])
     assert found.sessions == (other_time, other_key, other_user, twice)
 
 
 def test_a_host_whose_clock_is_ahead() -> None:
     visit = Visit(NOW, NOW + SECOND, "scanner", KEY)
     late = session(NOW + 3600 * SECOND)
-    assert History(sessions=(late,)).without([visit]).sessions == (late,)
-    assert History(sessions=(late,)).without([visit], 3600 * SECOND).sessions == ()
+    assert Witness(sessions=(late,)).without([visit]).sessions == (late,)
+    assert Witness(sessions=(late,)).without([visit], 3600 * SECOND).sessions == ()
 
 
 def test_acts_are_in_order() -> None:
-    acts = history([*from_journal(), *from_file()]).acts
+    acts = witness([*from_journal(), *from_file()]).acts
     assert list(acts) == sorted(acts, key=lambda act: act.at)
     assert all(isinstance(act, Act) for act in acts)

@@ -1,5 +1,6 @@
 """Results of scans made by hand: a fleet with everything in it, with the most hostile names that hosts can have."""
 
+from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
 from driftscan.model.drift import (
     Accounting,
     Attribution,
@@ -75,9 +76,19 @@ def mutation(
     return Mutation(id=f"F-{number:08x}", title=title, cause=cause, differences=differences, attribution=attribution)
 
 
-def judged(given: Mutation, severity: Severity, action: Action, state: State = State.OPEN) -> JudgedMutation:
-    """A mutation with the policy's word."""
-    return JudgedMutation(mutation=given, severity=severity, action=action, rule=RULE, state=state)
+def judged(
+    given: Mutation,
+    severity: Severity,
+    action: Action,
+    state: State = State.OPEN,
+    *,
+    cohort: Cohort | None = None,
+    returned: bool = False,
+) -> JudgedMutation:
+    """A mutation with the policy's word, and where it stands among the hosts of the image."""
+    return JudgedMutation(
+        mutation=given, severity=severity, action=action, rule=RULE, state=state, cohort=cohort, returned=returned
+    )
 
 
 def package_installed(count: int = 34) -> Mutation:
@@ -199,8 +210,19 @@ def drifted() -> HostResult:
         labels={"role": "web", "asg": "web-blue"},
         accounting=Accounting(raw=46, folded=39, allowed=7, unexplained=0),
         mutations=(
-            judged(setting_changed(), Severity.HIGH, Action.REPLACE),
-            judged(package_installed(), Severity.MEDIUM, Action.ROTATE),
+            judged(
+                setting_changed(),
+                Severity.HIGH,
+                Action.REPLACE,
+                cohort=Cohort(kind=CohortClass.ALL_LATER, hosts=40, of=40, later=38, unsure=2),
+                returned=True,
+            ),
+            judged(
+                package_installed(),
+                Severity.MEDIUM,
+                Action.ROTATE,
+                cohort=Cohort(kind=CohortClass.ONE, hosts=1, of=40, otherwise=3),
+            ),
             judged(waived, Severity.LOW, Action.OBSERVE, State.WAIVED),
         ),
         controls=(
@@ -226,7 +248,22 @@ def attacked() -> HostResult:
         ),
         image=IMAGE,
         accounting=Accounting(raw=12, folded=12),
-        mutations=(judged(hostile(), Severity.CRITICAL, Action.QUARANTINE),),
+        mutations=(
+            judged(
+                hostile(),
+                Severity.CRITICAL,
+                Action.QUARANTINE,
+                cohort=Cohort(
+                    kind=CohortClass.SOME,
+                    hosts=2,
+                    of=40,
+                    by=(
+                        Separator("az", Relation.IS, "eu\x1b[31m-west<b>1</b>|"),
+                        Separator("launch_time", Relation.SINCE, "2026-11-20T08:00:00Z"),
+                    ),
+                ),
+            ),
+        ),
         coverage=(
             CollectorCoverage(
                 "sudoers",

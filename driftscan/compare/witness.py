@@ -86,7 +86,7 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Witness:
     """All that is known, in order of time. `told`: whether any log could be read at all."""
 
     acts: tuple[Act, ...] = ()
@@ -94,7 +94,7 @@ class History:
     missing: tuple[Missing, ...] = ()
     told: bool = False
 
-    def without(self, visits: Iterable[Visit], ahead: int = 0) -> "History":
+    def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
         """The same without the scanner's own sessions: by user, key and time. Each visit takes one session: were there
         two at that time, with that key, one of them is somebody else's. `ahead`: how much the host's clock is."""
         sessions = list(self.sessions)
