@@ -1,0 +1,104 @@
+"""Package operations by hand and by unattended-upgrades: one mutation each, as apt logged it; and what hides in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fleet.bed.host import Host
+from tests.fleet.bed.shell import attempt
+from tests.fleet.bed.testbed import Testbed
+from tests.fleet.driver import Driftscan, Json, Outcome, assert_accounted, open_mutations
+from tests.fleet.repository import PLACE, Package, publish
+
+NAME = "operated"
+TROJAN = "/usr/lib/tool-parts/part-7"
+
+
+def by_hand(bed: Testbed, command: str) -> None:
+    done = attempt("ssh", "-F", str(bed.settings.ssh_config), f"deploy@{NAME}", f"sudo -n {command}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def host(bed: Testbed) -> Iterator[Host]:
+    """A host whose image has packages of a repository, which unattended-upgrades may take upgrades from."""
+    found = bed.up([NAME])[0]
+    for package in (
+        Package("tool", "1.0", depends=("tool-parts",)),
+        Package("tool-parts", "1.0", files=300),
+        Package("agent", "1.0", files=40),
+        Package("leftover", "1.0"),
+    ):
+        package.build(found)
+    found.shell(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list.d/suite.list")
+    found.shell("echo 'Unattended-Upgrade::Origins-Pattern { \"origin=Suite\"; };' > /etc/apt/apt.conf.d/52suite")
+    publish(found)
+    found.must("apt-get", "install", "-qy", "tool", "agent", "leftover", timeout=300)
+    yield found
+    bed.remove([NAME])
+
+
+@pytest.fixture(scope="module")
+def outcome(bed: Testbed, driftscan: Driftscan, host: Host) -> Outcome:
+    inventory = driftscan.inventory("operated.yaml", [host])
+    manifest = driftscan.home / "operated.manifest"
+    baked = driftscan.run("bake", NAME, "-i", str(inventory), "-o", str(manifest))
+    assert baked.code == 0, baked.stderr
+    options = ("-i", str(inventory), "-m", str(manifest))
+    assert driftscan.scan(*options).verdicts() == {NAME: "clean"}
+    Package("tool", "2.0", depends=("tool-parts",)).build(host)
+    Package("tool-parts", "2.0", files=310).build(host)
+    publish(host)
+    by_hand(bed, "apt-get upgrade -qy")
+    host.shell(f"echo trojan >> {TROJAN}")
+    by_hand(bed, "apt-get install -qy nginx jq")
+    by_hand(bed, "apt-get remove -qy leftover")
+    Package("agent", "1.1", files=41).build(host)
+    publish(host)
+    host.must("unattended-upgrade", timeout=300)
+    return driftscan.scan(*options)
+
+
+@pytest.fixture(scope="module")
+def mutations(outcome: Outcome) -> list[Json]:
+    return open_mutations(outcome.host(NAME))
+
+
+def test_one_mutation_for_each_operation(outcome: Outcome, mutations: list[Json]) -> None:
+    assert sorted(m["cause"]["type"] for m in mutations) == [
+        "binary-changed", "package-installed", "package-removed", "package-upgraded", "package-upgraded",
+    ], outcome.explain()  # fmt: skip
+
+
+def test_nothing_is_unexplained_and_nothing_is_lost(outcome: Outcome) -> None:
+    host = outcome.host(NAME)
+    assert_accounted(host)
+    assert host["accounting"]["unexplained"] == 0
+    assert host["accounting"]["folded"] > 400
+
+
+@pytest.mark.parametrize(
+    ("subjects", "actor", "command"),
+    [
+        ({"tool/all", "tool-parts/all"}, "deploy", "apt-get upgrade -qy"),
+        ({"jq/amd64", "nginx/amd64"}, "deploy", "apt-get install -qy nginx jq"),
+        ({"leftover/all"}, "deploy", "apt-get remove -qy leftover"),
+        ({"agent/all"}, "unattended-upgrades", "/usr/bin/unattended-upgrade"),
+    ],
+)
+def test_each_names_who_asked_for_it(
+    outcome: Outcome, mutations: list[Json], subjects: set[str], actor: str, command: str
+) -> None:
+    found = [m for m in mutations if set(m["cause"]["subject"].split(", ")) == subjects]
+    assert len(found) == 1, outcome.explain()
+    given = found[0]["attribution"]
+    assert (given["grade"], given["actor"], given["command"]) == ("recorded", actor, command), given
+
+
+def test_what_hides_in_an_operation_is_promoted(mutations: list[Json]) -> None:
+    (found,) = (m for m in mutations if m["cause"]["type"] == "binary-changed")
+    assert found["cause"]["subject"] == TROJAN
+    assert found["severity"] == "critical"
+    assert "tool-parts/all" in found["cause"]["detail"]
