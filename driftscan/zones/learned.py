@@ -7,7 +7,7 @@ asked a question.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from driftscan.model.drift import Difference
+from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.matching import Matcher
 from driftscan.model.records import Records, Row
@@ -108,11 +108,15 @@ def _shared(first: Records, others: Sequence[Records]) -> Iterator[Row]:
 
 
 def _refused(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> set[ResourceId]:
+    """What zones do not accept yet. A file that some boots lack will not be in the manifest (`merge`), so that none can
+    miss it: only that it may come must be accepted, which the other way round tells."""
     first = snapshots[0]
     found: set[ResourceId] = set()
     for other in snapshots[1:]:
         for old, new in ((first, other), (other, first)):
-            found.update(item.id for item in compare(_as_manifest(old), new, zones) if not item.allowed)
+            for item in compare(_as_manifest(old), new, zones):
+                if not item.allowed and (item.kind != "file" or item.change is not Change.REMOVED):
+                    found.add(item.id)
     return found
 
 
