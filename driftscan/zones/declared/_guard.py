@@ -42,7 +42,7 @@ def why_not(zone: Zone) -> str:
         return _WHAT_RUNS
     if not literal and prefix.count("/") < (3 if pattern.endswith("/**") else 2):
         return "it would cover most of the system"
-    if not zone.attributes and "?" in pattern[-5:]:
+    if "?" in pattern[-5:]:
         return "its end could be that of a library or script"
     return ""
 
@@ -128,7 +128,7 @@ def exceptions(zones: Sequence[Zone], files: Records) -> Iterator[Zone]:
     itself has there that is executed, loaded, or decides who gets in."""
     matcher = Matcher(zones)
     for zone in matcher.zones:
-        if zone.attributes:
+        if zone.attributes and is_literal(zone.pattern):
             continue
         yield from (_sealed(pattern, zone, "what has this name is executed or loaded") for pattern in _names(zone))
         for key in covered(files, zone.glob):
@@ -142,7 +142,7 @@ def exceptions(zones: Sequence[Zone], files: Records) -> Iterator[Zone]:
 def _names(zone: Zone) -> Iterator[str]:
     if zone.pattern.endswith("/**"):
         yield from (f"{zone.pattern}/{name}" for name in (*LOADED, *OF_PEOPLE))
-    elif zone.pattern.endswith("*") and _comes(zone):
+    elif zone.pattern.endswith("*"):
         yield from (zone.pattern + name.removeprefix("*") for name in LOADED)
 
 

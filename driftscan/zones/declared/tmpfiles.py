@@ -1,6 +1,6 @@
 """tmpfiles.d(5): files and directories that are made, emptied and removed at boot and as they age.
 
-* What is made where it is missing (`f d D e v q Q p L C`) may come. Nothing is said of what it holds: its content stays
+* What is made where it is missing (`f d D v q Q p L C`) may come. Nothing is said of what it holds: its content stays
   sealed. `w`, `z`, `a`, `h` and the like write what stands in the file itself, so all boots have the same: no zone.
 * A directory that is cleaned, by age or as `D` at boot, is scratch space: what lies beneath is free.
 * What is removed (`r R`) may go.
@@ -29,10 +29,10 @@ DIRECTORIES = (
 )
 """In the order of precedence; the last is the third on systems where /lib is no link."""
 CONFIG = Glob(tuple(f"{top}/*.conf" for top in DIRECTORIES), public=True)
-_MAKES = frozenset("fdDevqQpLC")
+_MAKES = frozenset("fFdDvqQpLC")
 _DIRECTORIES = frozenset("dDevqQ")
 _GLOBBED = frozenset("erR")
-_ACTS = _MAKES | frozenset("FrR")
+_ACTS = _MAKES | _GLOBBED
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ def _zones(line: _Line) -> Iterator[Zone]:
         if line.kind == "R":
             yield removed(f"{line.path}/**", "tmpfiles.d removes it at boot", line.origin)
         return
-    yield made(line.path, "tmpfiles.d makes it at boot where it is missing", line.origin)
+    if line.kind in _MAKES:
+        yield made(line.path, "tmpfiles.d makes it at boot where it is missing", line.origin)
     if line.kind == "D":
         yield free(f"{line.path}/**", "tmpfiles.d empties the directory at boot", line.origin)
     elif line.kind in _DIRECTORIES and line.age not in {"-", ""}:
