@@ -24,7 +24,7 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.parallel import each
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
-from driftscan.zones import declared, in_force, learn, load, merge, packs
+from driftscan.zones import Question, declared, in_force, learn, load, merge, packs
 from driftscan.zones.declared import Declared
 
 NO_ZONES = "none"
@@ -39,13 +39,14 @@ _WORST = (
 @dataclass(frozen=True, slots=True)
 class BakeResult:
     """The manifest, the zones learned from several boots (they are in it), what the image's owner must answer, what is
-    not in the manifest and why, and what the image itself declares."""
+    not in the manifest and why, what the image itself declares, and the zones by hand that were given."""
 
     manifest: Manifest
     learned: tuple[Zone, ...]
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]
     notes: tuple[str, ...]
     declared: Declared = Declared()
+    by_hand: tuple[Zone, ...] = ()
 
 
 def bake(
@@ -64,8 +65,7 @@ def bake(
     learned = learn(snapshots, known, lambda manifest, taken, using: diff(manifest, taken, using).differences)
     kept = () if zones == NO_ZONES else learned.zones
     manifest = _manifest(snapshots, _image(image, snapshots), merged, (*known, *kept))
-    questions = tuple(question.text for question in learned.questions)
-    return BakeResult(manifest, kept, questions, _notes(snapshots), said)
+    return BakeResult(manifest, kept, learned.questions, _notes(snapshots), said, by_hand)
 
 
 def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, merged: Resources, zones: tuple[Zone, ...]) -> Manifest:

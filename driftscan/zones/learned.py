@@ -37,6 +37,14 @@ class Question:
     why: str
 
     @property
+    def zone(self) -> Zone | None:
+        """What would accept it; None where its key can't stand as a pattern."""
+        if "*" in self.key or "?" in self.key:
+            return None
+        pattern = self.key if self.kind == "file" else f"{self.kind}:{self.key}"
+        return Zone(pattern=pattern, zone=ZoneClass.FREE, reason=self.text, attributes=self.differs)
+
+    @property
     def text(self) -> str:
         """For a person, with what they can do."""
         what = f"differs in {', '.join(self.differs)}" if self.differs else f"is only on {', '.join(self.boots)}"
@@ -69,8 +77,10 @@ class _Case:
 def learn(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> Learned:
     """Zones for what differs among boots of one image and `zones` do not accept already. `compare` gives the
     differences of a snapshot from a manifest under zones (`compare.diff`); they are asked both ways round for each
-    boot against the first. One boot teaches nothing."""
-    cases = [_case(rid, snapshots) for rid in sorted(_refused(snapshots, zones, compare))]
+    boot against the first. One boot teaches nothing, and what a person has sealed is not asked about."""
+    decided = Matcher(zone for zone in zones if zone.provenance is Source.HAND and zone.zone is ZoneClass.SEALED)
+    refused = (rid for rid in sorted(_refused(snapshots, zones, compare)) if decided.zone_of(*rid) is None)
+    cases = [_case(rid, snapshots) for rid in refused]
     questions = [question for case in cases if (question := _question(case, snapshots))]
     asked = {(question.kind, question.key) for question in questions}
     open_cases = [case for case in cases if case.rid not in asked]
