@@ -4,17 +4,32 @@ from collections.abc import Iterator, Sequence
 
 from driftscan.model.names import show
 from driftscan.model.zone import Zone
+from driftscan.zones import Question
 
 HEAD = """\
-# Zones that driftscan learned from the boots of one image. They are already in the manifest:
+# What differs among the boots of one image, and nothing in the image declares. Written by bake, for
 #   {manifest}
-# Read them. To change one, edit this file and bake again with --zones THIS_FILE.
+# Who owns the image answers each question once: `answer: accept` (it may differ as said), `seal` (it must not), or
+# `exclude` (it is not compared), with a `reason`. Then bake again with --zones THIS_FILE: answers become zones, and
+# are not asked again. Each says whether it is accepted or refused until then.
 """
 
 
-def zone_file(zones: Sequence[Zone], questions: Sequence[str], manifest: str) -> str:
-    """The file's text. Questions stand at its top as comments."""
-    return "\n".join(_lines(zones, questions, manifest)) + "\n"
+def zone_file(answered: Sequence[Zone], learned: Sequence[Zone], questions: Sequence[Question], manifest: str) -> str:
+    """The file's text: zones by hand, questions about learned ones, and about what is never relaxed unasked."""
+    lines = [HEAD.format(manifest=show(manifest)).rstrip("\n"), "zones: []" if not answered else "zones:"]
+    for zone in answered:
+        lines += [*_zone(zone), f"    reason: {quote(zone.reason)}"]
+    asked = [(zone, f"accepted until answered: {zone.reason}") for zone in learned]
+    for question in questions:
+        if question.zone is not None:
+            asked.append((question.zone, f"refused until answered: {question.text}"))
+        else:
+            lines.append(f"# QUESTION: {show(question.text)}")
+    lines += ["questions:"] if asked else []
+    for zone, why in asked:
+        lines += [f"  # {show(why)}", *_zone(zone), "    answer: null  # accept, seal, exclude", "    reason: null"]
+    return "\n".join(lines) + "\n"
 
 
 def zone_lines(zones: Sequence[Zone]) -> Iterator[str]:
@@ -39,20 +54,14 @@ def _char(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _lines(zones: Sequence[Zone], questions: Sequence[str], manifest: str) -> Iterator[str]:
-    yield HEAD.format(manifest=show(manifest)).rstrip("\n")
-    for question in questions:
-        yield f"# QUESTION: {show(question)}"
-    yield "zones: []" if not zones else "zones:"
-    for zone in zones:
-        yield f"  - pattern: {quote(zone.pattern)}"
-        yield f"    zone: {zone.zone.value}"
-        yield f"    reason: {quote(zone.reason)}"
-        if zone.attributes:
-            yield f"    attributes: [{', '.join(quote(name) for name in zone.attributes)}]"
-        for name in ("may_appear", "may_vanish"):
-            value = getattr(zone, name)
-            if value is not None:
-                yield f"    {name}: {'true' if value else 'false'}"
-        if zone.executables:
-            yield "    executables: true"
+def _zone(zone: Zone) -> Iterator[str]:
+    yield f"  - pattern: {quote(zone.pattern)}"
+    yield f"    zone: {zone.zone.value}"
+    if zone.attributes:
+        yield f"    attributes: [{', '.join(quote(name) for name in zone.attributes)}]"
+    for name in ("may_appear", "may_vanish"):
+        value = getattr(zone, name)
+        if value is not None:
+            yield f"    {name}: {'true' if value else 'false'}"
+    if zone.executables:
+        yield "    executables: true"

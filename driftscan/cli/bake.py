@@ -1,8 +1,10 @@
 """`driftscan bake`."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from driftscan import atomic
 from driftscan.cli import _options as opt
@@ -17,7 +19,11 @@ from driftscan.errors import UsageError
 from driftscan.model.manifest import Manifest
 from driftscan.model.names import show
 from driftscan.model.snapshot import ImageRef
-from driftscan.model.zone import Zone
+from driftscan.model.zone import ZoneClass
+
+if TYPE_CHECKING:
+    from driftscan.scan.bake import BakeResult
+    from driftscan.zones.declared import Declared
 
 MANIFEST = "manifest:"
 NO_ZONES = "none"
@@ -51,13 +57,15 @@ def _bake(call: Call) -> int:
     zones_path = f"{settings.output}.zones.yaml"
     several = len(targets) > 1 and settings.zones != NO_ZONES
     if several:
-        atomic.write(zones_path, [zone_file(baked.learned, baked.questions, settings.output).encode()])
+        answered = baked.by_hand if _is_same(settings.zones, zones_path) else ()
+        atomic.write(zones_path, [zone_file(answered, baked.learned, baked.questions, settings.output).encode()])
     digest = write_manifest(baked.manifest, settings.output)
     for note in baked.notes:
         call.console.note(f"driftscan: {show(note)}")
     call.console.writelines(line + "\n" for line in _baked(settings.output, digest, baked.manifest, len(targets)))
+    call.console.writelines(line + "\n" for line in _declared(baked.declared))
     if several:
-        call.console.writelines(line + "\n" for line in _learned(baked.learned, baked.questions, zones_path))
+        call.console.writelines(line + "\n" for line in _learned(baked, zones_path))
     call.console.writelines(line + "\n" for line in _os_release(baked.manifest.image))
     return 0
 
@@ -67,16 +75,34 @@ def _baked(path: str, digest: str, manifest: Manifest, boots: int) -> Iterator[s
     yield f"{show(path)}: {resources:,} resources of {boots} target{'s' if boots > 1 else ''}, {digest}"
 
 
-def _learned(zones: tuple[Zone, ...], questions: tuple[str, ...], path: str) -> Iterator[str]:
+def _declared(said: "Declared") -> Iterator[str]:
+    count = sum(zone.zone is not ZoneClass.SEALED for zone in said.zones)
+    if count:
+        yield ""
+        yield f"{count} zones declared by the image itself; the manifest has file and line of each."
+    if said.refused:
+        yield from ("", "Declared, but never relaxed unless a zone by hand says so:")
+        yield from (f"  {show(line)}" for line in said.refused)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two paths are one file: answers that are read from the file that is written again must not be lost."""
+    return bool(one) and os.path.realpath(one) == os.path.realpath(other)
+
+
+def _learned(baked: "BakeResult", path: str) -> Iterator[str]:
     yield ""
-    if zones:
-        yield f"{len(zones)} zones learned from what differs among the boots; review {show(path)}:"
+    if baked.learned:
+        yield f"{len(baked.learned)} zones learned from what differs among the boots and nothing in the image declares:"
     else:
         yield "No zones learned: beyond those that are declared, the boots do not differ."
-    yield from (f"  {line}" for line in zone_lines(zones))
-    if questions:
-        yield from ("", "To be answered by whoever owns the image:")
-        yield from (f"  {show(question)}" for question in questions)
+    yield from (f"  {line}" for line in zone_lines(baked.learned))
+    if baked.questions:
+        yield from ("", "Refused until whoever owns the image says what it is:")
+        yield from (f"  {show(question.text)}" for question in baked.questions)
+    if baked.learned or baked.questions:
+        yield f"Answer each in {show(path)} (accept, seal, exclude; with a reason), and bake again with"
+        yield f"  --zones {show(path)}"
 
 
 def _os_release(image: ImageRef) -> Iterator[str]:

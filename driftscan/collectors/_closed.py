@@ -3,16 +3,11 @@
 from collections.abc import Iterator
 
 from driftscan.collectors._text import path_text
-from driftscan.model.source import Captures, Glob, Member, Status
-
-
-def is_closed(member: Member) -> bool:
-    """Whether a member stands for what lies below it and could not be seen."""
-    return member.status is Status.FORBIDDEN and not member.mode
+from driftscan.model.source import Captures, Glob, Status
 
 
 def closed(captures: Captures, *sources: Glob) -> Iterator[str]:
     """The paths of such members; nothing for a glob that could not be read at all, which is a gap of its own."""
     for source in sources:
         if captures[source].status in (Status.OK, Status.ABSENT):
-            yield from (path_text(member.path) for member in captures.members(source) if is_closed(member))
+            yield from (path_text(member.path) for member in captures.members(source) if member.closed)

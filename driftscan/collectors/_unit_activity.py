@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from driftscan.collectors._base import gap
 from driftscan.collectors._service import SERVICE
 from driftscan.collectors._text import value
-from driftscan.collectors._unit_files import UnitFiles, template_of
 from driftscan.collectors._unit_state import Settings, words
 from driftscan.errors import ParseError
 from driftscan.model.source import Captures, Command, Gap, Glob, Status
+from driftscan.model.unit_files import UnitFiles, template_of
 
 BOOTED = Glob(("/run/systemd/system",), content=False)
 """sd_booted(3): whether systemd runs as the manager."""

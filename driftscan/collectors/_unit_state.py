@@ -4,9 +4,19 @@ The rules are those of systemd 252 (shared/install.c); `systemctl --root=` is th
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from driftscan.collectors._unit_files import CONFIG, GENERATED, SEARCH, TRANSIENT, Entry, Unit, UnitFiles, template_of
+from driftscan.model.unit_files import (
+    CONFIG,
+    GENERATED,
+    SEARCH,
+    TRANSIENT,
+    Entry,
+    Unit,
+    UnitFiles,
+    assignments,
+    template_of,
+)
 
 Settings = Mapping[tuple[str, str], tuple[str, ...]]
 """(section, name) -> values in order; an empty assignment has cleared what stood before it."""
@@ -16,35 +26,13 @@ def settings(texts: Iterable[bytes]) -> Settings:
     """The settings of a unit file and its drop-ins in order. Lines that are none are passed over, as systemd does."""
     found: dict[tuple[str, str], list[str]] = {}
     for text in texts:
-        section = ""
-        for line in _lines(text.decode("utf-8", "surrogateescape")):
-            if line.startswith("["):
-                section = line.strip("[]")
-                continue
-            name, equals, given = line.partition("=")
-            if not equals:
-                continue
-            key = (section, name.strip())
-            if given.strip():
-                found.setdefault(key, []).append(given.strip())
+        for item in assignments(text):
+            key = (item.section, item.name)
+            if item.value:
+                found.setdefault(key, []).append(item.value)
             else:
                 found.pop(key, None)
     return {key: tuple(values) for key, values in found.items()}
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Logical lines: a backslash at the end joins, comments may stand between joined lines."""
-    held: list[str] = []
-    for raw in text.split("\n"):
-        line = raw.strip()
-        if line[:1] in {"#", ";"} or (not line and not held):
-            continue
-        held.append(line.removesuffix("\\"))
-        if not line.endswith("\\"):
-            yield " ".join(held).strip()
-            held = []
-    if held:
-        yield " ".join(held).strip()
 
 
 def words(found: Settings, section: str, name: str) -> tuple[str, ...]:

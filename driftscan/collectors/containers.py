@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driftscan.collectors._base import Collector
-from driftscan.collectors._closed import closed, is_closed
+from driftscan.collectors._closed import closed
 from driftscan.collectors._text import key, path_text, value
 from driftscan.errors import ParseError
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
@@ -145,7 +145,7 @@ def _docker_container(directory: str, config: Mapping[str, Any], host: Mapping[s
 def _podman(captures: Captures) -> Iterator[Resource | Gap]:
     """containers/storage: an array of objects; `metadata` is JSON in a string."""
     for member in captures.members(PODMAN):
-        if is_closed(member):
+        if member.closed:
             continue
         if member.status is not Status.OK:
             yield Gap("containers", member.status, path_text(member.path), (f"{CONTAINER.name}:podman/*",))
@@ -173,7 +173,7 @@ def _kubernetes(captures: Captures) -> Iterator[Resource]:
 
 def _containerd(captures: Captures) -> Iterator[Resource]:
     for member in captures.members(CONTAINERD):
-        if is_closed(member):
+        if member.closed:
             continue
         namespace, name = path_text(member.path).split("/")[-2:]
         if namespace not in {"moby", "k8s.io"}:
@@ -182,7 +182,7 @@ def _containerd(captures: Captures) -> Iterator[Resource]:
 
 def _named(captures: Captures) -> Iterator[Resource]:
     for member in captures.members(NAMED):
-        if is_closed(member):
+        if member.closed:
             continue
         parts = path_text(member.path).split("/")
         if parts[3] == "lxc":

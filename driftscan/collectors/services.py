@@ -27,7 +27,11 @@ from driftscan.collectors._unit_activity import (
     is_steady,
     triggered_units,
 )
-from driftscan.collectors._unit_files import (
+from driftscan.collectors._unit_state import settings, state, wanted_by
+from driftscan.collectors.processes import stable_unit
+from driftscan.model.resource import Resource, Value
+from driftscan.model.source import Captures, Gap, Glob, Source, Status
+from driftscan.model.unit_files import (
     DROP_INS,
     GENERATED,
     LINKS,
@@ -41,10 +45,6 @@ from driftscan.collectors._unit_files import (
     read,
     template_of,
 )
-from driftscan.collectors._unit_state import settings, state, wanted_by
-from driftscan.collectors.processes import stable_unit
-from driftscan.model.resource import Resource, Value
-from driftscan.model.source import Captures, Gap, Glob, Source, Status
 
 SYSV_GENERATOR = Glob(
     (

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 
 from driftscan.collectors._addresses import stable_name
 from driftscan.collectors._base import Collector, gap
-from driftscan.collectors._closed import is_closed
 from driftscan.collectors._sysctl_config import CONFIG, SYSCTL_CONF, configured, unreadable
 from driftscan.collectors._sysctl_moving import NEVER_THE_SAME, why_moving
 from driftscan.collectors._text import hidden, key, value
@@ -75,7 +74,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     unread: list[str] = []
     for member in captures.members(LIVE):
         name = _name(member.path)
-        if is_closed(member) and name is not None:
+        if member.closed and name is not None:
             unread.append(f"{name}.*")
             continue
         if _is_directory(member) or name is None or name in ACTIONS or not member.mode & 0o444:

@@ -7,7 +7,7 @@ Whether a script's daemon runs is not told by files; its process and listeners a
 from collections.abc import Iterator
 
 from driftscan.collectors._base import Collector
-from driftscan.collectors._closed import closed, is_closed
+from driftscan.collectors._closed import closed
 from driftscan.collectors._service import RC_LINKS, SCRIPTS, SERVICE, digest_of, scripts
 from driftscan.collectors._text import hidden, key, path_text
 from driftscan.model.resource import Resource, Value
@@ -25,7 +25,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
         yield Gap("sysv", Status.FORBIDDEN, f"{path} could not be read", (SERVICE.name,))
     levels: dict[str, set[str]] = {}
     for member in captures.members(RUN_LEVELS):
-        if is_closed(member):
+        if member.closed:
             continue
         level, name = path_text(member.path).split("/")[-2:]
         levels.setdefault(name, set()).add(level)

@@ -73,6 +73,8 @@ def sections(what: Manifest | Snapshot) -> dict[str, Collection[Any]]:
     }
     if isinstance(what, Manifest):
         found |= {"reference": what.references, "zone": what.zones}
+    else:
+        found |= {"zone": what.declared}
     return dict(sorted(found.items()))
 
 

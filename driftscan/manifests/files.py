@@ -97,6 +97,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
         source_digests={item["name"]: item["digest"] for item in head["sources"]},
         texts=Lazy(body.texts),
         package_files=Lazy(body.package_files),
+        declared=tuple(_envelope.zone(item) for item in head["zones"]),
     )
 
 
@@ -171,7 +172,7 @@ def _write(
 def _sections(file_format: str) -> Mapping[str, str]:
     """The sections that a format has: how their lines begin, and what its schema calls the list of them."""
     if file_format == SNAPSHOT_FORMAT:
-        return {name: _SECTIONS[name] for name in ("coverage", "package", "source", "text")}
+        return {name: _SECTIONS[name] for name in ("coverage", "package", "source", "text", "zone")}
     return _SECTIONS
 
 

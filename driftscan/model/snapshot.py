@@ -8,6 +8,7 @@ from functools import cached_property
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.source import Gap
+from driftscan.model.zone import Zone
 
 
 class CollectorStatus(StrEnum):
@@ -115,6 +116,8 @@ class Snapshot:
     """Path -> text of small non-secret files under /etc, secrets redacted on the target."""
     package_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Package key -> paths that its package database lists: whose file it was, also when the package is gone."""
+    declared: tuple[Zone, ...] = ()
+    """What the target itself says may change (tmpfiles.d, unit files, ...): statements, which `bake` judges."""
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

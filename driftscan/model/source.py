@@ -159,6 +159,11 @@ class Member:
     gid: int = 0
     detail: str = ""
 
+    @property
+    def closed(self) -> bool:
+        """Whether it stands for a directory that may not be entered: what lies below could not be seen."""
+        return self.status is Status.FORBIDDEN and not self.mode
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:

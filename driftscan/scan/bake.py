@@ -24,7 +24,8 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.parallel import each
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
-from driftscan.zones import in_force, learn, load, merge, packs
+from driftscan.zones import Question, declared, in_force, learn, load, merge, packs
+from driftscan.zones.declared import Declared
 
 NO_ZONES = "none"
 _WORST = (
@@ -37,13 +38,15 @@ _WORST = (
 
 @dataclass(frozen=True, slots=True)
 class BakeResult:
-    """The manifest, the zones learned from several boots (they are in it), what the image's owner must answer, and
-    what is not in the manifest and why."""
+    """The manifest, the zones learned from several boots (they are in it), what the image's owner must answer, what is
+    not in the manifest and why, what the image itself declares, and the zones by hand that were given."""
 
     manifest: Manifest
     learned: tuple[Zone, ...]
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]
     notes: tuple[str, ...]
+    declared: Declared = Declared()
+    by_hand: tuple[Zone, ...] = ()
 
 
 def bake(
@@ -55,15 +58,17 @@ def bake(
     snapshots = each(targets, lambda target: snapshot(target, options, progress=progress), options.workers)
     for taken in snapshots:
         _check(taken)
-    declared = (*in_force(packs(), snapshots[0].resources), *by_hand)
-    learned = learn(snapshots, declared, lambda manifest, taken, using: diff(manifest, taken, using).differences)
-    kept = () if zones == NO_ZONES else learned.zones
-    manifest = _manifest(snapshots, _image(image, snapshots), (*declared, *kept))
-    return BakeResult(manifest, kept, tuple(question.text for question in learned.questions), _notes(snapshots))
-
-
-def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, zones: tuple[Zone, ...]) -> Manifest:
+    known = (*in_force(packs(), snapshots[0].resources), *by_hand)
     merged = merge(snapshots)
+    said = declared.accept([taken.declared for taken in snapshots], known, merged.files)
+    known = (*known, *said.zones)
+    learned = learn(snapshots, known, lambda manifest, taken, using: diff(manifest, taken, using).differences)
+    kept = () if zones == NO_ZONES else learned.zones
+    manifest = _manifest(snapshots, _image(image, snapshots), merged, (*known, *kept))
+    return BakeResult(manifest, kept, learned.questions, _notes(snapshots), said, by_hand)
+
+
+def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, merged: Resources, zones: tuple[Zone, ...]) -> Manifest:
     return Manifest(
         image=image,
         provenance=Provenance(baked_at=_now(), tool=f"driftscan {__version__}"),

@@ -11,8 +11,8 @@ from driftscan.collectors import files, os_version
 from driftscan.compare.zoning import tolerance
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
-from driftscan.model.snapshot import ImageRef, Resources, Snapshot
-from driftscan.model.source import Captures, WalkRule
+from driftscan.model.snapshot import CollectorCoverage, ImageRef, Resources, Snapshot
+from driftscan.model.source import Captures, Gap, WalkRule
 from driftscan.model.state import FileState
 from driftscan.model.zone import Zone
 from driftscan.scan import filescan, program, readiness, texts, torn
@@ -26,6 +26,7 @@ from driftscan.scan.parsing import Parsed, parse
 from driftscan.scan.snapshot import assemble, image_of
 from driftscan.scan.targets import Target
 from driftscan.zones import in_force, packs, walk_rules
+from driftscan.zones.declared import declarations, sources
 
 Phase = Callable[[str], None]
 ByImage = Callable[[ImageRef], Manifest | None]
@@ -168,9 +169,25 @@ def take_snapshot(
         in_force_here = (*seen.pack_zones(), *zones)
         phase("walk")
         taken = seen.snapshot(in_force_here)
+        declared, gaps = _declared(seen)
         return replace(
             taken,
+            coverage=tuple(_with_gaps(one, gaps) for one in taken.coverage),
             source_digests=digests_of(seen.captures),
             texts=texts.all_texts(seen.session, Matcher(in_force_here)),
             package_files=package_files(seen.session, taken.resources.small),
+            declared=declared,
         )
+
+
+def _with_gaps(coverage: CollectorCoverage, gaps: tuple[Gap, ...]) -> CollectorCoverage:
+    """What could not be read of declarations is told with the files, which they are about; it hides none of them."""
+    return replace(coverage, gaps=(*coverage.gaps, *gaps)) if coverage.name == files.collector.name else coverage
+
+
+def _declared(seen: Observation) -> tuple[tuple[Zone, ...], tuple[Gap, ...]]:
+    """What the target declares, and what of that could not be read. What collectors asked, too, is not asked again."""
+    wanted = sources()
+    more = seen.session.ask([source for source in wanted if source not in seen.captures])
+    captures = {**seen.captures, **more}
+    return declarations(Captures([captures[source] for source in wanted]))

@@ -7,7 +7,7 @@ asked a question.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from driftscan.model.drift import Difference
+from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.matching import Matcher
 from driftscan.model.records import Records, Row
@@ -35,6 +35,14 @@ class Question:
     boots: tuple[str, ...]
     """The hosts that have it."""
     why: str
+
+    @property
+    def zone(self) -> Zone | None:
+        """What would accept it; None where its key can't stand as a pattern."""
+        if "*" in self.key or "?" in self.key:
+            return None
+        pattern = self.key if self.kind == "file" else f"{self.kind}:{self.key}"
+        return Zone(pattern=pattern, zone=ZoneClass.FREE, reason=self.text, attributes=self.differs)
 
     @property
     def text(self) -> str:
@@ -69,8 +77,10 @@ class _Case:
 def learn(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> Learned:
     """Zones for what differs among boots of one image and `zones` do not accept already. `compare` gives the
     differences of a snapshot from a manifest under zones (`compare.diff`); they are asked both ways round for each
-    boot against the first. One boot teaches nothing."""
-    cases = [_case(rid, snapshots) for rid in sorted(_refused(snapshots, zones, compare))]
+    boot against the first. One boot teaches nothing, and what a person has sealed is not asked about."""
+    decided = Matcher(zone for zone in zones if zone.provenance is Source.HAND and zone.zone is ZoneClass.SEALED)
+    refused = (rid for rid in sorted(_refused(snapshots, zones, compare)) if decided.zone_of(*rid) is None)
+    cases = [_case(rid, snapshots) for rid in refused]
     questions = [question for case in cases if (question := _question(case, snapshots))]
     asked = {(question.kind, question.key) for question in questions}
     open_cases = [case for case in cases if case.rid not in asked]
@@ -108,11 +118,15 @@ def _shared(first: Records, others: Sequence[Records]) -> Iterator[Row]:
 
 
 def _refused(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> set[ResourceId]:
+    """What zones do not accept yet. A file that some boots lack will not be in the manifest (`merge`), so that none can
+    miss it: only that it may come must be accepted, which the other way round tells."""
     first = snapshots[0]
     found: set[ResourceId] = set()
     for other in snapshots[1:]:
         for old, new in ((first, other), (other, first)):
-            found.update(item.id for item in compare(_as_manifest(old), new, zones) if not item.allowed)
+            for item in compare(_as_manifest(old), new, zones):
+                if not item.allowed and (item.kind != "file" or item.change is not Change.REMOVED):
+                    found.add(item.id)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def packs() -> tuple[Pack, ...]:
 
 def _pack(document: yaml_strict.Document, provenance: Provenance) -> Pack:
     yaml_strict.check(document, SCHEMA, _HINT)
-    entries = tuple(_entries(document, provenance))
+    entries = (*_entries(document, provenance), *_answers(document))
     return Pack(Path(document.file).stem, entries, _when(document.data.get("when")))
 
 
@@ -78,8 +78,25 @@ def _entries(document: yaml_strict.Document, provenance: Provenance) -> Iterator
             if before != said:
                 what = f"this rule and that of line {first} disagree about '{pattern}'"
                 raise document.error(path, what, "Keep one of them.")
-            yield Entry(_zone(document, pattern, raw, index, provenance), _when(raw.get("when")))
+            yield Entry(_zone(document, pattern, raw, ("zones", index), provenance), _when(raw.get("when")))
         _check_privileges(document, raw, index)
+
+
+def _answers(document: yaml_strict.Document) -> Iterator[Entry]:
+    """The zones that answered questions are: `accept` as it was asked, `seal`, `exclude` from the comparison. What
+    nobody has answered yet is no zone."""
+    for index, raw in enumerate(document.data.get("questions", ())):
+        if why := _bad_pattern(raw["pattern"]):
+            raise document.error(("questions", index, "pattern"), why, _HINT)
+        if raw["answer"] is None:
+            continue
+        if not (raw["reason"] or "").strip():
+            raise document.error(("questions", index, "answer"), "an answer without a reason", "Say why in `reason`.")
+        accepted = _zone(document, raw["pattern"], raw, ("questions", index), Provenance.HAND)
+        strict = {"seal": ZoneClass.SEALED, "exclude": ZoneClass.EXTERNAL}.get(raw["answer"])
+        if strict is not None:
+            accepted = replace(accepted, zone=strict, attributes=(), may_appear=None, may_vanish=None)
+        yield Entry(accepted)
 
 
 def _patterns(raw: Mapping[str, Any], path: yaml_strict.Path) -> Iterator[tuple[yaml_strict.Path, str]]:
@@ -114,7 +131,11 @@ def _check_privileges(document: yaml_strict.Document, raw: Mapping[str, Any], in
 
 
 def _zone(
-    document: yaml_strict.Document, pattern: str, raw: Mapping[str, Any], index: int, provenance: Provenance
+    document: yaml_strict.Document,
+    pattern: str,
+    raw: Mapping[str, Any],
+    place: yaml_strict.Path,
+    provenance: Provenance,
 ) -> Zone:
     name = document.file if provenance is Provenance.HAND else f"zones/{Path(document.file).name}"
     return Zone(
@@ -126,7 +147,7 @@ def _zone(
         may_vanish=raw.get("may_vanish"),
         executables=raw.get("executables", False),
         provenance=provenance,
-        origin=f"{name}:{document.position(('zones', index)).line}",
+        origin=f"{name}:{document.position(place).line}",
     )
 
 

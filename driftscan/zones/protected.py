@@ -22,6 +22,9 @@ _PATHS = re.compile(
     r"|.*/\.(?:ssh|bashrc|bash_profile|profile|zshrc)(?:/.*)?"
     r"|.*\.(?:so(?:\.[0-9.]{1,20})?|ko(?:\.[a-z0-9]{1,4})?|py|pyc|pl|pm|sh)"
 )
+LOADED = ("*.so", "*.so.*", "*.ko", "*.ko.*", "*.py", "*.pyc", "*.pl", "*.pm", "*.sh")
+OF_PEOPLE = (".ssh/**", ".ssh", ".bashrc", ".bash_profile", ".profile", ".zshrc")
+"""Names that are protected wherever they lie, as globs."""
 
 
 def protected(kind: str, key: str, variants: Iterable[Resource], attributes: Iterable[str]) -> str:

@@ -37,6 +37,25 @@ _ENTRY: dict[str, Any] = {
         "when": _WHEN,
     },
 }
+_NOTHING_YET = {"type": "null"}
+_QUESTION: dict[str, Any] = {
+    "title": "question",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["pattern", "zone", "answer", "reason"],
+    "properties": {
+        "pattern": {"type": "string", "minLength": 1},
+        "zone": {"enum": [item.value for item in ZoneClass]},
+        "attributes": _ENTRY["properties"]["attributes"],
+        "may_appear": {"type": "boolean"},
+        "may_vanish": {"type": "boolean"},
+        "answer": {
+            "x-expected": "null for not yet, accept, seal or exclude",
+            "anyOf": [_NOTHING_YET, {"enum": ["accept", "seal", "exclude"]}],
+        },
+        "reason": {"x-expected": "null for not yet, or a reason", "anyOf": [_NOTHING_YET, {"type": "string"}]},
+    },
+}
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "zone file",
@@ -47,5 +66,6 @@ SCHEMA: dict[str, Any] = {
         "title": {"type": "string", "minLength": 1},
         "when": _WHEN,
         "zones": {"type": "array", "items": _ENTRY},
+        "questions": {"type": "array", "items": _QUESTION},
     },
 }

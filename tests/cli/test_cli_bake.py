@@ -12,7 +12,7 @@ from driftscan.errors import UsageError
 from driftscan.manifests.files import read_manifest
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.zone import Provenance, Zone, ZoneClass
-from driftscan.zones import load
+from driftscan.zones import Question, load
 from tests.cli.runner import run
 
 ROOT_FILES = {
@@ -103,9 +103,10 @@ def test_zones_learned_from_two_trees_are_written_beside_the_manifest(
     said = run(capsys, *words)
     assert said.code == 0, said.err
     assert "web.manifest.zones.yaml" in said.out
-    learned = load(tmp_path / "web.manifest.zones.yaml")
+    asked = yaml_strict.load(tmp_path / "web.manifest.zones.yaml").data["questions"]
     in_manifest = {zone.pattern for zone in read_manifest(path).zones if zone.provenance is Provenance.LEARNED}
-    assert {zone.pattern for zone in learned} == in_manifest
+    assert {item["pattern"] for item in asked} == in_manifest == {"/var/lib/app/seed"}
+    assert load(tmp_path / "web.manifest.zones.yaml") == ()
     (tmp_path / "web.manifest.zones.yaml").unlink()
     assert run(capsys, *words, "--zones", "none").code == 0
     assert not (tmp_path / "web.manifest.zones.yaml").exists()
@@ -177,6 +178,75 @@ def test_no_packer_manifest(tmp_path: Path) -> None:
         image_of(str(tmp_path / "absent.json"), "")
 
 
+def _answered(path: Path, **answers: str) -> None:
+    """Writes answers below the questions about paths that end so, as a person would."""
+    out, name = [], ""
+    for line in path.read_text().splitlines():
+        written = line
+        if "- pattern: " in line:
+            name = line.rpartition("/")[2].strip('"')
+        elif line.strip().startswith("answer: null") and name in answers:
+            written = f"    answer: {answers[name]}"
+        elif line.strip() == "reason: null" and name in answers:
+            written = "    reason: asked and answered"
+        out.append(written)
+    path.write_text("\n".join(out) + "\n")
+
+
+def test_a_question_that_was_answered_is_not_asked_again(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def boot(text: str) -> dict[str, str]:
+        return {f"var/lib/app/{name}": text for name in ("one", "two", "three", "open")} | {"usr/lib/app": text}
+
+    other = _tree(tmp_path / "other", **boot("2"))
+    _tree(image, **boot("1"))
+    path, asked = tmp_path / "web.manifest", tmp_path / "web.manifest.zones.yaml"
+    words = ("bake", f"rootfs:{image}", f"rootfs:{other}", "-o", str(path))
+    said = run(capsys, *words)
+    assert f"--zones {asked}" in said.out
+    assert len(yaml_strict.load(asked).data["questions"]) == 5
+    _answered(asked, one="accept", two="seal", three="exclude", app="seal")
+    for _ in range(2):  # what is written over the file of answers keeps them
+        assert run(capsys, *words, "--zones", str(asked)).code == 0
+        assert [item["pattern"] for item in yaml_strict.load(asked).data["questions"]] == ["/var/lib/app/open"]
+        zones = {zone.pattern: zone for zone in read_manifest(path).zones if zone.provenance is Provenance.HAND}
+        assert {pattern: zone.zone.value for pattern, zone in zones.items()} == {
+            "/var/lib/app/one": "free",
+            "/var/lib/app/two": "sealed",
+            "/var/lib/app/three": "external",
+            "/usr/lib/app": "sealed",
+        }
+        assert {zone.reason for zone in zones.values()} == {"asked and answered"}
+        assert zones["/var/lib/app/one"].attributes == ("sha256",)
+
+
+def test_what_the_image_declares_is_a_zone_and_what_asks_for_too_much_is_told(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _tree(image, **{"etc/tmpfiles.d/x.conf": "d /var/lib/x - - - 1d\nD /etc/app.d\n"})
+    path, snap = tmp_path / "web.manifest", tmp_path / "web.snapshot"
+    said = run(capsys, "bake", f"rootfs:{image}", "-o", str(path))
+    assert "3 zones declared by the image itself" in said.out
+    assert "/etc/tmpfiles.d/x.conf:2: /etc/app.d/**: what lies there is executed" in said.out
+    zones = [zone for zone in read_manifest(path).zones if zone.provenance is Provenance.DECLARED]
+    assert ("/var/lib/x/**", "/etc/tmpfiles.d/x.conf:1") in {(zone.pattern, zone.origin) for zone in zones}
+    assert run(capsys, "snapshot", f"rootfs:{image}", "-o", str(snap)).code == 0
+    assert run(capsys, "bake", f"snapshot:{snap}", "-o", str(path)).code == 0
+    assert [zone for zone in read_manifest(path).zones if zone.provenance is Provenance.DECLARED] == zones
+
+
+def test_an_answer_needs_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "zones.yaml"
+    entry = "zones: []\nquestions:\n  - {{pattern: /srv/x, zone: free, answer: {}, reason: {}}}\n"
+    for answer, reason in (("seal", "null"), ("seal", '" "'), ("perhaps", "because")):
+        path.write_text(entry.format(answer, reason))
+        with pytest.raises(UsageError, match=r"zones.yaml:3:"):
+            load(path)
+    path.write_text(entry.format("null", "because"))
+    assert load(path) == ()
+
+
 ZONES = (
     Zone(pattern="/var/lib/app/**", zone=ZoneClass.FREE, reason='data: "quoted" \\ # no comment', executables=True),
     Zone(pattern="sysctl:kernel.random.boot_id", zone=ZoneClass.IDENTITY, reason="caf\u00e9 \U0001f600 \x1b\x85\u202e"),
@@ -189,7 +259,7 @@ ZONES = (
 
 def test_a_zone_file_is_read_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "zones.yaml"
-    text = zone_file(ZONES, ["who owns \x1b[31m this?"], "web\n.manifest")
+    text = zone_file(ZONES, (), [Question("file", "/\x1b[31m*", ("mode",), ("a",), "?")], "web\n.manifest")
     path.write_text(text, "utf-8")
     assert all(line.isprintable() for line in text.splitlines())
     back = load(path)
@@ -199,12 +269,12 @@ def test_a_zone_file_is_read_back_as_it_was(tmp_path: Path) -> None:
         assert (again.may_appear, again.may_vanish, again.executables) == (
             zone.may_appear, zone.may_vanish, zone.executables,
         )  # fmt: skip
-    assert "# QUESTION: who owns \\x1b[31m this?" in text
+    assert "# QUESTION: file /\\x1b[31m* differs in mode" in text
 
 
 def test_no_zones_is_a_zone_file_too(tmp_path: Path) -> None:
     path = tmp_path / "zones.yaml"
-    path.write_text(zone_file((), (), "m"))
+    path.write_text(zone_file((), (), (), "m"))
     assert load(path) == ()
 
 

@@ -5,7 +5,6 @@ import pytest
 from driftscan.collectors import (
     _service,
     _sysctl_config,
-    _unit_files,
     at,
     ca_certificates,
     containers,
@@ -15,6 +14,7 @@ from driftscan.collectors import (
     sysv,
 )
 from driftscan.collectors._base import Collector
+from driftscan.model import unit_files
 from driftscan.model.source import Capture, Captures, Gap, Glob, Member, Source, Status
 
 LOOKED_INTO: tuple[tuple[Collector, Glob], ...] = (
@@ -29,9 +29,9 @@ LOOKED_INTO: tuple[tuple[Collector, Glob], ...] = (
     (cron.collector, cron.USERS),
     (cron.collector, cron.SPOOL),
     (cron.collector, cron.SCRIPTS),
-    (services.collector, _unit_files.UNITS),
-    (services.collector, _unit_files.DROP_INS),
-    (services.collector, _unit_files.LINKS),
+    (services.collector, unit_files.UNITS),
+    (services.collector, unit_files.DROP_INS),
+    (services.collector, unit_files.LINKS),
     (services.collector, _service.SCRIPTS),
     (sysctl.collector, sysctl.LIVE),
     (sysctl.collector, _sysctl_config.CONFIG),

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from driftscan.capture.live import open_rootfs
-from driftscan.collectors import _unit_files, _unit_state
-from driftscan.collectors._unit_files import UnitFiles
+from driftscan.collectors import _unit_state
+from driftscan.model import unit_files
+from driftscan.model.unit_files import UnitFiles
 
 SYSTEMCTL = shutil.which("systemctl")
 pytestmark = pytest.mark.skipif(SYSTEMCTL is None, reason="there is no systemctl to compare with")
@@ -30,7 +31,7 @@ def systemctl(root: Path, *arguments: str) -> str:
 def read(root: Path) -> UnitFiles:
     session = open_rootfs(str(root), time.monotonic() + 60)
     try:
-        return _unit_files.read(session.ask(_unit_files.SOURCES))
+        return unit_files.read(session.ask(unit_files.SOURCES))
     finally:
         session.close()
 

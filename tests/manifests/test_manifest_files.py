@@ -124,6 +124,7 @@ SNAPSHOT = Snapshot(
     texts={"/etc/motd": "x"},
     package_files={"bash/amd64": ("/bin/bash",)},
     source_digests={"/etc/passwd": "sha256:" + "4" * 64},
+    declared=MANIFEST.zones[:1],
 )
 
 

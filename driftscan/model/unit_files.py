@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from driftscan.collectors._closed import is_closed
 from driftscan.model.source import Captures, Glob, Member, Redact, Status
 
 SEARCH = (
@@ -226,7 +225,7 @@ def _entries(members: Iterable[Member], merged: bool) -> Iterator[Entry]:
     """Where /lib is a link to /usr/lib, the files below it are named by their place in /usr."""
     for member in members:
         path = _text(member.path)
-        if member.mode & 0o170000 == 0o040000 or is_closed(member) or (merged and path.startswith("/lib/")):
+        if member.mode & 0o170000 == 0o040000 or member.closed or (merged and path.startswith("/lib/")):
             continue
         directory, name = posixpath.split(path)
         target = None
@@ -240,3 +239,42 @@ def _entries(members: Iterable[Member], merged: bool) -> Iterator[Entry]:
 def _text(raw: bytes) -> str:
     """As it is on disk: names of units are full of backslashes, which are only doubled in keys."""
     return raw.decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`Name=value` in a section of a unit file, and the line where it begins. An empty value clears what was before."""
+
+    section: str
+    name: str
+    value: str
+    line: int
+
+
+def assignments(data: bytes) -> Iterator[Assignment]:
+    """The assignments of a file in order (systemd.syntax(7)). Lines that are none are passed over, as systemd does."""
+    section = ""
+    for number, line in _logical_lines(data.decode("utf-8", "surrogateescape")):
+        if line.startswith("["):
+            section = line.strip("[]")
+            continue
+        name, equals, given = line.partition("=")
+        if equals:
+            yield Assignment(section, name.strip(), given.strip(), number)
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """A backslash at the end joins; comments may stand between joined lines."""
+    held: list[str] = []
+    first = 0
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip()
+        if line[:1] in {"#", ";"} or (not line and not held):
+            continue
+        first = first if held else number
+        held.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            yield first, " ".join(held).strip()
+            held = []
+    if held:
+        yield first, " ".join(held).strip()
