@@ -25,6 +25,8 @@ SHELL_LASTS = 3600 * SECOND
 MOST_FILES = 200
 _LONGEST = 300
 _ACCOUNTS = frozenset({"user", "group", "password"})
+_SET_BY = {"host_entry": "/etc/hosts", "dns": "/etc/resolv.conf"}
+"""Files that a zone may accept because the facts in them are compared: a command names the file, not the fact."""
 _PACKAGES = frozenset(
     {
         CauseType.PACKAGE_INSTALLED,
@@ -74,7 +76,7 @@ def _attributed(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Sess
         return _operation(mutation, acts, sessions)
     thing = _thing(mutation)
     if not thing.times:
-        named = [act for act in acts if _names(act, thing)]
+        named = [act for act in acts if _names(act, thing)] or _writers(mutation, acts)
         made = all(item.change is Change.ADDED for item in mutation.differences if item.kind in _ACCOUNTS)
         return _by(mutation, named[0 if made else -1], Grade.CONSISTENT, sessions) if named else mutation
     for act in reversed(acts):
@@ -86,13 +88,20 @@ def _attributed(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Sess
     return _present(mutation, thing, sessions)
 
 
+def _writers(mutation: Mutation, acts: Sequence[Act]) -> list[Act]:
+    """Acts that name the files in which the facts stand; none if they are of several people."""
+    files = frozenset(_SET_BY[item.kind] for item in mutation.differences if item.kind in _SET_BY)
+    nothing: frozenset[str] = frozenset()
+    found = [act for act in acts if _names(act, _Thing(files, nothing, nothing, ()))]
+    return found if len({act.actor for act in found}) == 1 else []
+
+
 def _thing(mutation: Mutation) -> _Thing:
     items = mutation.differences
     files = [item for item in items if item.kind == "file"]
     paths = {item.key for item in files[:MOST_FILES]} | {mutation.cause.subject}
     names = {name for item in items if item.kind not in {"file", *_ACCOUNTS} for name in _words_of(item)}
     accounts = {item.key for item in items if item.kind in _ACCOUNTS}
-    accounts -= {"root"}  # whom commands name for other reasons
     return _Thing(
         frozenset(path for path in paths if path.startswith("/")), frozenset(names), frozenset(accounts), _times(files)
     )
@@ -125,27 +134,35 @@ def _is_directory(item: Difference) -> bool:
 
 
 def _whole(acts: Sequence[Act]) -> tuple[Act, ...]:
-    """Acts of account tools with who ran the tool, as far as sudo tells that."""
+    """Acts of account tools and of crontab with who ran the tool, as far as sudo tells that."""
     found: list[Act] = []
     for act in acts:
-        ran = next((each for each in reversed(found) if _ran(each, act)), None) if act.deed is Deed.ACCOUNT else None
+        ran = next((each for each in reversed(found) if _ran(each, act)), None)
         by = replace(act, actor=ran.actor, command=ran.command, line=f"{ran.line}; {act.line}") if ran else act
         found.append(by)
     return tuple(found)
 
 
 def _ran(earlier: Act, act: Act) -> bool:
-    first = earlier.command.partition(" ")[0]
-    near = 0 <= act.at - earlier.at <= 5 * SECOND
-    return near and earlier.deed is Deed.COMMAND and basename(first) in {act.command, "adduser", "deluser", "addgroup"}
+    """Whether this is the command of sudo that ran an account tool, or crontab."""
+    if earlier.deed is not Deed.COMMAND:
+        return False
+    ran, *options = earlier.command.split() or [""]
+    since = act.at - earlier.at
+    if act.deed is Deed.ACCOUNT:
+        return 0 <= since <= 5 * SECOND and basename(ran) in {act.command, "adduser", "deluser", "addgroup"}
+    if not act.names or basename(ran) != "crontab" or "-l" in options:
+        return False
+    return 0 <= since <= (SHELL_LASTS if "-e" in options else 5 * SECOND)  # an editor may be open for long
 
 
 def _names(act: Act, thing: _Thing) -> bool:
     """Whether an act speaks of a thing by its own name."""
-    if act.deed is Deed.ACCOUNT:
-        return bool(act.names & (thing.accounts | thing.names))
+    if act.names:
+        return bool(act.names & (thing.accounts | thing.names | thing.paths))
     words = _words(act.command)
-    if not thing.accounts.isdisjoint(words) or not thing.names.isdisjoint(words):
+    accounts = thing.accounts - {"root"}  # whom commands name for other reasons
+    if not accounts.isdisjoint(words) or not thing.names.isdisjoint(words):
         return True
     places = _places(act.directory, act.command)
     if not thing.paths.isdisjoint(places):

@@ -150,7 +150,14 @@ def _act(entry: Entry) -> Act | None:
         )
     if entry.program == "crontab" and (match := _CRONTAB.fullmatch(entry.message)):
         path = f"/var/spool/cron/crontabs/{match['other']}"
-        return Act(at=entry.at, deed=Deed.COMMAND, actor=match["user"], command=f"crontab {path}", line=line)
+        return Act(
+            at=entry.at,
+            deed=Deed.COMMAND,
+            actor=match["user"],
+            command=f"crontab {path}",
+            names=frozenset({path}),
+            line=line,
+        )
     if entry.program in _TOOLS and (match := _ACCOUNT.search(entry.message)):
         names = frozenset(value for name, value in match.groupdict().items() if value and name != "by")
         return Act(

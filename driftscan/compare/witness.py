@@ -42,7 +42,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One act. `directory`: where it was done; `names`: accounts that the line itself names."""
+    """One act. `directory`: where it was done; `names`: accounts, or the crontab, that the line itself names."""
 
     at: int
     deed: Deed

@@ -179,3 +179,50 @@ def test_fewer_logs_never_raise_a_grade(made: list[Act], at: int) -> None:
     mutations = fold([changed("/etc/motd", at)])
     grades = [order.index(attribute(mutations, Witness(tuple(some)))[0].attribution.grade) for some in (made, made[1:])]
     assert grades[1] <= grades[0]
+
+
+def account_act(tool: str, name: str, at: int, actor: str = "") -> Act:
+    return Act(at=at, deed=Deed.ACCOUNT, actor=actor, command=tool, names=frozenset({name}), line=f"{tool}: {name}")
+
+
+def test_a_password_of_root_is_named_by_the_tool_that_set_it() -> None:
+    """Words of other commands name root for other reasons; an account tool means the account."""
+    item = modified("password", "root", digest=(A, B))
+    witness = Witness((act("/usr/sbin/chpasswd", NOON), account_act("chpasswd", "root", NOON + SECOND)))
+    found = given_to(item, witness=witness)
+    assert (found.grade, found.actor, found.command) == (Grade.CONSISTENT, "alice", "/usr/sbin/chpasswd")
+    assert given_to(item, witness=Witness((act("/usr/bin/chown root /srv"),))).grade is Grade.NONE
+
+
+@pytest.mark.parametrize(
+    ("command", "later", "actor"),
+    [
+        ("/usr/bin/crontab -u bob -", 1, "alice"),
+        ("/usr/bin/crontab -u bob -e", 900, "alice"),  # an editor was open
+        ("/usr/bin/crontab -u bob -", 900, "root"),
+        ("/usr/bin/crontab -l -u bob", 1, "root"),
+        ("/usr/bin/crontab -u bob -e", 7200, "root"),
+        ("/usr/bin/vim /etc/crontab", 1, "root"),
+    ],
+)
+def test_who_ran_crontab_by_sudo_is_the_actor(command: str, later: int, actor: str) -> None:
+    """crontab itself logs the account that it ran as."""
+    table = "/var/spool/cron/crontabs/bob"
+    at = NOON + later * SECOND
+    witness = Witness((act(command), act(f"crontab {table}", at, "root", names=frozenset({table}))))
+    found = given_to(changed(table, at), witness=witness)
+    assert (found.grade, found.actor) == (Grade.RECORDED, actor)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "path"),
+    [("host_entry", "192.0.2.66", "/etc/hosts"), ("dns", "nameserver:192.0.2.53", "/etc/resolv.conf")],
+)
+def test_a_fact_is_named_by_the_file_that_sets_it(kind: str, key: str, path: str) -> None:
+    """A zone may have accepted the file itself, of which the fact is then all that is left."""
+    item = added(thing(kind, key))
+    found = given_to(item, witness=Witness((act(f"/usr/bin/tee -a {path}"),)))
+    assert (found.grade, found.actor) == (Grade.CONSISTENT, "alice")
+    assert given_to(item, witness=Witness((act("/usr/bin/tee -a /etc/motd"),))).grade is Grade.NONE
+    two = (act(f"/usr/bin/tee -a {path}"), act(f"/usr/bin/vim {path}", NOON + SECOND, "bob"))
+    assert given_to(item, witness=Witness(two)).grade is Grade.NONE  # either may have done it

@@ -73,7 +73,13 @@ def test_what_sudo_says(message: str, act: tuple[str, Deed, str, str] | None) ->
     [
         ("su", "(to root) bob on pts/1", "bob", "su root", set()),
         ("CRON", "(root) CMD (/opt/job --all)", "cron of root", "/opt/job --all", set()),
-        ("crontab", "(bob) REPLACE (bob)", "bob", "crontab /var/spool/cron/crontabs/bob", set()),
+        (
+            "crontab",
+            "(bob) REPLACE (bob)",
+            "bob",
+            "crontab /var/spool/cron/crontabs/bob",
+            {"/var/spool/cron/crontabs/bob"},
+        ),
         ("usermod", "add 'eve' to group 'sudo'", "", "usermod", {"eve", "sudo"}),
         ("userdel", "delete user 'eve'", "", "userdel", {"eve"}),
         ("passwd", "pam_unix(passwd:chauthtok): password changed for eve", "", "passwd", {"eve"}),
