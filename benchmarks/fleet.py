@@ -6,9 +6,10 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from measure import ROOT, Cost, LeftOutError, RefusedError, program, spend
 
@@ -62,19 +63,24 @@ class Fleet:
 
     def verdicts(self, *words: str) -> dict[str, str]:
         """The verdict of each host of one scan."""
+        return {host["host"]: host["verdict"] for host in self.report(*words)["hosts"]}
+
+    def report(self, *words: str) -> dict[str, Any]:
+        """The whole report of one scan."""
         command = program(*self.arguments("scan", *words, "-o", "json"))
         environment = {**os.environ, **self.environment}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
         try:
-            return {host["host"]: host["verdict"] for host in json.loads(done.stdout)["hosts"]}
+            report: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
             raise RefusedError(f"a scan gave no report: {done.stderr.strip()[-300:]}") from None
+        return report
 
 
 @contextlib.contextmanager
-def raised(count: int, number: int) -> Iterator[Fleet]:
-    """`count` hosts of bed `number`, baked; all is removed at the end. LeftOutError on a machine that can raise none,
-    RefusedError when one that could does not."""
+def raised(count: int, number: int, prepare: Callable[[Host], None] = lambda host: None) -> Iterator[Fleet]:
+    """`count` hosts of bed `number`, baked; all is removed at the end. `prepare`: what the image has beyond the bed's.
+    LeftOutError on a machine that can raise none, RefusedError when one that could does not."""
     try:
         machine.require()
     except BedError as missing:
@@ -86,6 +92,8 @@ def raised(count: int, number: int) -> Iterator[Fleet]:
         with tempfile.TemporaryDirectory(prefix="driftscan-fleet-") as folder:
             fleet = Fleet(bed.settings, tuple(hosts), Path(folder))
             _write_inventory(fleet)
+            for host in hosts:
+                prepare(host)
             fleet.cost("bake", *(host.name for host in hosts[:3]), "-o", str(fleet.manifest))
             yield fleet
     except BedError as error:

@@ -8,8 +8,9 @@
     host       one fresh host over ssh beside ansible's facts, and bytes on the wire
     hosts      what one more clean host costs beside paramiko
     footprint  what a scan holds and writes on its target
+    acts       no cost: what driftscan and AIDE tell of some thirty acts of a person on one host (docs/accuracy.md)
 
-The last three raise hosts of the project's test bed: root on Debian, and they install by apt what the bed needs. What
+The last four raise hosts of the project's test bed: root on Debian, and they install by apt what the bed needs. What
 this machine lacks is left out, and said so. The status is 1 if anything was refused: a peer that did other work, a
 command that failed. RESULTS.md holds the last tables.
 """
@@ -91,6 +92,12 @@ def _footprint(options: argparse.Namespace) -> Iterator[Item]:
     yield from footprint.measure(options.bed, options.runs)
 
 
+def _acts(options: argparse.Namespace) -> Iterator[Item]:
+    import accuracy  # noqa: PLC0415
+
+    yield from accuracy.measure(options.bed)
+
+
 GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "startup": _startup,
     "walk": _walk,
@@ -98,6 +105,7 @@ GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "host": _host,
     "hosts": _hosts,
     "footprint": _footprint,
+    "acts": _acts,
 }
 
 

@@ -1,4 +1,5 @@
-"""What figures rest on: the same tree everywhere, two walkers with the same records, judged goals, counted bytes."""
+"""What figures rest on: the same tree everywhere, two walkers with the same records, judged goals, counted bytes,
+and which finding belongs to which act."""
 
 import hashlib
 import os
@@ -10,8 +11,10 @@ import pytest
 from driftscan.transports.base import Channel, Ended, Login
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # programs, not a package
+import acts
 import counted
 import measure
+import tally
 import trees
 import walks
 
@@ -108,3 +111,57 @@ def test_bytes_are_counted_by_part() -> None:
     assert channel.read(0) + channel.read(0) == b"abcabc"
     assert counts.program == 10
     assert counts.rounds == [counted.Round(counted.GREETING, 0, 3), counted.Round("Tree", 8, 6)]
+
+
+USER = tally.Act("user", "useradd eve", ("/etc/passwd",), ("user eve",), ("/etc/*-",), ("useradd",))
+NOTES = tally.Act("notes", "cp a /srv/notes", ("/srv/notes/*",), says=("cp a",))
+PACKAGE = tally.Act("package", "apt", ("/bin/p",), ("package p/*",), package_files=frozenset({"/usr/share/p"}))
+ACTS = (USER, NOTES, PACKAGE)
+
+
+def test_a_finding_belongs_to_the_acts_that_it_names_then_to_the_one_it_follows_from() -> None:
+    findings = [
+        {"user eve", "file /etc/passwd-"},
+        {"file /etc/passwd-"},  # follows
+        {"file /usr/share/p"},  # follows, by the package's list
+        {"file /srv/notes/a", "user eve"},  # two acts in one finding
+        {"listen tcp/:1", "file /usr/share/q"},
+    ]
+    found = tally.tally(findings, ACTS)
+    assert found.naming == {"user": [0, 3], "notes": [3], "package": []}
+    assert found.following == {"user": [1], "notes": [], "package": [2]}
+    assert (found.strays, found.merged, found.missed) == ([4], [3], ["package"])
+    assert found.of(USER) == (0, 3, 1)
+
+
+def test_a_tool_of_files_has_to_name_the_files_of_an_act() -> None:
+    entries = [{"file /etc/passwd"}, {"file /bin/p"}]
+    assert tally.tally(entries, ACTS, lambda act: act.files).missed == ["notes"]
+    assert tally.tally(entries, ACTS).missed == ["user", "notes", "package"]  # whoever can say more has to
+
+
+@pytest.mark.parametrize(
+    ("given", "judged"),
+    [
+        ([], tally.NOBODY),
+        ([("alice", "/usr/sbin/useradd eve")], tally.RIGHT),
+        ([("alice", "/usr/bin/vim /etc/passwd")], tally.OTHER_COMMAND),
+        ([("alice", None)], tally.OTHER_COMMAND),
+        ([(None, None)], tally.NOBODY),
+        ([("root", "/usr/sbin/useradd eve")], tally.OTHER_ACTOR),
+        ([("alice", "useradd"), (None, None)], tally.NOBODY),  # the worst of them
+        ([(None, None), ("bob", "useradd"), ("alice", "useradd")], tally.OTHER_ACTOR),
+    ],
+)
+def test_an_act_is_attributed_if_all_that_names_it_is(given: list[tuple[str | None, str | None]], judged: str) -> None:
+    assert tally.judge(USER, "alice", [{"actor": actor, "command": command} for actor, command in given]) == judged
+
+
+def test_acts_are_told_apart_before_anything_is_measured() -> None:
+    """Each has a name of its own and a command to be known by; none expects what another does, but for a file that
+    several write."""
+    assert len({act.name for act in acts.ACTS}) == len(acts.ACTS) == 30
+    assert all(act.says and act.resources for act in acts.ACTS)
+    resources = [resource for act in acts.ACTS for resource in act.resources]
+    shared = {each for each in resources if resources.count(each) > 1}
+    assert not shared, shared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,8 @@ root_prefix={root}
 report_format=json
 report_level=list_entries
 report_url=stdout
-Directory = ftype+p+u+g+acl+xattrs
-Other = ftype+p+u+g+s+l+acl+xattrs+sha256
+{excluded}Directory = ftype+p+u+g+acl+xattrs
+Other = ftype+p+u+g+s+l+acl+xattrs+caps+sha256
 / d Directory
 / f,l,c,b,p,s Other
 """
@@ -35,8 +36,11 @@ class Sets:
 
 
 class Aide:
-    def __init__(self, work: Path) -> None:
+    """`excluded`: trees that it leaves out, as absolute paths below the root."""
+
+    def __init__(self, work: Path, excluded: Sequence[str] = ()) -> None:
         self.work = work
+        self.excluded = excluded
 
     def record(self, root: Path) -> None:
         run("aide", "--config", self._configuration(root), "--init")
@@ -49,7 +53,9 @@ class Aide:
 
     def _configuration(self, root: Path) -> str:
         path = self.work / "aide.conf"
-        path.write_text(_CONFIGURATION.format(database=self.work / "aide.db", root=root))
+        excluded = "".join(f"!{tree}/\n" for tree in self.excluded)
+        text = _CONFIGURATION.format(database=self.work / "aide.db", root=root, excluded=excluded)
+        path.write_text(text)
         return str(path)
 
 
