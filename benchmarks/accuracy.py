@@ -136,6 +136,11 @@ def _precision(acts: Sequence[Act], found: Tally) -> str:
     return _share(belonging, belonging + len(found.strays))
 
 
+def _to_the_point(acts: Sequence[Act], found: Tally) -> str:
+    naming = {number for findings in found.naming.values() for number in findings}
+    return _share(len(naming), len(_belonging(acts, found)) + len(found.strays))
+
+
 def _mean(acts: Sequence[Act], found: Tally) -> str:
     return f"{len(_belonging(acts, found)) / max(1, len(acts) - len(found.missed)):.3g}"
 
@@ -153,6 +158,7 @@ def _belonging(acts: Sequence[Act], found: Tally) -> set[int]:
 _FIGURES = {
     "recall: acts that are found": _recall,
     "precision: findings that belong to an act": _precision,
+    "findings that name what an act is about, not what follows": _to_the_point,
     "findings per act found, mean": _mean,
     "the same, median and most": _each,
 }
