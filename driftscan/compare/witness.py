@@ -95,11 +95,13 @@ class Witness:
     told: bool = False
 
     def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
-        """The same without the scanner's own sessions: by user, key and time. Each visit takes one session: were there
-        two at that time, with that key, one of them is somebody else's. `ahead`: how much the host's clock is."""
+        """The same without the scanner's own sessions: by user, key and time. Each visit takes one session, the nearest
+        to its start: were there two at that time, with that key, one is somebody else's. `ahead`: the host's clock."""
         sessions = list(self.sessions)
         for visit in visits:
-            own = next((each for each in sessions if _of(visit, each, ahead)), None)
+            start = visit.start + ahead
+            fitting = (each for each in sessions if _of(visit, each, ahead))
+            own = min(fitting, key=lambda each: abs(each.opened - start), default=None)
             if own is not None:
                 sessions.remove(own)
         return replace(self, sessions=tuple(sessions))

@@ -155,3 +155,12 @@ def test_acts_are_in_order() -> None:
     acts = witness([*from_journal(), *from_file()]).acts
     assert list(acts) == sorted(acts, key=lambda act: act.at)
     assert all(isinstance(act, Act) for act in acts)
+
+
+def test_who_came_just_before_the_scanner_with_its_key_stays() -> None:
+    """Clocks differ by seconds, so that both may be the visit; the scanner's session begins when the visit does."""
+    start = nanoseconds("2026-11-26T04:00:00Z")
+    colleague = Session(user="root", opened=start - 2 * SECOND, closed=start, key=KEY)
+    own = Session(user="root", opened=start + SECOND // 2, key=KEY)
+    visit = Visit(start, start + 10 * SECOND, "root", KEY)
+    assert Witness(sessions=(colleague, own)).without([visit]).sessions == (colleague,)
