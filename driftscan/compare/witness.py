@@ -99,9 +99,9 @@ class Witness:
         two at that time, with that key, one of them is somebody else's. `ahead`: how much the host's clock is."""
         sessions = list(self.sessions)
         for visit in visits:
-            own = next((each for each in sessions if _of(visit, each, ahead)), None)
-            if own is not None:
-                sessions.remove(own)
+            fitting = [each for each in sessions if _of(visit, each, ahead)]
+            if fitting:
+                sessions.remove(min(fitting, key=lambda each: abs(each.opened - visit.start - ahead)))
         return replace(self, sessions=tuple(sessions))
 
 
