@@ -2,7 +2,8 @@
 
 Grades. `recorded`: a log names the thing, and the time at which it changed is that of the act. `consistent`: a log
 names it and nothing tells when it changed; or a shell with the rights for it was opened before. `guessed`: somebody was
-there at that time. Nothing that a host alone says is proved.
+there at that time. `contradicted`: a package manager's log claims the change, and the content is not the package's.
+Nothing that a host alone says is proved.
 """
 
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from posixpath import basename, dirname, join, normpath
 
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.mutation import make
 from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
@@ -50,11 +52,29 @@ class _Thing:
     times: tuple[int, ...]
 
 
-def attribute(mutations: Iterable[Mutation], witness: Witness) -> tuple[Mutation, ...]:
+def attribute(mutations: Iterable[Mutation], evidence: Evidence) -> tuple[Mutation, ...]:
     """The same mutations with what is known of who made them. One that has an attribution (a package operation has it
     from its package manager's log) keeps its grade and gains the session in which it was done."""
-    acts = _whole(witness.acts)
-    return tuple(_attributed(mutation, acts, witness.sessions) for mutation in mutations)
+    acts, sessions = _whole(evidence.witness.acts), evidence.witness.sessions
+    return tuple(_claimed(mutation, evidence) or _attributed(mutation, acts, sessions) for mutation in mutations)
+
+
+def _claimed(mutation: Mutation, evidence: Evidence) -> Mutation | None:
+    """What changed while a package manager wrote files of that package, and is not what the package shipped: its log
+    would have it that this was all. None: no log claims it."""
+    thing = _thing(mutation)
+    if mutation.cause.type is not CauseType.BINARY_CHANGED or not thing.times:
+        return None
+    owners = {key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)}
+    for entry in evidence.apt_history:
+        start, end = nanoseconds(entry.start), nanoseconds(entry.end)
+        names = sorted(owners & {item.name for item in (*entry.items, *entry.reinstall)})
+        if names and start and start <= thing.times[-1] <= end + SECOND:
+            line = f"apt history.log: {entry.start} to {entry.end}: {entry.command or 'no command'}"
+            claim = f"it handled {', '.join(names)}, which shipped another content"
+            given = Attribution(Grade.CONTRADICTED, None, entry.command or None, entry.start, (line, claim))
+            return replace(mutation, attribution=given)
+    return None
 
 
 def missing(witness: Witness) -> tuple[Mutation, ...]:

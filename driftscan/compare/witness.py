@@ -99,11 +99,9 @@ class Witness:
         to its start: were there two at that time, with that key, one is somebody else's. `ahead`: the host's clock."""
         sessions = list(self.sessions)
         for visit in visits:
-            start = visit.start + ahead
-            fitting = (each for each in sessions if _of(visit, each, ahead))
-            own = min(fitting, key=lambda each: abs(each.opened - start), default=None)
-            if own is not None:
-                sessions.remove(own)
+            fitting = [each for each in sessions if _of(visit, each, ahead)]
+            if fitting:
+                sessions.remove(min(fitting, key=lambda each: abs(each.opened - visit.start - ahead)))
         return replace(self, sessions=tuple(sessions))
 
 

@@ -181,7 +181,7 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
 
 def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:
     """What happened, who did it, and which logs do not tell."""
-    return (*attribute(fold(differences, known), known.witness), *missing(known.witness))
+    return (*attribute(fold(differences, known), known), *missing(known.witness))
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:

@@ -30,7 +30,7 @@ def login(user: str = "alice", opened: int = NOON - 60 * SECOND, closed: int = N
 
 
 def given_to(*items: Difference, witness: Witness) -> Attribution:
-    (mutation,) = attribute(fold(items), witness)
+    (mutation,) = attribute(fold(items), Evidence(witness=witness))
     return mutation.attribution
 
 
@@ -135,9 +135,29 @@ def test_a_package_operation_gains_who_stood_behind_root() -> None:
     items = [added(thing("package", "nginx/amd64", version="1.22", status="installed"))]
     mutations = fold(items, Evidence(apt_history=(entry,)))
     witness = Witness((act("/usr/bin/apt-get install nginx", NOON - SECOND),), (login(),))
-    (found,) = attribute(mutations, witness)
+    (found,) = attribute(mutations, Evidence(witness=witness))
     assert (found.attribution.grade, found.attribution.actor) == (Grade.RECORDED, "alice")
     assert found.attribution.evidence[-1] == f"ssh session of alice from 192.0.2.7 with key {KEY}"
+
+
+@pytest.mark.parametrize(("after", "grade"), [(5, Grade.CONTRADICTED), (90, Grade.NONE)])
+def test_what_apt_claims_and_the_content_denies_is_contradicted(after: int, grade: Grade) -> None:
+    """A file that changed while apt unpacked its package, and is not what that shipped; and one changed later."""
+    entry = AptEntry(
+        start=utc(NOON),
+        end=utc(NOON + 10 * SECOND),
+        command="apt upgrade",
+        upgrade=(AptItem("curl", "amd64", "1", "2"),),
+    )
+    item = replace(
+        modified("file", "/usr/bin/curl", sha256=(A, B)), observed={"ctime": NOON + after * SECOND, "md5": "f" * 32}
+    )
+    package = modified("package", "curl/amd64", version=("1", "2"))
+    known = Evidence(package_files={"curl/amd64": {"/usr/bin/curl": "e" * 32}}, apt_history=(entry,))
+    found = {each.cause.type: each for each in attribute(fold([item, package], known), known)}
+    given = found[CauseType.BINARY_CHANGED].attribution
+    assert (given.grade, given.actor) == (grade, None)
+    assert found[CauseType.PACKAGE_UPGRADED].attribution.grade is Grade.RECORDED
 
 
 def test_logs_that_do_not_tell_are_findings() -> None:
@@ -167,7 +187,7 @@ acts = st.lists(
 @given(acts, times)
 def test_attributing_changes_nothing_else(made: list[Act], at: int) -> None:
     mutations = fold([changed("/etc/motd", at), added(thing("user", "eve", uid=1, shell="/bin/sh"))])
-    found = attribute(mutations, Witness(tuple(made)))
+    found = attribute(mutations, Evidence(witness=Witness(tuple(made))))
     assert [replace(each, attribution=Attribution()) for each in found] == list(mutations)
     for each in found:
         assert each.attribution.grade is not Grade.RECORDED or each.attribution.command
@@ -177,7 +197,10 @@ def test_attributing_changes_nothing_else(made: list[Act], at: int) -> None:
 def test_fewer_logs_never_raise_a_grade(made: list[Act], at: int) -> None:
     order = [Grade.NONE, Grade.GUESSED, Grade.CONSISTENT, Grade.RECORDED]
     mutations = fold([changed("/etc/motd", at)])
-    grades = [order.index(attribute(mutations, Witness(tuple(some)))[0].attribution.grade) for some in (made, made[1:])]
+    grades = [
+        order.index(attribute(mutations, Evidence(witness=Witness(tuple(some))))[0].attribution.grade)
+        for some in (made, made[1:])
+    ]
     assert grades[1] <= grades[0]
 
 

@@ -137,11 +137,17 @@ def session(at: int, user: str = "scanner", key: str = KEY) -> Session:
 def test_the_scanners_own_logins_are_left_out_and_no_others() -> None:
     start = NOW - 100 * SECOND
     visit = Visit(start, start + 10 * SECOND, "scanner", KEY)
-    own = session(start + SECOND)
+    own = session(start + SECOND // 2)
     other_time, other_key = session(start + 60 * SECOND), session(start + SECOND, key="SHA256:other")
     other_user, twice = session(start + SECOND, user="root"), session(start + 2 * SECOND)
     found = Witness(sessions=(own, other_time, other_key, other_user, twice)).without([visit])
     assert found.sessions == (other_time, other_key, other_user, twice)
+
+
+def test_of_two_the_one_that_was_opened_when_the_visit_began_is_the_scanners() -> None:
+    visit = Visit(NOW, NOW + 10 * SECOND, "scanner", KEY)
+    just_before, own, later = session(NOW - 2 * SECOND), session(NOW + SECOND // 4), session(NOW + 6 * SECOND)
+    assert Witness(sessions=(just_before, own, later)).without([visit]).sessions == (just_before, later)
 
 
 def test_a_host_whose_clock_is_ahead() -> None:
@@ -155,12 +161,3 @@ def test_acts_are_in_order() -> None:
     acts = witness([*from_journal(), *from_file()]).acts
     assert list(acts) == sorted(acts, key=lambda act: act.at)
     assert all(isinstance(act, Act) for act in acts)
-
-
-def test_who_came_just_before_the_scanner_with_its_key_stays() -> None:
-    """Clocks differ by seconds, so that both may be the visit; the scanner's session begins when the visit does."""
-    start = nanoseconds("2026-11-26T04:00:00Z")
-    colleague = Session(user="root", opened=start - 2 * SECOND, closed=start, key=KEY)
-    own = Session(user="root", opened=start + SECOND // 2, key=KEY)
-    visit = Visit(start, start + 10 * SECOND, "root", KEY)
-    assert Witness(sessions=(colleague, own)).without([visit]).sessions == (colleague,)

@@ -101,7 +101,7 @@ def test_the_scanners_own_login_is_nobodys_act(
     given = about(driftscan.scan(*options), "/etc/motd")
     assert given["grade"] == "none", given
     time.sleep(8)  # beyond the scanner's own visits
-    done = attempt("ssh", "-F", str(bed.settings.ssh_config), NAME, "echo two >> /etc/issue; sleep 3")
+    done = attempt("ssh", "-F", str(bed.settings.ssh_config), NAME, "echo two >> /etc/issue; sleep 6")
     assert done.returncode == 0, done.stderr
     given = about(driftscan.scan(*options), "/etc/issue")
     assert (given["grade"], given["actor"]) == ("guessed", "root"), given
