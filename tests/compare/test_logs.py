@@ -1,7 +1,6 @@
 """Lines of logs as acts and sessions. `logs/` was recorded on a Debian 12 host of the test bed: alice logs in by key,
 works with sudo, and opens a root shell; auth.log is rsyslog's, journal.json journalctl's with the same events."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -122,12 +121,11 @@ def test_whatever_a_log_holds_it_is_read(text: str, message: str) -> None:
         said(message, program)
 
 
-def test_a_line_made_to_be_slow_is_not() -> None:
-    begun = time.process_time()
-    said("  a : " + " ; A=" * 1000 + " ; COMMAND", "sudo")
-    said("new user: name=" * 300, "useradd")
-    said("Accepted a for b from c port 1 ssh2: " + "SHA256:" * 500, "sshd")
-    assert time.process_time() - begun < 5  # it would take years
+def test_a_line_made_to_be_slow_is_read_all_the_same() -> None:
+    """An expression that tries all ways to divide such a line would not end in years."""
+    assert said("  a : " + " ; A=" * 1000 + " ; COMMAND", "sudo").acts == ()
+    assert said("new user: nam" * 300, "useradd").acts == ()
+    assert said("Accepted a for b from c port 1 ssh2: " + "SHA256:" * 500, "sshd").sessions[0].user == "b"
 
 
 def session(at: int, user: str = "scanner", key: str = KEY) -> Session:
