@@ -183,3 +183,12 @@ def test_no_text_breaks_a_parser(one: str, two: str, three: str, four: str) -> N
     found, gaps = declarations(captures(clean))
     assert not gaps
     accept([found], (), Records())
+
+
+def test_an_end_that_begins_before_the_star_is_sealed() -> None:
+    facts = [Fact("d", "/var/lib/b.log"), Fact("rotate", "/var/lib/b*.*")]
+    made = Matcher(accept([read(facts)], (), Records()).zones)
+    for name in ("b.so", "b.so.1", "b.x.so", "b.py"):
+        zone = made.zone_of("file", f"/var/lib/{name}")
+        assert zone is not None
+        assert zone.zone is ZoneClass.SEALED, name

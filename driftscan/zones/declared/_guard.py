@@ -143,7 +143,17 @@ def _names(zone: Zone) -> Iterator[str]:
     if zone.pattern.endswith("/**"):
         yield from (f"{zone.pattern}/{name}" for name in (*LOADED, *OF_PEOPLE))
     elif zone.pattern.endswith("*"):
-        yield from (zone.pattern + name.removeprefix("*") for name in LOADED)
+        for name in LOADED:
+            yield from _ending(zone.pattern, name.removeprefix("*"))
+
+
+def _ending(pattern: str, end: str) -> Iterator[str]:
+    """Patterns for what a pattern with a `*` at its end covers and that ends so. `b.*` also covers `b.so`, whose end
+    begins before the star."""
+    yield pattern + end
+    before = pattern[:-1]
+    fixed = end.partition("*")[0]
+    yield from (before[:-size] + end for size in range(1, len(fixed) + 1) if before.endswith(fixed[:size]))
 
 
 def _sealed(pattern: str, within: Zone, why: str) -> Zone:
