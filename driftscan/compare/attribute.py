@@ -8,12 +8,15 @@ Nothing that a host alone says is proved.
 
 import re
 import shlex
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from posixpath import basename, dirname, join, normpath
 
 from driftscan.compare.evidence import Evidence
+from driftscan.compare.logs import TOOLS
 from driftscan.compare.mutation import make
 from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
@@ -29,6 +32,18 @@ _LONGEST = 300
 _ACCOUNTS = frozenset({"user", "group", "password"})
 _SET_BY = {"host_entry": "/etc/hosts", "dns": "/etc/resolv.conf"}
 """Files that a zone may accept because the facts in them are compared: a command names the file, not the fact."""
+_SHARED = frozenset(
+    {
+        *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/usr/local", "/usr/local/bin", "/usr/local/sbin"),
+        *("/var/lib", "/var/log", "/etc/ssh", "/etc/systemd", "/etc/systemd/system"),
+    }
+)
+"""Directories of many owners' files: to name one of them is not to name all that lies in it."""
+_FRONTS = frozenset({"adduser", "deluser", "addgroup"})
+"""Commands that run account tools."""
+_RUNNERS = TOOLS | _FRONTS | {"crontab"}
+_MOST_RUNNERS = 100
+"""A log may be made to hold thousands of lines of one second."""
 _PACKAGES = frozenset(
     {
         CauseType.PACKAGE_INSTALLED,
@@ -62,8 +77,7 @@ def attribute(mutations: Iterable[Mutation], evidence: Evidence) -> tuple[Mutati
 def _claimed(mutation: Mutation, evidence: Evidence) -> Mutation | None:
     """What changed while a package manager wrote files of that package, and is not what the package shipped: its log
     would have it that this was all. None: no log claims it."""
-    thing = _thing(mutation)
-    if mutation.cause.type is not CauseType.BINARY_CHANGED or not thing.times:
+    if mutation.cause.type is not CauseType.BINARY_CHANGED or not (thing := _thing(mutation)).times:
         return None
     owners = {key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)}
     for entry in evidence.apt_history:
@@ -156,22 +170,23 @@ def _is_directory(item: Difference) -> bool:
 def _whole(acts: Sequence[Act]) -> tuple[Act, ...]:
     """Acts of account tools and of crontab with who ran the tool, as far as sudo tells that."""
     found: list[Act] = []
+    ran_lately: deque[Act] = deque(maxlen=_MOST_RUNNERS)
     for act in acts:
-        ran = next((each for each in reversed(found) if _ran(each, act)), None)
+        ran = next((each for each in reversed(ran_lately) if _ran(each, act)), None) if act.names else None
         by = replace(act, actor=ran.actor, command=ran.command, line=f"{ran.line}; {act.line}") if ran else act
         found.append(by)
+        if by.deed is Deed.COMMAND and basename(by.command.partition(" ")[0]) in _RUNNERS:
+            ran_lately.append(by)
     return tuple(found)
 
 
 def _ran(earlier: Act, act: Act) -> bool:
     """Whether this is the command of sudo that ran an account tool, or crontab."""
-    if earlier.deed is not Deed.COMMAND:
-        return False
-    ran, *options = earlier.command.split() or [""]
+    ran, *options = earlier.command.split()
     since = act.at - earlier.at
     if act.deed is Deed.ACCOUNT:
-        return 0 <= since <= 5 * SECOND and basename(ran) in {act.command, "adduser", "deluser", "addgroup"}
-    if not act.names or basename(ran) != "crontab" or "-l" in options:
+        return 0 <= since <= 5 * SECOND and basename(ran) in {act.command, *_FRONTS}
+    if basename(ran) != "crontab" or "-l" in options:
         return False
     return 0 <= since <= (SHELL_LASTS if "-e" in options else 5 * SECOND)  # an editor may be open for long
 
@@ -197,12 +212,7 @@ def _comes_with(path: str, words: Iterable[str]) -> bool:
 
 
 def _above(path: str, places: Iterable[str]) -> bool:
-    return any(place.count("/") >= 2 and path.startswith(f"{place}/") and place not in _SHARED for place in places)
-
-
-_SHARED = frozenset({"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/local/sbin", "/etc/ssh",
-                     "/usr/share", "/var/lib", "/var/log", "/etc/systemd", "/etc/systemd/system"})  # fmt: skip
-"""Directories of many owners' files: to name one of them is not to name all that lies in it."""
+    return any(path.startswith(f"{place}/") and place not in _SHARED for place in places)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -224,7 +234,9 @@ def _words(command: str) -> frozenset[str]:
 
 
 def _at_that_time(act: Act, times: Sequence[int], lasts: int = LASTS) -> bool:
-    return any(act.at - BEFORE <= time <= act.at + lasts for time in times)
+    """Whether any of these times, which are sorted, is one at which the act may have been at work."""
+    index = bisect_left(times, act.at - BEFORE)
+    return index < len(times) and times[index] <= act.at + lasts
 
 
 def _by(mutation: Mutation, act: Act, grade: Grade, sessions: Sequence[Session]) -> Mutation:

@@ -23,7 +23,7 @@ _LINE = re.compile(
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ACCEPTED = re.compile(
-    r"Accepted (?P<how>\S+) for (?P<user>\S+) from (?P<address>\S+) port \d+ ssh2(?:: .*?(?P<key>SHA256:\S+))?"
+    r"Accepted \S+ for (?P<user>\S+) from (?P<address>\S+) port \d+ ssh2(?:: .*?(?P<key>SHA256:\S+))?"
 )
 _OPENED = re.compile(r"pam_unix\((?P<service>[\w-]+):session\): session opened for user (?P<user>[^\s(]+)")
 _CLOSED = re.compile(r"pam_unix\((?P<service>[\w-]+):session\): session closed for user (?P<user>\S+)")
@@ -40,7 +40,7 @@ _ACCOUNT = re.compile(
     r"|password (?:changed )?for '?(?P<password>[^\s']+)"
     r"|changed user '(?P<shell>[^']+)'"
 )
-_TOOLS = frozenset(
+TOOLS = frozenset(
     {
         *("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "passwd", "chpasswd"),
         *("chage", "chsh", "chfn", "newusers", "systemd-sysusers"),
@@ -95,17 +95,15 @@ def _journaled(raw: Mapping[str, Any]) -> Entry | None:
 
 def witness(entries: Iterable[Entry]) -> Witness:
     """Acts and sessions of entries of all logs; what the journal and a file tell alike within a second is told once."""
-    told = 0
     acts: list[Act] = []
     sessions: dict[tuple[int, str], Session] = {}
     ended: list[Session] = []
     for entry in _once(sorted(entries, key=lambda each: each.at)):
-        told += 1
         _session(entry, sessions, ended)
         if (act := _act(entry)) is not None:
             acts.append(act)
     found = sorted([*ended, *sessions.values()], key=lambda each: (each.opened, each.user))
-    return Witness(tuple(acts), tuple(found), (), told > 0)
+    return Witness(tuple(acts), tuple(found))
 
 
 def _once(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -158,7 +156,7 @@ def _act(entry: Entry) -> Act | None:
             names=frozenset({path}),
             line=line,
         )
-    if entry.program in _TOOLS and (match := _ACCOUNT.search(entry.message)):
+    if entry.program in TOOLS and (match := _ACCOUNT.search(entry.message)):
         names = frozenset(value for name, value in match.groupdict().items() if value and name != "by")
         return Act(
             at=entry.at, deed=Deed.ACCOUNT, actor=match["by"] or "", command=entry.program, names=names, line=line

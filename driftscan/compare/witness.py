@@ -87,12 +87,11 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """All that is known, in order of time. `told`: whether any log could be read at all."""
+    """All that is known, in order of time."""
 
     acts: tuple[Act, ...] = ()
     sessions: tuple[Session, ...] = ()
     missing: tuple[Missing, ...] = ()
-    told: bool = False
 
     def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
         """The same without the scanner's own sessions: by user, key and time. Each visit takes one session, the nearest

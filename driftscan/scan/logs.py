@@ -55,6 +55,8 @@ _COMPARED = 500
 _WTMP = struct.Struct("<h2xi32s4s32s256shhiii16s20x")
 """utmp(5), as glibc has it on 64-bit machines that are compatible with 32-bit ones: 384 bytes."""
 _BOOT_TIME = 2
+_SECONDS = 9
+"""The field with the time."""
 _WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod", "userdel", "passwd"})
 
 
@@ -150,8 +152,5 @@ def _first(captures: Captures) -> tuple[int, bool]:
 
 def _boot_is_told(captures: Captures, booted: int) -> bool:
     data = captures[WTMP].data
-    for start in range(0, len(data) - _WTMP.size + 1, _WTMP.size):
-        kind, seconds = _WTMP.unpack_from(data, start)[0], _WTMP.unpack_from(data, start)[9]
-        if kind == _BOOT_TIME and seconds * SECOND >= booted - _LATE:
-            return True
-    return False
+    rows = _WTMP.iter_unpack(data[: len(data) // _WTMP.size * _WTMP.size])
+    return any(row[0] == _BOOT_TIME and row[_SECONDS] * SECOND >= booted - _LATE for row in rows)
