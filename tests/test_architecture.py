@@ -21,7 +21,7 @@ FLOORS = (
     {"plugins", "schema_check", "content", "atomic", "stored"},
     {"yaml_strict", "aws"},
     {"transports"},
-    {"inventory", "manifests", "capture", "collectors", "zones", "compare", "policy", "reports", "store"},
+    {"inventory", "manifests", "capture", "collectors", "zones", "changes", "compare", "policy", "reports", "store"},
     {"scan"},
     {"cli"},
 )

@@ -196,6 +196,15 @@ WRITE = Option(name="write", metavar="FILE", path=True, help="write it as a file
 SUDOERS = Option(name="sudoers", help="print a sudo rule that allows that file and nothing else")
 STREAMED = Option(name="streamed", help="with --sudoers: a rule for scans that send the program; it allows anything")
 
+AGAINST = Option(name="against", metavar="MANIFEST", default="", path=True, help="the manifest of the approved image")
+DECLARED = Option(
+    name="declared",
+    metavar="FILE",
+    default="",
+    path=True,
+    help="what the candidate is meant to differ in: packages, files, resources",
+)
+
 ALL = (
     *COMMON,
     *CONNECT,
@@ -221,4 +230,6 @@ ALL = (
     WRITE,
     SUDOERS,
     STREAMED,
+    AGAINST,
+    DECLARED,
 )

@@ -8,6 +8,7 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._explanation import Found, explain
 from driftscan.cli._findings import MOST, in_reports, in_store, report_path
+from driftscan.cli._next_image import next_image
 from driftscan.cli._targets import state_directory
 from driftscan.errors import UsageError
 from driftscan.model.names import show
@@ -15,6 +16,9 @@ from driftscan.schema_check import quoted
 
 REPORT = replace(opt.REPORT, metavar="json:FILE", help="look in this JSON report instead of the store; repeatable")
 FORMAT = replace(opt.FORMAT, choices=("text", "json"))
+MANIFEST = replace(
+    opt.MANIFEST, help="also tell whether this image, or the newest in this registry, has what was changed"
+)
 SHORTEST = 3
 
 
@@ -24,6 +28,7 @@ def _run(call: Call) -> int:
         raise UsageError(f"{quoted(wanted)} is too short for a finding's id", "Give at least its first characters.")
     found = _find(call, wanted)
     chosen = _of_host(found, call.settings.host)
+    chosen = replace(chosen, history=(*chosen.history, *next_image(call, chosen)))
     if call.settings.format == "json":
         call.console.write(_json(chosen))
         return 0
@@ -65,9 +70,10 @@ COMMAND = Command(
         ("driftscan explain F-3fa9c1", "by the first characters of its id, from the last scans"),
         ("driftscan explain F-3fa9c1 --host web-2", "as it is on one of several hosts"),
         ("driftscan explain F-3fa9c1 --report json:drift.json", "from a report instead of the store"),
+        ("driftscan explain F-3fa9c1 -m web-12.manifest", "would replacing the host with that image lose it?"),
     ),
     arguments=(Argument(name="FINDING", help="a finding's id or its first characters, or a control's id"),),
-    options=(REPORT, opt.HOST, FORMAT, opt.STORE),
+    options=(REPORT, opt.HOST, MANIFEST, FORMAT, opt.STORE),
     notes=("Exit codes: 0; 2 there is no such finding, or several.",),
     run=_run,
 )

@@ -11,6 +11,7 @@ COMMANDS = {
     "scan": "compare hosts with their image, judge what differs, recommend what to do",
     "bake": "make a manifest from a reference host, from several boots of it, or from a root file system",
     "explain": "show everything known about one finding",
+    "gate": "decide whether a new image may replace the approved one: every change must be declared",
     "diff": "show what differs between any two targets",
     "snapshot": "record the state of one target in a file",
     "verify": "check that a manifest or snapshot is whole and untampered",

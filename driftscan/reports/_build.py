@@ -56,7 +56,7 @@ def host(result: HostResult) -> dict[str, Any]:
             "unexplained": accounting.unexplained,
         },
         "mutations": [_mutation(judged) for judged in result.mutations],
-        "controls": [_control(judged) for judged in result.controls],
+        "controls": [control(judged) for judged in result.controls],
         "coverage": {
             "collectors": {coverage.name: _collector(coverage) for coverage in _by_name(result.coverage)},
             "files": _files(result.files),
@@ -185,7 +185,8 @@ def _cohort(cohort: Cohort) -> dict[str, Any]:
     }
 
 
-def _control(judged: JudgedControl) -> dict[str, Any]:
+def control(judged: JudgedControl) -> dict[str, Any]:
+    """One control's result."""
     return {
         "id": judged.id,
         "finding": judged.finding,
@@ -209,12 +210,13 @@ def _collector(coverage: CollectorCoverage) -> dict[str, Any]:
     return {
         "status": coverage.status.value,
         "resources": coverage.resources,
-        "gaps": [_gap(gap) for gap in coverage.gaps],
+        "gaps": [gap(each) for each in coverage.gaps],
     }
 
 
-def _gap(gap: Gap) -> dict[str, Any]:
-    return {"status": gap.status.value, "reason": plain(gap.reason), "hides": plain(gap.hides)}
+def gap(found: Gap) -> dict[str, Any]:
+    """One gap."""
+    return {"status": found.status.value, "reason": plain(found.reason), "hides": plain(found.hides)}
 
 
 def _files(counts: FileCoverage) -> dict[str, int]:

@@ -56,7 +56,7 @@ def gather(
         baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
         apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.offset),
-        package_system=_package_system(snapshot),
+        package_system=package_system(snapshot),
         resources=snapshot.resources,
         witness=logs.read(answers, snapshot.resources).without(visits, ahead),
     )
@@ -137,7 +137,8 @@ def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
     return replace(item, observed={**item.observed, "md5": digest}) if digest else item
 
 
-def _package_system(snapshot: Snapshot) -> str:
+def package_system(snapshot: Snapshot) -> str:
+    """dpkg, rpm or apk: whose packages a snapshot has, and so whose order of versions holds."""
     for coverage in snapshot.coverage:
         if coverage.name in _PACKAGE_SYSTEMS and coverage.resources:
             return _PACKAGE_SYSTEMS[coverage.name]

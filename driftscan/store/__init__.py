@@ -1,8 +1,8 @@
 """What is kept between runs: blobs by digest, and scans with their findings in SQLite."""
 
 from driftscan.store._blobs import Blobs
-from driftscan.store._rows import FindingRow, HostRow, ScanRow
+from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow
 from driftscan.store._states import HostStates
 from driftscan.store._store import Store
 
-__all__ = ["Blobs", "FindingRow", "HostRow", "HostStates", "ScanRow", "Store"]
+__all__ = ["Blobs", "FindingRow", "HostRow", "HostStates", "LastRow", "ScanRow", "Store"]

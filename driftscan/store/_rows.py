@@ -31,6 +31,13 @@ class HostRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastRow(HostRow):
+    """One host in the newest scan that reached it; `report` is the digest of the scan's JSON report."""
+
+    report: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRow:
     """One finding of one host in one scan. `first_seen` and `last_seen` span all scans of that host in which the
     finding occurred; `report` is the digest of the scan's JSON report."""

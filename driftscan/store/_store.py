@@ -8,7 +8,7 @@ from driftscan.model.finding import Result
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.store._blobs import Blobs
 from driftscan.store._database import Database
-from driftscan.store._rows import FindingRow, HostRow, ScanRow
+from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow
 
 
 class Store:
@@ -59,6 +59,16 @@ class Store:
             for row in self._select(query + " ORDER BY position", scan)
         ]
 
+    def last_of_each(self) -> list[LastRow]:
+        """Every host that was ever reached, as the newest scan that reached it found it; by name."""
+        query = (
+            "SELECT * FROM (SELECT host_result.*, started_at, report,"
+            " row_number() OVER (PARTITION BY host ORDER BY started_at DESC, scan.rowid DESC) AS age"
+            " FROM host_result JOIN scan ON scan.id = scan WHERE verdict NOT IN ('unreachable', 'gone'))"
+            " WHERE age = 1 ORDER BY host"
+        )
+        return [LastRow(**{name: row[name] for name in LastRow.__dataclass_fields__}) for row in self._select(query)]
+
     def find_finding(self, id_or_prefix: str) -> list[FindingRow]:
         """All sightings of the findings whose id begins so, newest scan first, then by host. An id that is there
         wholly is meant alone. Several ids in the answer: the prefix is ambiguous."""
@@ -75,7 +85,7 @@ class Store:
         whole = [row for row in rows if row.fingerprint == id_or_prefix]
         return whole or rows
 
-    def report(self, scan: ScanRow | FindingRow) -> bytes:
+    def report(self, scan: ScanRow | FindingRow | LastRow) -> bytes:
         """The JSON report of a scan."""
         return self.blobs.get(scan.report)
 

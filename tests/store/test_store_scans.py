@@ -298,3 +298,19 @@ def test_a_migration_that_fails_leaves_nothing(store: Store, tmp_path: Path, mon
 )
 def test_the_default_directory(environment: dict[str, str], expected: str) -> None:
     assert str(state_directory(environment)) == expected.format(home=Path.home())
+
+
+def test_every_host_as_the_newest_scan_that_reached_it_found_it(store: Store) -> None:
+    store.save(scan(2, host("web-1", "m-aa"), host("web-2")), b"{2}")
+    store.save(scan(3, host("web-1"), host("web-2", verdict=Verdict.UNREACHABLE)), b"{3}")
+    store.save(scan(1, host("web-1"), host("web-3", verdict=Verdict.GONE)), b"{1}")
+    rows = store.last_of_each()
+    assert [(row.host, row.scan, row.manifest_digest, store.report(row)) for row in rows] == [
+        ("web-1", "scan-3", "sha256:00", b"{3}"),
+        ("web-2", "scan-2", "sha256:00", b"{2}"),
+    ]
+
+
+def test_a_store_that_is_not_there_knows_no_host(store: Store) -> None:
+    assert store.last_of_each() == []
+    assert not store.directory.exists()

@@ -1,0 +1,308 @@
+"""Which differences between two images are explained by what was declared. What is not is the residual.
+
+A declared package explains what its operation brought, as far as the candidate's package database has the digest of
+it; a declared file explains that file and what is only a row of it. Nothing explains by lying near something else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from driftscan.compare.attributes import CONTENT, NAMES, is_regular, mode_of, privilege
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.folds._operations import Step, steps
+from driftscan.compare.folds._parts import moved
+from driftscan.compare.pool import actual
+from driftscan.model.declared import ANY, DeclaredChanges, Entry, FactEntry, FileEntry, PackageChange, PackageEntry
+from driftscan.model.drift import CauseType, Change, Difference, Mutation
+from driftscan.model.gate import Explained, Ground, Open
+from driftscan.model.patterns import compile_key_glob, matches
+from driftscan.model.resource import ResourceId, Value
+
+UNDECLARED = "not declared"
+_CHANGES = {
+    CauseType.PACKAGE_INSTALLED: PackageChange.INSTALLED,
+    CauseType.PACKAGE_REMOVED: PackageChange.REMOVED,
+    CauseType.PACKAGE_UPGRADED: PackageChange.UPGRADED,
+    CauseType.PACKAGE_DOWNGRADED: PackageChange.DOWNGRADED,
+    CauseType.PACKAGE_STATE: PackageChange.STATE,
+}
+_SWITCHED = frozenset({"unit_file_state", "wanted_by", "drop_ins"})
+"""Of a service: what somebody says of it, not its unit file."""
+_OTHERS_WRITE, _OTHERS_OR_GROUP_WRITE = 0o002, 0o022
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One mutation, divided."""
+
+    mutation: Mutation
+    explained: tuple[Explained, ...]
+    residual: tuple[Open, ...]
+    unproved: tuple[Open, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """All mutations, divided, in their order; and the entries that explained nothing."""
+
+    parts: tuple[Parts, ...]
+    unused: tuple[Entry, ...]
+
+
+def cover(
+    mutations: Sequence[Mutation], declared: DeclaredChanges, evidence: Evidence, *, database: bool = True
+) -> Covering:
+    """Divide mutations that were folded without apt's history, so that each is about one package. `database`: whether
+    `evidence` has the digests of the candidate's package database and of the files that changed; without them what is
+    in the paths of a declared package is unproved."""
+    work = _Work(declared, evidence, database)
+    for mutation in mutations:
+        work.explain(mutation)
+    work.follow(mutations)
+    return Covering(
+        tuple(work.divided(mutation) for mutation in mutations),
+        tuple(entry for entry in declared.entries if entry.origin not in work.used),
+    )
+
+
+class _Work:
+    """What is explained so far."""
+
+    def __init__(self, declared: DeclaredChanges, evidence: Evidence, database: bool) -> None:
+        self.declared = declared
+        self.evidence = evidence
+        self.database = database
+        self.found: dict[ResourceId, Explained] = {}
+        self.unproved: dict[ResourceId, Open] = {}
+        self.why: dict[ResourceId, str] = {}
+        self.used: set[str] = set()
+
+    def explain(self, mutation: Mutation) -> None:
+        for item in _told(mutation):
+            if item.kind == "file":
+                self._file(item)
+            elif item.kind != "package":
+                self._fact(item)
+        if mutation.cause.type in _CHANGES:
+            self._packages(mutation)
+
+    def follow(self, mutations: Iterable[Mutation]) -> None:
+        """What follows from declared files, wherever it was folded: rows first, then directories."""
+        left = [item for mutation in mutations for item in _told(mutation) if item.id not in self.found]
+        for item in left:
+            sources = self.found.get(("file", _source(item, self.evidence)))
+            if sources is not None and not (item.kind == "service" and _is_switched(item)):
+                self._took(item, sources.origin, Ground.FOLLOWS)
+        self._directories(left)
+
+    def divided(self, mutation: Mutation) -> Parts:
+        told = _told(mutation)
+        return Parts(
+            mutation=mutation,
+            explained=tuple(self.found[item.id] for item in told if item.id in self.found),
+            residual=tuple(
+                Open(item, self.why.get(item.id, UNDECLARED))
+                for item in told
+                if item.id not in self.found and item.id not in self.unproved
+            ),
+            unproved=tuple(self.unproved[item.id] for item in told if item.id in self.unproved),
+        )
+
+    def _took(self, item: Difference, origin: str, ground: Ground) -> None:
+        self.found[item.id] = Explained(item, origin, ground)
+        self.unproved.pop(item.id, None)
+        self.used.add(origin)
+
+    def _file(self, item: Difference) -> None:
+        for entry in self.declared.files:
+            if not any(compile_key_glob("file", glob).fullmatch(item.key) for glob in entry.paths):
+                continue
+            if why := self._refused(entry, item):
+                self.why.setdefault(item.id, f"{entry.origin} names it, but {why}")
+                continue
+            with_content = bool(entry.sha256 or entry.tree)
+            self._took(item, entry.origin, Ground.CONTENT if with_content else Ground.NAMED)
+            return
+
+    def _refused(self, entry: FileEntry, item: Difference) -> str:
+        if item.change not in entry.changes:
+            return f"not that it is {item.change.value}"
+        if not entry.privileged and (what := _gained(item)):
+            return f"it has {what}, and the entry is not `privileged`"
+        if item.change is Change.REMOVED:
+            return f"{entry.tree} has it" if item.key in entry.contents else ""
+        now = self._now(item)
+        if entry.sha256:
+            return "" if is_regular(now) and now.get("sha256") == entry.sha256 else "it has other content"
+        if not entry.tree:
+            return ""
+        wanted = entry.contents.get(item.key)
+        if wanted is None:
+            return f"{entry.tree} does not have it"
+        value = {"regular": "sha256", "symlink": "target"}.get(wanted.type, "")
+        same = now.get("type") == wanted.type and (not value or now.get(value) == wanted.value)
+        return "" if same else f"it is not what {entry.tree} has"
+
+    def _now(self, item: Difference) -> Mapping[str, Value]:
+        found = self.evidence.resources.get(item.kind, item.key)
+        return found.attributes if found else {}
+
+    def _fact(self, item: Difference) -> None:
+        for entry in self.declared.facts:
+            if not any(matches(pattern, item.kind, item.key) for pattern in entry.patterns):
+                continue
+            if why := _refused_fact(entry, item):
+                self.why.setdefault(item.id, f"{entry.origin} names it, but {why}")
+                continue
+            self._took(item, entry.origin, Ground.NAMED)
+            return
+
+    def _packages(self, mutation: Mutation) -> None:
+        told = _told(mutation)
+        packages = [item for item in told if item.kind == "package"]
+        kind = _CHANGES[mutation.cause.type]
+        for step in steps(packages, self.evidence):
+            entry = self._entry_of(step, kind)
+            if entry is None:
+                continue
+            for item in step.differences:
+                self._took(item, entry.origin, Ground.NAMED)
+            for item in told:
+                if item.kind != "package" and item.id not in self.found:
+                    self._of_package(item, step.key, entry.origin)
+
+    def _entry_of(self, step: Step, kind: PackageChange) -> PackageEntry | None:
+        name = step.key.partition("/")[0]
+        for entry in self.declared.packages:
+            if not any(compile_key_glob("package", glob).fullmatch(name) for glob in entry.names):
+                continue
+            if why := _refused_step(entry, step, kind):
+                for item in step.differences:
+                    self.why.setdefault(item.id, f"{entry.origin} names it, but {why}")
+                continue
+            return entry
+        return None
+
+    def _of_package(self, item: Difference, package: str, origin: str) -> None:
+        """What was folded into the operation on a declared package."""
+        if why := _not_vouched(item):
+            self.why.setdefault(item.id, f"it came with {package}, but {why}")
+            return
+        if item.kind != "file" or item.change is Change.REMOVED or not _has_content(item):
+            self._took(item, origin, Ground.LISTED)
+            return
+        shipped = self.evidence.shipped(package, item.key)
+        if shipped is None:
+            self._took(item, origin, Ground.GENERATED)
+        elif not self.database or not item.observed.get("md5"):
+            self.unproved[item.id] = Open(item, f"of {package}, and its content was not compared with the package's")
+        elif shipped == item.observed["md5"]:
+            self._took(item, origin, Ground.DATABASE)
+        else:
+            self.why.setdefault(item.id, f"{package} lists it, but has no digest that it fits")
+
+    def _directories(self, left: Sequence[Difference]) -> None:
+        """Directories that were made for something declared: those above it that came, deepest first."""
+        above: dict[str, str] = {}
+        for (kind, key), one in self.found.items():
+            if kind == "file" and one.difference.change is Change.ADDED:
+                above.setdefault(key.rpartition("/")[0], one.origin)
+        for item in sorted(left, key=lambda each: each.key, reverse=True):
+            now = actual(item)
+            made = item.kind == "file" and item.change is Change.ADDED and now.get("type") == "directory"
+            if made and item.key in above and not mode_of(now) & _OTHERS_OR_GROUP_WRITE:
+                self._took(item, above[item.key], Ground.FOLLOWS)
+                above.setdefault(item.key.rpartition("/")[0], above[item.key])
+
+
+def _told(mutation: Mutation) -> list[Difference]:
+    """What no zone accepts."""
+    return [item for item in mutation.differences if not item.allowed]
+
+
+def _gained(item: Difference) -> str:
+    """What more a file can do now than before."""
+    if item.change is Change.REMOVED:
+        return ""
+    now = actual(item)
+    if item.change is Change.ADDED:
+        return privilege(now)
+    return privilege({"type": "regular", **now})
+
+
+def _refused_fact(entry: FactEntry, item: Difference) -> str:
+    if item.change not in entry.changes:
+        return f"not that it is {item.change.value}"
+    beyond = sorted(set(item.attributes) - entry.attributes)
+    if entry.attributes and item.change is Change.MODIFIED and beyond:
+        return f"not {', '.join(beyond)}"
+    return ""
+
+
+def _refused_step(entry: PackageEntry, step: Step, kind: PackageChange) -> str:
+    if kind not in entry.changes:
+        return f"not that it is {kind.value}"
+    for said, found, word in ((entry.before, step.old, "from"), (entry.after, step.new, "to")):
+        if said not in (ANY, found):
+            return f"{word} version {said}, not {found or 'none'}"
+    return ""
+
+
+def _not_vouched(item: Difference) -> str:
+    """Why a package cannot answer for a difference that was folded into its operation; empty: it can."""
+    if item.kind == "service":
+        return f"no package says that {moved(item)}" if _is_switched(item) else ""
+    if item.kind != "file" or item.change is Change.REMOVED:
+        return ""
+    if item.change is Change.MODIFIED and (beyond := sorted(set(item.attributes) - CONTENT - NAMES)):
+        return f"no package database vouches for {moved(item, beyond)}"
+    now = actual(item)
+    if now.get("type") != "symlink" and mode_of(now) & _OTHERS_WRITE:
+        return "everyone may write it"
+    return ""
+
+
+def _is_switched(item: Difference) -> bool:
+    return item.change is Change.MODIFIED and not _SWITCHED.isdisjoint(item.attributes)
+
+
+def _has_content(item: Difference) -> bool:
+    """Whether a file that came or changed is a regular one with other content."""
+    return "sha256" in item.attributes or "size" in item.attributes or is_regular(actual(item))
+
+
+def _source(item: Difference, evidence: Evidence) -> str:
+    """The file of which something is a row; empty: none is known."""
+    match item.kind:
+        case "cron":
+            return item.key.rsplit("/", 2)[0]
+        case "sudo_rule":
+            return item.key.partition(":")[0]
+        case "service":
+            return _unit_file(item, evidence)
+        case "sysctl":
+            return _setting_file(item, evidence)
+        case _:
+            return ""
+
+
+def _setting_file(item: Difference, evidence: Evidence) -> str:
+    """Where sysctl.d(5) sets a parameter that has the value that is set there; one that nothing sets any more follows
+    from the file that set it."""
+    resource = evidence.resources.get("sysctl", item.key)
+    now = resource.attributes if resource else {}
+    if "current_value" in item.attributes and now.get("current_value") != now.get("config_value"):
+        return ""
+    delta = item.attributes.get("config_file")
+    found = now.get("config_file") or (delta.expected if delta else None)
+    return found if isinstance(found, str) else ""
+
+
+def _unit_file(item: Difference, evidence: Evidence) -> str:
+    delta = item.attributes.get("fragment_path")
+    if item.change is Change.REMOVED:
+        found = delta.expected if delta else None
+    else:
+        resource = evidence.resources.get("service", item.key)
+        found = resource.attributes.get("fragment_path") if resource else None
+    return found if isinstance(found, str) else ""

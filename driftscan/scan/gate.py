@@ -1,0 +1,250 @@
+"""`driftscan gate`: a candidate image against the approved one. Every difference must be explained by a declaration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from driftscan.changes import load as load_declared
+from driftscan.compare.covering import Covering, Parts, cover
+from driftscan.compare.diff import Diff, diff
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.fold import fold
+from driftscan.compare.identities import identities, shared_identities
+from driftscan.manifests.files import read_manifest
+from driftscan.model.declared import DeclaredChanges
+from driftscan.model.drift import Change, Mutation
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity
+from driftscan.model.gate import Fleet, GateResult, GateVerdict, ImageChange
+from driftscan.model.lazy import Lazy
+from driftscan.model.manifest import Manifest
+from driftscan.model.matching import Matcher
+from driftscan.model.result import HostImage, ImageMatch
+from driftscan.model.snapshot import ImageRef, Snapshot
+from driftscan.model.zone import Zone, ZoneClass
+from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load
+from driftscan.scan import evidence, texts
+from driftscan.scan.observe import Phase, observing
+from driftscan.scan.on_file import ON_FILE, read_target
+from driftscan.scan.options import ScanOptions
+from driftscan.scan.parsing import kinds
+from driftscan.scan.targets import Target
+
+ORDER = ("immutable-core",)
+"""The policy whose severities put what is left in order. It decides nothing here."""
+OWN_NAME = Zone(
+    pattern="os_version:-",
+    zone=ZoneClass.FREE,
+    attributes=("image_id", "image_version"),
+    reason="Each image has its own name.",
+    origin="gate",
+)
+NOT_BOOTED = (
+    "the approved manifest was baked from booted hosts and the candidate has not booted: what first boot makes is"
+    " missing in it. Compare like with like: boot the candidate, or bake the approved manifest from an unpacked image"
+)
+NOT_SETTLED = "first boot of the candidate has not finished"
+
+
+class Approved:
+    """What a candidate is judged by. Everything the user can get wrong is read here, before any connection is made
+    (UsageError)."""
+
+    def __init__(self, manifest: str, declared: str, policies: tuple[str, ...], fail_on: Severity | Action) -> None:
+        """`manifest`: the approved image's; `declared`: a file of declared changes, or nothing."""
+        self.name = manifest
+        self.manifest = read_manifest(Path(manifest))
+        self.declared = load_declared(declared, kinds()) if declared else DeclaredChanges()
+        self.policies: tuple[Policy, ...] = load(policies, kinds()) if policies else ()
+        self.fail_on = fail_on
+        self._zones = (*map(_from_image_to_image, self.manifest.zones), OWN_NAME)
+
+    def zones(self, *, booted: bool) -> Matcher:
+        """What may differ between two images, and, for one that has not booted, between it and one that has."""
+        if booted or not self.manifest.live:
+            return Matcher(self._zones)
+        return Matcher(_before_boot(zone) for zone in self._zones)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A candidate, and in what it differs. `asked`: whether it could be asked for its package database."""
+
+    taken: Snapshot
+    found: Diff
+    evidence: Evidence
+    asked: bool
+
+
+def look(candidate: Target, approved: Approved, options: ScanOptions, phase: Phase = lambda name: None) -> Seen:
+    """Compare a candidate with the approved image. HostError when it can't be reached; UsageError for a bad file."""
+    manifest = approved.manifest
+    if candidate.scheme in ON_FILE:
+        taken = read_target(candidate)[0]
+        found = diff(manifest, taken, approved.zones(booted=taken.live))
+        return Seen(taken=taken, found=found, evidence=_on_file(manifest, taken), asked=False)
+    with observing(candidate, options, phase) as seen:
+        phase("walk")
+        zones = approved.zones(booted=seen.session.facts.live)
+        taken = seen.snapshot(zones.zones)
+        phase("compare")
+        found = diff(manifest, taken, zones)
+        changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
+        taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
+        found = diff(manifest, taken, zones) if taken.texts else found
+        phase("explain")
+        known, told = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest)
+        return Seen(taken=taken, found=replace(found, differences=told), evidence=known, asked=True)
+
+
+def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, started_at: str) -> GateResult:
+    """What the gate says. Pure."""
+    # Apt's history would make one mutation of packages that are declared and packages that are not.
+    known = replace(seen.evidence, apt_history=())
+    covering = cover(fold(seen.found.differences, known), approved.declared, known, database=seen.asked)
+    context = _context(seen.taken, approved.manifest)
+    order = load(ORDER, kinds())
+    changes = tuple(sorted(_changes(covering, order, context), key=_worst_first))
+    own = identities(seen.taken.resources, approved.manifest.zones)
+    shared = judge_mutations(order, shared_identities(own, approved.manifest.references, {}), context)
+    controls = judge_controls(approved.policies, seen.taken, context)
+    failing = [one for one in controls if one.result is Result.FAIL and _counts(one, approved.fail_on)]
+    against = _against(changes, shared, failing)
+    unseen = _unseen(seen, changes, controls)
+    image = approved.manifest.image
+    return GateResult(
+        candidate=candidate.name,
+        image=HostImage(
+            id=image.id,
+            version=image.version,
+            manifest_digest=approved.manifest.digest,
+            match=ImageMatch.GIVEN,
+        ),
+        approved=approved.name,
+        started_at=started_at,
+        verdict=GateVerdict.FAILED if against else GateVerdict.INCOMPLETE if unseen else GateVerdict.PASSED,
+        reasons=(*against, *unseen),
+        raw=seen.found.raw,
+        zoned=sum(item.allowed and item.change is not Change.UNKNOWN for item in seen.found.differences),
+        changes=changes,
+        identities=shared,
+        controls=controls,
+        entries=approved.declared.entries,
+        unused=covering.unused,
+        unknown=seen.found.unknown,
+        not_baselined=seen.found.not_baselined,
+        gaps=tuple(dict.fromkeys(seen.taken.gaps)),
+        torn=seen.taken.torn,
+        notes=_notes(seen, own, approved.manifest),
+        fleet=fleet,
+    )
+
+
+def _from_image_to_image(zone: Zone) -> Zone:
+    """A log that grows on a host is not the beginning of another image's: there its content is free."""
+    if zone.zone is not ZoneClass.APPEND_ONLY:
+        return zone
+    return replace(zone, zone=ZoneClass.FREE, may_appear=zone.may_appear or False, may_vanish=zone.may_vanish or False)
+
+
+def _before_boot(zone: Zone) -> Zone:
+    """Identities and logs are made at first boot: an image that has not booted may lack them, or have them empty."""
+    if zone.zone is ZoneClass.IDENTITY:
+        return replace(zone, zone=ZoneClass.FREE, attributes=(), may_appear=zone.may_appear or False, may_vanish=True)
+    return replace(zone, may_vanish=True) if zone.zone is ZoneClass.ROTATING_LOG else zone
+
+
+def _on_file(manifest: Manifest, taken: Snapshot) -> Evidence:
+    owned = Lazy(lambda: {key: dict.fromkeys(paths, "") for key, paths in taken.package_files.items()})
+    return Evidence(
+        package_files=owned,
+        baseline_files=manifest.package_files,
+        package_system=evidence.package_system(taken),
+        resources=taken.resources,
+    )
+
+
+def _context(taken: Snapshot, manifest: Manifest) -> Context:
+    version = taken.resources.get("os_version", "-")
+    image = ImageRef(taken.image.id, taken.image.version)
+    return Context(os=version.attributes if version else None, image=image, manifest=manifest)
+
+
+def _changes(covering: Covering, order: tuple[Policy, ...], context: Context) -> list[ImageChange]:
+    """Each mutation judged as what is left of it: a declared part of it makes the rest no worse."""
+    left = judge_mutations(order, [_rest(parts) for parts in covering.parts], context)
+    return [
+        ImageChange(
+            judged=replace(judged, mutation=parts.mutation),
+            explained=parts.explained,
+            residual=parts.residual,
+            unproved=parts.unproved,
+        )
+        for judged, parts in zip(left, covering.parts, strict=True)
+    ]
+
+
+def _rest(parts: Parts) -> Mutation:
+    open_ones = tuple(one.difference for one in (*parts.residual, *parts.unproved))
+    return replace(parts.mutation, differences=open_ones) if open_ones else parts.mutation
+
+
+def _worst_first(change: ImageChange) -> tuple[bool, bool, int, int, str, str]:
+    judged = change.judged
+    cause = judged.mutation.cause
+    rank = (-judged.severity, -judged.action) if change.residual or change.unproved else (0, 0)
+    return not change.residual, not change.unproved, *rank, cause.type.value, cause.subject
+
+
+def _counts(control: JudgedControl, fail_on: Severity | Action) -> bool:
+    return control.severity >= fail_on if isinstance(fail_on, Severity) else control.action >= fail_on
+
+
+def _against(
+    changes: Sequence[ImageChange], shared: Sequence[JudgedMutation], failing: Sequence[JudgedControl]
+) -> list[str]:
+    """Why the candidate does not pass."""
+    told = []
+    if left := sum(len(change.residual) for change in changes):
+        told.append(f"{_counted(left, 'difference')} not explained by declared changes")
+    if shared:
+        told.append(f"{_counted(len(shared), 'identity', 'identities')} equal to the approved image's")
+    if failing:
+        told.append(f"{_counted(len(failing), 'control')} of the policies failed")
+    return told
+
+
+def _unseen(seen: Seen, changes: Sequence[ImageChange], controls: Sequence[JudgedControl]) -> list[str]:
+    """Why the candidate was not wholly seen."""
+    told = [f"the snapshot is torn: {why}" for why in seen.taken.torn[:1]]
+    if not seen.taken.settled:
+        told.append(NOT_SETTLED)
+    if seen.found.unknown:
+        why = seen.found.unknown[0].why or "a gap hides them"
+        told.append(f"{_counted(len(seen.found.unknown), 'fact')} of the approved image could not be seen ({why})")
+    if unproved := sum(len(change.unproved) for change in changes):
+        told.append(
+            f"{_counted(unproved, 'file')} of declared packages could not be compared with the package database:"
+            " gate the unpacked image (rootfs:DIR) or a host of it"
+        )
+    if undecided := sum(one.result is Result.UNKNOWN for one in controls):
+        told.append(f"{_counted(undecided, 'control')} could not be decided")
+    return told
+
+
+def _notes(seen: Seen, own: dict[str, str], manifest: Manifest) -> tuple[str, ...]:
+    told = []
+    if not seen.taken.live and manifest.live:
+        told.append(NOT_BOOTED)
+    if not seen.taken.live:
+        if own:
+            names = ", ".join(name.partition(":")[2] for name in sorted(own)[:3])
+            more = f" and {len(own) - 3} more" if len(own) > 3 else ""
+            told.append(f"the image holds identities that all of its hosts would share: {names}{more}")
+        told.append("the candidate does not run: processes, listeners, kernel settings and mounts were not compared")
+    if not seen.taken.privileged and seen.taken.live:
+        told.append("the probe ran without root rights: what only root may read was not seen")
+    return tuple(told)
+
+
+def _counted(count: int, noun: str, plural: str = "") -> str:
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

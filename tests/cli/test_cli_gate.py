@@ -1,0 +1,411 @@
+"""`driftscan gate`: unpacked images against each other, and the hand fixes of the fleet."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from driftscan.manifests.files import read_manifest
+from driftscan.model.cohort import Cohort, CohortClass
+from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, Difference, Grade, Mutation
+from driftscan.model.finding import Action, JudgedMutation, Recommendation, RuleRef, Severity, State, Verdict
+from driftscan.model.result import HostImage, HostResult, ImageMatch
+from driftscan.reports._base import Style
+from driftscan.reports._gate import schema
+from driftscan.reports.json import report
+from driftscan.store import Store
+from tests.cli.runner import Ran, run
+from tests.reports import golden, samples
+
+Gate = Callable[..., Ran]
+OTHER = ("a" * 64, "c" * 64)
+DECLARED = """\
+packages:
+  - {name: curl, from: "7.1", to: "7.2", reason: security}
+"""
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def write(root: Path, path: str, text: str, mode: int = 0o644) -> None:
+    place = root / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    place.chmod(mode)
+
+
+def install_curl(root: Path, version: str) -> None:
+    binary, conffile = f"curl {version}", "proxy = none\n"
+    write(root, "usr/bin/curl", binary, 0o755)
+    write(root, "etc/curlrc", conffile)
+    write(
+        root,
+        "var/lib/dpkg/status",
+        f"Package: curl\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
+        f"Conffiles:\n /etc/curlrc {md5(conffile)}\n\n",
+    )
+    write(root, "var/lib/dpkg/info/curl.list", "/.\n/usr\n/usr/bin\n/usr/bin/curl\n/etc\n/etc/curlrc\n")
+    write(root, "var/lib/dpkg/info/curl.md5sums", f"{md5(binary)}  usr/bin/curl\n")
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """The approved image, unpacked."""
+    root = tmp_path / "image"
+    write(root, "etc/os-release", 'ID=debian\nVERSION_ID="12"\nIMAGE_ID=web\nIMAGE_VERSION=7\n')
+    write(root, "etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
+    write(root, "etc/group", "root:x:0:\n")
+    write(root, "etc/motd", "hello\n")
+    install_curl(root, "7.1")
+    for folder in (tmp_path, root, root / "etc"):
+        folder.chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def candidate(image: Path, tmp_path: Path) -> Path:
+    """A rebuild of the same inputs."""
+    copy = tmp_path / "candidate"
+    shutil.copytree(image, copy, symlinks=True)
+    return copy
+
+
+@pytest.fixture
+def manifest(image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = tmp_path / "web.manifest"
+    baked = run(capsys, "bake", f"rootfs:{image}", "-o", str(path))
+    assert baked.code == 0, baked.err
+    return path
+
+
+@pytest.fixture
+def gate(candidate: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Gate:
+    """Gates the candidate, with declared changes if any are given."""
+
+    def go(*words: str, declared: str = "", target: str = "") -> Ran:
+        more = []
+        if declared:
+            (tmp_path / "changes.yaml").write_text(declared)
+            more = ["--declared", str(tmp_path / "changes.yaml")]
+        return run(capsys, "gate", target or f"rootfs:{candidate}", "--against", str(manifest), *more, *words)
+
+    return go
+
+
+def checked(said: Ran) -> dict[str, Any]:
+    """The JSON of a run, which fits its schema and loses nothing."""
+    data: dict[str, Any] = json.loads(said.out)
+    assert list(Draft202012Validator(schema()).iter_errors(data)) == []
+    counts = data["accounting"]
+    assert counts["raw"] == counts["zoned"] + counts["declared"] + counts["residual"] + counts["unproved"]
+    return data
+
+
+def test_a_rebuild_of_the_same_inputs_passes(gate: Gate, candidate: Path) -> None:
+    said = gate()
+    assert said.code == 0, said.out
+    assert "PASSED\n" in said.out
+    assert f"Next: driftscan bake rootfs:{candidate} -o NEW.manifest" in said.out
+
+
+def test_an_upgrade_passes_if_it_is_declared_and_only_then(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    undeclared = gate()
+    assert undeclared.code == 1
+    assert "curl 7.1 -> 7.2 upgraded" in undeclared.out
+    said = gate(declared=DECLARED)
+    assert said.code == 0, said.out
+    assert "curl 7.1 -> 7.2 upgraded" in said.out
+    assert "security  (changes.yaml:2:5)" in said.out
+
+
+def test_the_images_own_name_needs_no_declaration_but_its_file_does(gate: Gate, candidate: Path) -> None:
+    write(candidate, "etc/os-release", 'ID=debian\nVERSION_ID="12"\nIMAGE_ID=web\nIMAGE_VERSION=8\n')
+    data = checked(gate("-o", "json"))
+    assert [(item["kind"], item["key"]) for change in data["changes"] for item in change["residual"]] == [
+        ("file", "/etc/os-release")
+    ]
+    assert gate(declared="files: [{path: /etc/os-release, reason: its own name}]\n").code == 0
+
+
+def test_a_file_in_the_paths_of_a_declared_package_that_is_not_its_content_fails(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    write(candidate, "usr/bin/curl", "trojan", 0o755)
+    said = gate(declared=DECLARED)
+    assert said.code == 1
+    assert "/usr/bin/curl is not what package curl/amd64 shipped" in said.out
+    assert "1 difference not explained by declared changes" in said.err
+
+
+def test_an_edited_conffile_of_a_declared_package_fails(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    write(candidate, "etc/curlrc", "proxy = evil\n")
+    said = gate(declared=DECLARED)
+    assert said.code == 1
+    assert "+proxy = evil" in said.out
+
+
+def test_a_mode_that_came_with_a_declared_package_fails(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    (candidate / "usr/bin/curl").chmod(0o757)
+    said = gate(declared=DECLARED)
+    assert said.code == 1
+    assert "no package database vouches for mode 0755 -> 0757" in " ".join(said.out.split())
+
+
+def test_one_undeclared_file_in_ten_thousand_is_named(
+    image: Path, candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for root in (image, candidate):
+        for number in range(10_000):
+            write(root, f"opt/app/{number % 100}/{number}", f"{number}")
+    write(candidate, "opt/app/new/declared", "x")
+    write(candidate, "opt/app/42/4242", "something else")
+    manifest, changes = tmp_path / "big.manifest", tmp_path / "changes.yaml"
+    changes.write_text("files: [{path: /opt/app/new/**, reason: said}]\n")
+    assert run(capsys, "bake", f"rootfs:{image}", "-o", str(manifest)).code == 0
+    words = ("gate", f"rootfs:{candidate}", "--against", str(manifest), "--declared", str(changes))
+    said = run(capsys, *words)
+    assert said.code == 1
+    assert "Not explained: 1 difference\n" in said.out
+    assert "~ file /opt/app/42/4242\n" in said.out
+    data = checked(run(capsys, *words, "-o", "json"))
+    assert [item["key"] for change in data["changes"] for item in change["residual"]] == ["/opt/app/42/4242"]
+
+
+def test_files_of_the_build_repository_are_compared_with_it(gate: Gate, candidate: Path, tmp_path: Path) -> None:
+    write(tmp_path, "repo/rootfs/etc/app.conf", "port = 80\n")
+    write(candidate, "etc/app.conf", "port = 80\n")
+    declared = "files: [{path: /etc/**, tree: repo/rootfs, reason: the app}]\n"
+    assert gate(declared=declared).code == 0
+    write(candidate, "etc/app.conf", "port = 81\n")
+    said = gate(declared=declared)
+    assert said.code == 1
+    assert "changes.yaml:1:9 names it, but it is not what repo/rootfs has" in " ".join(said.out.split())
+
+
+def test_what_is_declared_and_not_there_is_a_warning(gate: Gate) -> None:
+    said = gate(declared=DECLARED)
+    assert said.code == 0
+    assert "warning: declared, and not in the candidate: package curl (changes.yaml:2:5)" in said.err
+    (entry,) = checked(gate("-o", "json", declared=DECLARED))["declared"]
+    assert not entry["used"]
+
+
+def test_of_a_manifest_the_package_database_cannot_be_asked(
+    gate: Gate, candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_curl(candidate, "7.2")
+    newer = tmp_path / "newer.manifest"
+    assert run(capsys, "bake", f"rootfs:{candidate}", "-o", str(newer)).code == 0
+    said = gate(declared=DECLARED, target=f"manifest:{newer}")
+    assert said.code == 3
+    assert "1 file of declared packages could not be compared with the package database" in said.err
+    with_file = DECLARED + "files: [{path: /usr/bin/curl, reason: checked by the build}]\n"
+    assert gate(declared=with_file, target=f"manifest:{newer}").code == 0
+
+
+POLICY = """\
+policy: mine
+version: 1
+title: Mine
+rules:
+  - id: greeting
+    title: The image greets nobody
+    over: file
+    key: [/etc/motd]
+    forbid: present
+    severity: %s
+    recommendation: rebake
+    why: It tells.
+    tests:
+      - {expect: pass, facts: {file: {}}}
+      - {expect: fail, facts: {file: {/etc/motd: {type: regular}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("severity", "words", "code"),
+    [("high", [], 1), ("low", [], 0), ("low", ["--fail-on", "low"], 1), ("high", ["--fail-on", "quarantine"], 0)],
+)
+def test_a_policy_judges_the_candidate(gate: Gate, tmp_path: Path, severity: str, words: list[str], code: int) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY % severity)
+    said = gate("-p", str(policy), *words)
+    assert said.code == code, said.out + said.err
+    assert "1 control failed" in said.out
+    assert ("1 control of the policies failed" in said.err) is bool(code)
+
+
+def test_without_p_no_policy_judges(gate: Gate) -> None:
+    assert checked(gate("-o", "json"))["controls"] == []
+
+
+def test_host_keys_that_equal_the_approved_images_fail(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(image, "etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    write(image, "etc/ssh/ssh_host_rsa_key", "key of the reference\n", 0o600)
+    manifest = tmp_path / "own.manifest"
+    assert run(capsys, "bake", f"rootfs:{image}", "-o", str(manifest)).code == 0
+    write(image, "etc/machine-id", "fedcba9876543210fedcba9876543210\n")
+    said = run(capsys, "gate", f"rootfs:{image}", "--against", str(manifest))
+    assert said.code == 1
+    assert "/etc/ssh/ssh_host_rsa_key equal to that of the reference" in said.out
+    assert "1 identity equal to the approved image's" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["gate", "local"], "--against is missing"),
+        (["gate"], "CANDIDATE is missing"),
+        (["gate", "local", "--against", "no.manifest"], "no.manifest"),
+        (["gate", "rootfs:/no/such", "--against", "MANIFEST"], "no such file or directory"),
+        (["gate", "local", "--against", "MANIFEST", "--declared", "no.yaml"], "no.yaml"),
+        (["gate", "local", "--against", "MANIFEST", "-p", "no-such-policy"], "no-such-policy"),
+        (["gate", "local", "--against", "MANIFEST", "-o", "xml"], "not one of text, json"),
+    ],
+)
+def test_wrong_input_is_told_before_anything_is_looked_at(
+    words: list[str], says: str, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = run(capsys, *(str(manifest) if word == "MANIFEST" else word for word in words))
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
+
+
+def fixed(number: int, *items: Difference, action: Action = Action.REPLACE, **more: object) -> JudgedMutation:
+    cause = Cause(CauseType.PACKAGE_UPGRADED if items[0].kind == "package" else CauseType.CONFIGURATION_CHANGED, "x")
+    mutation = Mutation(
+        id=f"F-{number:08}",
+        title=f"fix {number}",
+        cause=cause,
+        differences=items,
+        attribution=Attribution(Grade.RECORDED, "deploy", "sudo vi", "2026-11-20T09:00:00Z"),
+    )
+    return JudgedMutation(mutation=mutation, severity=Severity.HIGH, action=action, rule=RuleRef("r"), **more)  # type: ignore[arg-type]
+
+
+def changed(kind: str, key: str, **deltas: tuple[str, str]) -> Difference:
+    attributes = {name: Delta(*delta) for name, delta in deltas.items()}
+    return Difference(kind=kind, key=key, change=Change.MODIFIED, attributes=attributes)
+
+
+@pytest.fixture
+def fleet(home: Path, manifest: Path) -> None:
+    """Two hosts of the approved image with hand fixes, one of another image, one that was not reached again."""
+    approved = read_manifest(manifest)
+    motd = hashlib.sha256(b"hello\n").hexdigest()
+    image = HostImage(id="web", version="7", manifest_digest=approved.digest, match=ImageMatch.GIVEN)
+    upgrade = fixed(1, changed("package", "curl/amd64", version=("7.1", "7.2")))
+    greeting = changed("file", "/etc/motd", sha256=(motd, "b" * 64))
+    setting = fixed(2, replace(greeting, text="@@ -1 +1 @@\n-hello\n+go away"))
+    trojan = fixed(3, changed("file", "/usr/bin/curl", sha256=OTHER), action=Action.QUARANTINE)
+    waived = fixed(4, changed("file", "/etc/group", sha256=OTHER), state=State.WAIVED)
+    cohort = Cohort(kind=CohortClass.ALL_AT_FIRST, hosts=3, of=3)
+    first_boot = fixed(5, changed("file", "/etc/passwd", sha256=OTHER), cohort=cohort)
+
+    def host(name: str, *mutations: JudgedMutation, of: HostImage = image) -> HostResult:
+        return HostResult(
+            host=name,
+            target=f"ssh://{name}",
+            verdict=Verdict.FINDINGS,
+            recommendation=Recommendation(action=Action.REPLACE, sentence="Replace it."),
+            image=of,
+            mutations=mutations,
+        )
+
+    other = replace(image, id="db", version="1", manifest_digest="sha256:" + "0" * 64)
+    hosts = (
+        host("web-1", upgrade, setting, trojan, waived, first_boot),
+        host("web-2", upgrade),
+        host("db-1", setting, of=other),
+    )
+    result = samples.result(*hosts)
+    kept = "".join(report.render(result, Style())).encode()
+    Store(home / ".local/state/driftscan").save(result, kept)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_hand_fixes_that_the_candidate_lacks_are_listed_and_fail_nothing(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    said = gate(declared=DECLARED)
+    assert said.code == 0, said.out
+    assert "Replacing these 2 hosts reverts 2 hand fixes: 1 is in the candidate, 1 would be lost." in said.out
+    assert "warning: 1 hand fix of the fleet would not survive a replacement with this image" in said.err
+    assert "Next: driftscan explain F-00000002" in said.out
+    fleet = checked(gate("-o", "json", declared=DECLARED))["fleet"]
+    assert [host["host"] for host in fleet["hosts"]] == ["web-1", "web-2"]
+    assert [(fix["id"], fix["fate"], fix["hosts"]) for fix in fleet["fixes"]] == [
+        ("F-00000002", "lost", ["web-1"]),
+        ("F-00000001", "contained", ["web-1", "web-2"]),
+    ]
+    assert [(fix["id"], fix["build"]) for fix in fleet["suspicious"]] == [("F-00000003", [])]
+    assert [fix["id"] for fix in fleet["by_image"]] == ["F-00000005"]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_with_an_inventory_its_hosts_are_the_fleet(gate: Gate, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text("hosts: {web-2: {}, web-9: {}}\n")
+    fleet = checked(gate("-o", "json", "-i", str(inventory)))["fleet"]
+    assert [host["host"] for host in fleet["hosts"]] == ["web-2"]
+    assert fleet["never_scanned"] == ["web-9"]
+    assert [(fix["id"], fix["fate"], fix["build"]) for fix in fleet["fixes"]] == [
+        ("F-00000001", "lost", ["apt-get install -y -- curl=7.2"])
+    ]
+
+
+def test_a_store_that_is_damaged_stops_no_build(gate: Gate, home: Path) -> None:
+    folder = home / ".local/state/driftscan"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "driftscan.sqlite3").write_bytes(b"no database, but long enough to be taken for one" * 100)
+    said = gate()
+    assert said.code == 0
+    assert "the hand fixes of the fleet are not known" in said.err
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize("verbose", [False, True])
+def test_golden(gate: Gate, candidate: Path, update_expected: bool, verbose: bool) -> None:
+    install_curl(candidate, "7.2")
+    write(candidate, "usr/local/bin/undeclared", "#!/bin/sh\n", 0o755)
+    declared = DECLARED + "  - {name: nginx, reason: never}\n"
+    said = gate(*(["-v"] if verbose else []), declared=declared)
+    assert said.code == 1
+    text = said.out.replace(str(candidate.parent), "")
+    golden.compare("gate-verbose.txt" if verbose else "gate.txt", text, update_expected)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_explain_says_what_the_next_image_has(
+    candidate: Path, tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_curl(candidate, "7.3")
+    registry = tmp_path / "registry"
+    registry.mkdir()
+    newer = registry / "newer.manifest"
+    bake = ("bake", f"rootfs:{candidate}", "-o", str(newer), "--image-id", "web", "--image-version", "8")
+    assert run(capsys, *bake).code == 0
+
+    def told(finding: str, *words: str) -> str:
+        said = run(capsys, "explain", finding, *words)
+        assert said.code == 0, said.err
+        return " ".join(said.out.split()) + said.err
+
+    assert "replacing it" not in told("F-00000001")
+    assert "contains this" in told("F-00000001", "-m", str(newer))
+    assert "would lose this" in told("F-00000002", "-m", str(registry))
+    assert "its own image, web 7" in told("F-00000001", "-m", str(manifest))
+    assert "what the next image has is not known" in told("F-00000001", "-m", "none.manifest")
+    (tmp_path / "empty").mkdir()
+    assert "what the next image has is not known" in told("F-00000001", "-m", str(tmp_path / "empty"))
