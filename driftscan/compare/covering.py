@@ -6,9 +6,11 @@ it; a declared file explains that file and what is only a row of it. Nothing exp
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from driftscan.compare.attributes import CONTENT, NAMES, is_regular, mode_of, privilege
-from driftscan.compare.evidence import Evidence
+from driftscan.compare.evidence import Evidence, spellings
+from driftscan.compare.folds._generated import leads_to
 from driftscan.compare.folds._operations import Step, steps
 from driftscan.compare.folds._parts import moved
 from driftscan.compare.pool import actual
@@ -28,6 +30,8 @@ _CHANGES = {
 }
 _SWITCHED = frozenset({"unit_file_state", "wanted_by", "drop_ins"})
 """Of a service: what somebody says of it, not its unit file."""
+_ALTERNATIVES = "/etc/alternatives/"
+"""Links there are differences of their own, and lead on."""
 _OTHERS_WRITE, _OTHERS_OR_GROUP_WRITE = 0o002, 0o022
 
 
@@ -185,7 +189,7 @@ class _Work:
 
     def _of_package(self, item: Difference, package: str, origin: str) -> None:
         """What was folded into the operation on a declared package."""
-        if why := _not_vouched(item):
+        if why := _not_vouched(item) or self._astray(item):
             self.why.setdefault(item.id, f"it came with {package}, but {why}")
             return
         if item.kind != "file" or item.change is Change.REMOVED or not _has_content(item):
@@ -200,6 +204,21 @@ class _Work:
             self._took(item, origin, Ground.DATABASE)
         else:
             self.why.setdefault(item.id, f"{package} lists it, but has no digest that it fits")
+
+    @cached_property
+    def _listed(self) -> frozenset[str]:
+        """What packages of either image list, as far as that is known."""
+        known = (*self.evidence.package_files.values(), *self.evidence.baseline_files.values())
+        return frozenset(path for paths in known for path in paths)
+
+    def _astray(self, item: Difference) -> str:
+        """Why a link that came with a package does not lead to what packages have: nobody has a digest of links."""
+        target = actual(item).get("target") if item.kind == "file" and item.change is not Change.REMOVED else None
+        if not isinstance(target, str):
+            return ""
+        place = leads_to(item.key, target)
+        known = place.startswith(_ALTERNATIVES) or any(name in self._listed for name in spellings(place))
+        return "" if known else f"it leads to {place}, which no package lists"
 
     def _directories(self, left: Sequence[Difference]) -> None:
         """Directories that were made for something declared: those above it that came, deepest first."""
@@ -259,6 +278,10 @@ def _not_vouched(item: Difference) -> str:
     now = actual(item)
     if now.get("type") != "symlink" and mode_of(now) & _OTHERS_WRITE:
         return "everyone may write it"
+    if now.get("acl"):
+        return "it has an access list"
+    if now.get("uid") and not item.key.startswith("/var/"):
+        return f"it is owned by uid {now['uid']}"
     return ""
 
 

@@ -93,7 +93,7 @@ def test_a_declared_package_explains_what_its_database_vouches_for() -> None:
     changed = [
         UPGRADED,
         BINARY,
-        added(link("/usr/lib/libcurl.so", "libcurl.so.4")),
+        added(link("/usr/lib/libcurl.so", "../bin/curl")),
         added(directory("/usr/share/curl")),
         modified("file", "/etc/ld.so.cache", sha256=(A, B)),
     ]
@@ -137,12 +137,24 @@ def test_a_listed_file_of_which_the_database_has_no_digest_is_left() -> None:
         (modified("file", "/usr/bin/curl", {"md5": MD5}, mode=("0755", "0777")), "mode 0755 -> 0777"),
         (modified("file", "/usr/bin/curl", {"md5": MD5}, sha256=(A, B), uid=(0, 1000)), "uid 0 -> 1000"),
         (added(file("/usr/bin/curl", {"md5": MD5}, mode="0666")), "everyone may write it"),
+        (added(file("/usr/bin/curl", {"md5": MD5}, uid=1000)), "it is owned by uid 1000"),
+        (added(file("/usr/bin/curl", {"md5": MD5}, acl="user:eve:rw-")), "it has an access list"),
+        (added(link("/usr/lib/libcurl.so", "/tmp/evil.so")), "it leads to /tmp/evil.so, which no package lists"),
+        (modified("file", "/usr/lib/libcurl.so", target=("../bin/curl", "../../tmp/x")), "it leads to /tmp/x"),
+        (added(link("/etc/alternatives/curl", "/opt/curl")), "it leads to /opt/curl"),
         (modified("file", "/usr/lib/libcurl.so", type=("symlink", "regular")), "type symlink -> regular"),
     ],
 )
 def test_a_package_database_vouches_for_no_mode_owner_or_type(item: Difference, why: str) -> None:
     found = covering([UPGRADED, item], packages=[package("curl")])
     assert why in left(found)[item.key]
+
+
+def test_links_through_alternatives_are_judged_where_they_lead() -> None:
+    links = [added(link("/usr/lib/libcurl.so", "/etc/alternatives/c")), added(link("/etc/alternatives/c", "/bin/curl"))]
+    merged = Evidence(package_files={"curl/amd64": {"/usr/lib/libcurl.so": "", "/bin/curl": MD5}})
+    declared = DeclaredChanges(packages=(package("curl"),))
+    assert left(cover(fold([UPGRADED, *links], merged), declared, merged)) == {}
 
 
 def test_a_set_id_bit_is_never_explained_by_a_package() -> None:

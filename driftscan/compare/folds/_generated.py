@@ -91,11 +91,11 @@ def _made_inside(pool: Pool, files: Mapping[str, str]) -> Iterator[Difference]:
             if item.change is not Change.ADDED or _runs(item):
                 continue
             target = text(item, "target")
-            if own or (target and item.key.rpartition("/")[0] == path and _leads_to(item.key, target) in files):
+            if own or (target and item.key.rpartition("/")[0] == path and leads_to(item.key, target) in files):
                 yield item
 
 
-def _leads_to(path: str, target: str) -> str:
+def leads_to(path: str, target: str) -> str:
     """Where a link leads, without following others."""
     parts = [] if target.startswith("/") else path.split("/")[1:-1]
     for part in target.split("/"):
