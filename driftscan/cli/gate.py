@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from driftscan.scan.gate import Approved, Seen
     from driftscan.scan.targets import Target
 
-FORMAT = replace(opt.FORMAT, choices=("text", "json"))
+FORMAT = replace(opt.FORMAT, choices=("text", "json", "markdown"))
 CODES = {GateVerdict.PASSED: 0, GateVerdict.FAILED: 1, GateVerdict.INCOMPLETE: 3}
 
 
@@ -72,6 +72,10 @@ def _say(call: Call, result: GateResult) -> None:
         from driftscan.reports._gate import render
 
         console.write(render(result))
+    elif call.settings.format == "markdown":
+        from driftscan.reports._gate_markdown import render as markdown
+
+        console.writelines(markdown(result))
     else:
         from driftscan.reports._gate_text import render as text
 

@@ -32,6 +32,8 @@ _SWITCHED = frozenset({"unit_file_state", "wanted_by", "drop_ins"})
 """Of a service: what somebody says of it, not its unit file."""
 _ALTERNATIVES = "/etc/alternatives/"
 """Links there are differences of their own, and lead on."""
+_ROOTS_ALONE = ("/usr/bin/", "/usr/lib", "/usr/sbin/", "/usr/share/")
+"""Where root alone makes files: a link to nothing there stays one."""
 _OTHERS_WRITE, _OTHERS_OR_GROUP_WRITE = 0o002, 0o022
 
 
@@ -60,6 +62,8 @@ def cover(
     `evidence` has the digests of the candidate's package database and of the files that changed; without them what is
     in the paths of a declared package is unproved."""
     work = _Work(declared, evidence, database)
+    every = (item for mutation in mutations for item in _told(mutation))
+    work.came = frozenset(item.key for item in every if item.kind == "file" and item.change is not Change.REMOVED)
     for mutation in mutations:
         work.explain(mutation)
     work.follow(mutations)
@@ -80,6 +84,8 @@ class _Work:
         self.unproved: dict[ResourceId, Open] = {}
         self.why: dict[ResourceId, str] = {}
         self.used: set[str] = set()
+        self.came: frozenset[str] = frozenset()
+        """Files that came or changed, each a difference that is judged by itself."""
 
     def explain(self, mutation: Mutation) -> None:
         for item in _told(mutation):
@@ -217,8 +223,11 @@ class _Work:
         if not isinstance(target, str):
             return ""
         place = leads_to(item.key, target)
-        known = place.startswith(_ALTERNATIVES) or any(name in self._listed for name in spellings(place))
-        return "" if known else f"it leads to {place}, which no package lists"
+        listed = any(name in self._listed for name in spellings(place))
+        nowhere = place.startswith(_ROOTS_ALONE) and self.evidence.resources.get("file", place) is None
+        if listed or nowhere or place in self.came or place.startswith(_ALTERNATIVES):
+            return ""
+        return f"it leads to {place}, which no package lists"
 
     def _directories(self, left: Sequence[Difference]) -> None:
         """Directories that were made for something declared: those above it that came, deepest first."""

@@ -272,7 +272,7 @@ def test_host_keys_that_equal_the_approved_images_fail(
         (["gate", "rootfs:/no/such", "--against", "MANIFEST"], "no such file or directory"),
         (["gate", "local", "--against", "MANIFEST", "--declared", "no.yaml"], "no.yaml"),
         (["gate", "local", "--against", "MANIFEST", "-p", "no-such-policy"], "no-such-policy"),
-        (["gate", "local", "--against", "MANIFEST", "-o", "xml"], "not one of text, json"),
+        (["gate", "local", "--against", "MANIFEST", "-o", "xml"], "not one of text, json, markdown"),
     ],
 )
 def test_wrong_input_is_told_before_anything_is_looked_at(
@@ -375,15 +375,17 @@ def test_a_store_that_is_damaged_stops_no_build(gate: Gate, home: Path) -> None:
 
 
 @pytest.mark.usefixtures("fleet")
-@pytest.mark.parametrize("verbose", [False, True])
-def test_golden(gate: Gate, candidate: Path, update_expected: bool, verbose: bool) -> None:
+@pytest.mark.parametrize(
+    ("words", "name"), [((), "gate.txt"), (("-v",), "gate-verbose.txt"), (("-o", "markdown"), "gate.md")]
+)
+def test_golden(gate: Gate, candidate: Path, update_expected: bool, words: tuple[str, ...], name: str) -> None:
     install_curl(candidate, "7.2")
     write(candidate, "usr/local/bin/undeclared", "#!/bin/sh\n", 0o755)
     declared = DECLARED + "  - {name: nginx, reason: never}\n"
-    said = gate(*(["-v"] if verbose else []), declared=declared)
+    said = gate(*words, declared=declared)
     assert said.code == 1
     text = said.out.replace(str(candidate.parent), "")
-    golden.compare("gate-verbose.txt" if verbose else "gate.txt", text, update_expected)
+    golden.compare(name, text, update_expected)
 
 
 @pytest.mark.usefixtures("fleet")

@@ -157,6 +157,15 @@ def test_links_through_alternatives_are_judged_where_they_lead() -> None:
     assert left(cover(fold([UPGRADED, *links], merged), declared, merged)) == {}
 
 
+def test_a_link_may_lead_to_nothing_where_root_alone_makes_files_and_to_what_is_judged_itself() -> None:
+    to_nothing = added(link("/usr/lib/libcurl.so", "../share/none"))
+    assert left(covering([UPGRADED, to_nothing], packages=[package("curl")])) == {}
+    there = [file("/usr/share/none")]
+    assert set(left(covering([UPGRADED, to_nothing], packages=[package("curl")], now=there))) == {to_nothing.key}
+    to_another = [added(link("/usr/lib/libcurl.so", "/opt/x")), added(file("/opt/x"))]
+    assert set(left(covering([UPGRADED, *to_another], packages=[package("curl")]))) == {"/opt/x"}
+
+
 def test_a_set_id_bit_is_never_explained_by_a_package() -> None:
     found = covering([UPGRADED, added(file("/usr/bin/curl", {"md5": MD5}, mode="4755"))], packages=[package("curl")])
     assert set(left(found)) == {"/usr/bin/curl"}

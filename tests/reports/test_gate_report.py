@@ -27,7 +27,7 @@ from driftscan.model.gate import (
 from driftscan.model.names import encode_name
 from driftscan.model.result import HostImage
 from driftscan.model.source import Gap, Status
-from driftscan.reports import _gate
+from driftscan.reports import _gate, _gate_markdown
 from driftscan.reports._base import Style
 from driftscan.reports._build import difference as written
 from driftscan.reports._gate_text import fleet_line, render, section_of
@@ -107,6 +107,15 @@ def result() -> GateResult:
 def test_nothing_of_a_host_reaches_the_terminal_raw(verbose: int) -> None:
     text = "".join(render(result(), Style(width=80, verbose=verbose)))
     assert not {char for char in text if char != "\n" and not char.isprintable()}
+
+
+def test_markdown_is_inert() -> None:
+    """As the report's own Markdown: what a host says cannot leave its code span or be taken for HTML or a mention."""
+    text = "".join(_gate_markdown.render(result())).replace("\\`", "")  # an escaped one begins no span
+    assert not {char for char in text if char != "\n" and not char.isprintable()}
+    assert "<script" not in text
+    assert "@root" not in "".join(text.split("`")[::2])
+    assert all(line.count("`") % 2 == 0 for line in text.split("\n"))
 
 
 def test_colours_are_all_that_is_added() -> None:

@@ -1,0 +1,84 @@
+"""The gate's result as Markdown, for the pull request that brings the image: what is left, fixes, changelog."""
+
+from collections.abc import Iterator, Sequence
+
+from driftscan.model.drift import Difference
+from driftscan.model.finding import Result
+from driftscan.model.gate import Fleet, GateResult, HandFix, Open
+from driftscan.reports import _gate_text as told
+from driftscan.reports import _words as words
+from driftscan.reports.markdown import SHOWN, code, key, prose
+
+
+def render(result: GateResult) -> Iterator[str]:
+    """Lines with their newline."""
+    for line in _lines(result):
+        yield line + "\n"
+
+
+def _lines(result: GateResult) -> Iterator[str]:
+    yield f"# {result.verdict.value}: {code(result.candidate)}"
+    yield ""
+    yield f"Against {code(told.approved_name(result))}. {told.accounting_line(result)}."
+    yield from _list("", [prose(reason) for reason in result.reasons])
+    yield from _open("Not explained", [each for change in result.changes for each in change.residual], every=True)
+    yield from _open("Not checked", [each for change in result.changes for each in change.unproved], every=False)
+    yield from _list("Identities of the approved image", [prose(one.mutation.title) for one in result.identities])
+    failed = [one for one in result.controls if one.result in {Result.FAIL, Result.UNKNOWN}]
+    controls = [f"**{one.severity.word}**, {one.result.value}: {prose(one.title)} ({code(one.id)})" for one in failed]
+    yield from _list("Controls", controls)
+    unused = [f"{code(entry.title)} ({code(entry.origin)})" for entry in result.unused]
+    yield from _list("Declared, and not in the candidate", unused)
+    yield from _fleet(result.fleet)
+    yield from _changelog(result)
+    yield from _list("Notes", [prose(note) for note in result.notes])
+
+
+def _list(title: str, items: Sequence[str]) -> Iterator[str]:
+    if items:
+        yield from ("", f"## {title}", "") if title else ("",)
+        yield from (f"- {item}" for item in dict.fromkeys(items))
+
+
+def _open(title: str, items: Sequence[Open], *, every: bool) -> Iterator[str]:
+    shown = items if every else items[:SHOWN]
+    lines = [f"{_item(each.difference)}: {prose(each.why)}" for each in shown]
+    more = [f"… and {len(items) - len(shown):,} more"] if len(items) > len(shown) else []
+    yield from _list(f"{title} ({len(items):,})", [*lines, *more] if items else [])
+
+
+def _item(item: Difference) -> str:
+    summary = words.summary_of(item)
+    return f"{item.change.value} {item.kind} {key(item.key)}{f' ({code(summary)})' if summary else ''}"
+
+
+def _changelog(result: GateResult) -> Iterator[str]:
+    reasons = {entry.origin: entry.reason for entry in result.entries}
+    for name, changes in told.sections(result.changes).items():
+        yield from _list(
+            name,
+            [
+                f"{prose(change.judged.mutation.title)}: {'; '.join(prose(reasons[each]) for each in change.reasons)}"
+                for change in changes
+            ],
+        )
+
+
+def _fleet(fleet: Fleet) -> Iterator[str]:
+    if fleet.hosts:
+        yield from ("", "## Hand fixes of the fleet", "", f"{told.fleet_line(fleet)}. {told.age_line(fleet)}.")
+        yield from _fixes(fleet.fixes)
+    yield from _list("Never scanned", [code(name) for name in fleet.never_scanned])
+    for title, fixes in (("On all hosts since their first scan", fleet.by_image), ("Suspicious", fleet.suspicious)):
+        if fixes:
+            yield from ("", f"## {title}")
+            yield from _fixes(fixes)
+
+
+def _fixes(fixes: Sequence[HandFix]) -> Iterator[str]:
+    for number, fix in enumerate(fixes):
+        if not number:
+            yield ""
+        hosts = words.plural(len(fix.hosts), "host")
+        yield f"- **{fix.fate.value}** on {hosts}: {prose(fix.title)} ({code(fix.id)})"
+        yield from (f"  - {code(line)}" for line in fix.build[:SHOWN])
