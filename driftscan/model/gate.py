@@ -103,10 +103,11 @@ class HandFix:
 
 @dataclass(frozen=True, slots=True)
 class ScannedHost:
-    """A host of the fleet, and when it was last scanned (UTC, RFC 3339)."""
+    """A host of the fleet, when it was last scanned (UTC, RFC 3339), and the verdict of that scan."""
 
     host: str
     scanned_at: str
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

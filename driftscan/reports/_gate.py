@@ -97,7 +97,9 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _fleet(fleet: Fleet) -> dict[str, Any]:
     return {
-        "hosts": [{"host": plain(one.host), "scanned_at": one.scanned_at} for one in fleet.hosts],
+        "hosts": [
+            {"host": plain(one.host), "scanned_at": one.scanned_at, "verdict": one.verdict} for one in fleet.hosts
+        ],
         "never_scanned": plain(fleet.never_scanned),
         "summary": {fate.value: len(fleet.of(fate)) for fate in Fate},
         "fixes": [_fix(fix) for fix in fleet.fixes],

@@ -68,7 +68,8 @@ def _fleet(fleet: Fleet) -> Iterator[str]:
     if fleet.hosts:
         yield from ("", "## Hand fixes of the fleet", "", f"{told.fleet_line(fleet)}. {told.age_line(fleet)}.")
         yield from _fixes(fleet.fixes)
-    yield from _list("Never scanned", [code(name) for name in fleet.never_scanned])
+    for said, names in told.doubts(fleet).items():
+        yield from ("", f"{said}: {', '.join(code(name) for name in names)}.")
     for title, fixes in (("On all hosts since their first scan", fleet.by_image), ("Suspicious", fleet.suspicious)):
         if fixes:
             yield from ("", f"## {title}")

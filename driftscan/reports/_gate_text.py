@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from driftscan.model.declared import Entry
 from driftscan.model.drift import CauseType, Difference
-from driftscan.model.finding import Result
+from driftscan.model.finding import Result, Verdict
 from driftscan.model.gate import (
     Explained,
     Fate,
@@ -128,6 +128,16 @@ def age_line(fleet: Fleet) -> str:
         return ""
     span = times[0] if times[0] == times[-1] else f"from {times[0]} to {times[-1]}"
     return f"As the last scans knew them ({span}): what was done since is not told"
+
+
+def doubts(fleet: Fleet) -> dict[str, tuple[str, ...]]:
+    """Hosts of which less is known than of the others, by why."""
+    partly = tuple(one.host for one in fleet.hosts if one.verdict == Verdict.INCOMPLETE.value)
+    told = {
+        "Not wholly scanned, so more may have been done to them": partly,
+        "Never scanned, so nothing is known of them": fleet.never_scanned,
+    }
+    return {said: names for said, names in told.items() if names}
 
 
 def _lines(result: GateResult, painter: Painter) -> Iterator[str]:
@@ -291,9 +301,8 @@ def _fleet(fleet: Fleet, painter: Painter) -> Iterator[str]:
     if fleet.hosts:
         yield from painter.wrap(f"{fleet_line(fleet)}.", INDENT)
         yield from (painter.paint(line, "dim") for line in painter.wrap(f"{age_line(fleet)}.", INDENT))
-    if fleet.never_scanned:
-        names = some(fleet.never_scanned)
-        yield from painter.wrap(f"Never scanned, so nothing is known of them: {names}.", INDENT)
+    for said, names in doubts(fleet).items():
+        yield from painter.wrap(f"{said}: {some(names)}.", INDENT)
     yield from _fixes(fleet.fixes, painter)
     if fleet.by_image:
         yield from _head("On all hosts since their first scan (the image makes it, or it came before)", painter)

@@ -31,7 +31,7 @@ def fleet(store: Store, approved: Manifest, names: Collection[str] | None, candi
     bad = [one for one in sightings if one.action == Action.QUARANTINE.word]
     first = [one for one in sightings if one not in bad and one.everywhere_at_first]
     return Fleet(
-        hosts=tuple(ScannedHost(row.host, row.started_at) for row in rows),
+        hosts=tuple(ScannedHost(row.host, row.started_at, row.verdict) for row in rows),
         never_scanned=tuple(sorted(set(names or ()) - {row.host for row in last} - {candidate})),
         fixes=hand_fixes([one for one in sightings if one not in bad and one not in first], image),
         suspicious=hand_fixes(bad, image, wanted=False),

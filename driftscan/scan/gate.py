@@ -23,14 +23,16 @@ from driftscan.model.snapshot import ImageRef, Snapshot
 from driftscan.model.zone import Zone, ZoneClass
 from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load
 from driftscan.scan import evidence, texts
-from driftscan.scan.observe import Phase, observing
-from driftscan.scan.on_file import ON_FILE, read_target
+from driftscan.scan.observe import Phase, observing, take_snapshot
+from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
 ORDER = ("immutable-core",)
 """The policy whose severities put what is left in order. It decides nothing here."""
+_ANSWERED = ON_FILE | {"capture"}
+"""Schemes of candidates that answer no question but those that were asked when they were recorded."""
 OWN_NAME = Zone(
     pattern="os_version:-",
     zone=ZoneClass.FREE,
@@ -56,6 +58,7 @@ class Approved:
         self.declared = load_declared(declared, kinds()) if declared else DeclaredChanges()
         self.policies: tuple[Policy, ...] = load(policies, kinds()) if policies else ()
         self.fail_on = fail_on
+        self.order = load(ORDER, kinds())
         self._zones = (*map(_from_image_to_image, self.manifest.zones), OWN_NAME)
 
     def zones(self, *, booted: bool) -> Matcher:
@@ -78,14 +81,14 @@ class Seen:
 def look(candidate: Target, approved: Approved, options: ScanOptions, phase: Phase = lambda name: None) -> Seen:
     """Compare a candidate with the approved image. HostError when it can't be reached; UsageError for a bad file."""
     manifest = approved.manifest
-    if candidate.scheme in ON_FILE:
-        taken = read_target(candidate)[0]
+    if candidate.scheme in _ANSWERED:
+        taken = take_snapshot(candidate, options)
         found = diff(manifest, taken, approved.zones(booted=taken.live))
         return Seen(taken=taken, found=found, evidence=_on_file(manifest, taken), asked=False)
     with observing(candidate, options, phase) as seen:
         phase("walk")
         zones = approved.zones(booted=seen.session.facts.live)
-        taken = seen.snapshot(zones.zones)
+        taken = seen.snapshot(approved.zones(booted=True).zones)  # identities are read, whatever may differ in them
         phase("compare")
         found = diff(manifest, taken, zones)
         changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
@@ -102,10 +105,9 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
     known = replace(seen.evidence, apt_history=())
     covering = cover(fold(seen.found.differences, known), approved.declared, known, database=seen.asked)
     context = _context(seen.taken, approved.manifest)
-    order = load(ORDER, kinds())
-    changes = tuple(sorted(_changes(covering, order, context), key=_worst_first))
+    changes = tuple(sorted(_changes(covering, approved.order, context), key=_worst_first))
     own = identities(seen.taken.resources, approved.manifest.zones)
-    shared = judge_mutations(order, shared_identities(own, approved.manifest.references, {}), context)
+    shared = judge_mutations(approved.order, shared_identities(own, approved.manifest.references, {}), context)
     controls = judge_controls(approved.policies, seen.taken, context)
     failing = [one for one in controls if one.result is Result.FAIL and _counts(one, approved.fail_on)]
     against = _against(changes, shared, failing)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from driftscan.manifests.files import read_manifest
+from driftscan.manifests.files import read_manifest, write_manifest
 from driftscan.model.cohort import Cohort, CohortClass
 from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.finding import Action, JudgedMutation, Recommendation, RuleRef, Severity, State, Verdict
@@ -209,6 +209,10 @@ def test_of_a_manifest_the_package_database_cannot_be_asked(
     said = gate(declared=DECLARED, target=f"manifest:{newer}")
     assert said.code == 3
     assert "1 file of declared packages could not be compared with the package database" in said.err
+    captured = ("snapshot", f"rootfs:{candidate}", "-o", str(tmp_path / "x"), "--captures", str(tmp_path / "captured"))
+    assert run(capsys, *captured).code == 0
+    replayed = gate(declared=DECLARED, target=f"capture:{tmp_path / 'captured'}")
+    assert (replayed.code, replayed.err) == (3, said.err)
     with_file = DECLARED + "files: [{path: /usr/bin/curl, reason: checked by the build}]\n"
     assert gate(declared=with_file, target=f"manifest:{newer}").code == 0
 
@@ -263,9 +267,32 @@ def test_host_keys_that_equal_the_approved_images_fail(
     assert "1 identity equal to the approved image's" in said.err
 
 
+def test_an_image_that_has_not_booted_may_lack_what_first_boot_makes_and_not_hold_anothers(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(image, "etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    write(image, "etc/ssh/ssh_host_rsa_key", "key of the reference\n", 0o600)
+    write(image, "var/log/syslog", "booted\n", 0o640)
+    path, booted = tmp_path / "own.manifest", tmp_path / "booted.manifest"
+    assert run(capsys, "bake", f"rootfs:{image}", "-o", str(path)).code == 0
+    write_manifest(replace(read_manifest(path), live=True), booted)
+    (image / "etc/machine-id").write_text("")
+    (image / "var/log/syslog").unlink()
+    words = ("gate", f"rootfs:{image}", "--against", str(booted))
+    said = run(capsys, *words)
+    assert said.code == 1
+    assert "1 identity equal to the approved image's" in said.err
+    assert checked(run(capsys, *words, "-o", "json"))["accounting"]["residual"] == 0
+    (image / "etc/ssh/ssh_host_rsa_key").unlink()
+    said = run(capsys, *words)
+    assert said.code == 0, said.out
+    assert "Compare like with like" in said.out
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["gate", "local", "--against", "/"], "directory"),
         (["gate", "local"], "--against is missing"),
         (["gate"], "CANDIDATE is missing"),
         (["gate", "local", "--against", "no.manifest"], "no.manifest"),

@@ -94,7 +94,7 @@ def result() -> GateResult:
         torn=EVIL,
         notes=EVIL,
         fleet=Fleet(
-            hosts=(ScannedHost(EVIL[1], "2026-11-20T10:00:00Z"),),
+            hosts=(ScannedHost(EVIL[1], "2026-11-20T10:00:00Z", "incomplete"),),
             never_scanned=EVIL,
             fixes=(fix,),
             suspicious=(fix,),
@@ -161,7 +161,7 @@ def test_every_cause_has_a_place_in_the_changelog(cause: CauseType) -> None:
 )
 def test_the_fleet_in_one_sentence(fates: list[Fate], says: str) -> None:
     (fix,) = result().fleet.fixes
-    hosts = tuple(ScannedHost(name, "2026-11-20T10:00:00Z") for name in ("a", "b"))
+    hosts = tuple(ScannedHost(name, "2026-11-20T10:00:00Z", "findings") for name in ("a", "b"))
     assert fleet_line(Fleet(hosts=hosts, fixes=tuple(replace(fix, fate=fate) for fate in fates))) == says
 
 
