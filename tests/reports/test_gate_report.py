@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -131,6 +132,14 @@ def test_json_fits_its_schema_and_is_ascii() -> None:
     text = _gate.render(result())
     assert text.isascii()
     assert list(Draft202012Validator(_gate.schema()).iter_errors(json.loads(text))) == []
+
+
+def test_every_field_ground_and_fate_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/formats/gate.md").read_text()
+    built = _gate.build(result())
+    names = [*built, *built["accounting"], *built["changes"][0], *built["fleet"], *built["fleet"]["fixes"][0]]
+    words = [*names, *(ground.value for ground in Ground), *(fate.value for fate in Fate)]
+    assert [word for word in words if word not in page] == []
 
 
 def test_what_is_cut_on_the_screen_is_whole_in_json() -> None:
