@@ -77,6 +77,14 @@ def replaced(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return not any(now.get(name) == value for name, value in before.items())
 
 
+def first(
+    mutations: Iterable[Mutation], *, machine: Mapping[str, str], manifest: str, young: bool, view: View
+) -> History:
+    """What the history of a host would be if one scan were its first."""
+    marks = frozenset(mark(mutation) for mutation in comparable(mutations).values())
+    return History(machine=machine, manifest=manifest, young=young, first=marks, view=view, last=marks)
+
+
 def follow(
     before: History | None,
     now: History,
