@@ -102,7 +102,7 @@ def _host(delivery: "Delivery", verbose: bool) -> Iterator[str]:
         if records:
             yield f"    {len(records)} {words}: {_counted(records)}"
             if ground is Ground.RUNNING:
-                yield f"      listening: {', '.join(show(each.key) for each in records if each.kind == 'listen') or 'none'}"
+                yield f"      listening: {_ports(records)}"
             if verbose:
                 yield from (f"      {record.kind} {show(record.key)}  ({show(record.why)})" for record in records)
     yield from (f"    in doubt: {show(doubt)}" for doubt in birth.doubts)
@@ -110,6 +110,12 @@ def _host(delivery: "Delivery", verbose: bool) -> Iterator[str]:
         yield "    accounted for by nothing; each stays a finding until it is accepted (--accept ID --reason TEXT):"
         for judged in delivery.undeclared:
             yield f"      {judged.severity.word:<8}  {show(judged.mutation.title)}  [{judged.mutation.id}]"
+
+
+def _ports(records: "Iterable[BirthRecord]") -> str:
+    """Where others may connect from outside: worth a look of whoever records a birth."""
+    ports = [record.key for record in records if record.kind == "listen" and not record.key.startswith("unix/")]
+    return ", ".join(map(show, ports)) or "on no port"
 
 
 def _counted(records: "Iterable[BirthRecord]") -> str:

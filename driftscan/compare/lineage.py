@@ -108,6 +108,15 @@ def follow(
     return replace(before, machine=machine, last=last)
 
 
+def begin(before: History | None, now: History) -> History:
+    """The history of a host from its birth on, whatever was seen of it before."""
+    now = _limited(now)
+    if before is None:
+        return now
+    gone = replaced(before.machine, now.machine)
+    return replace(now, before=before.last if gone else before.before)
+
+
 def _limited(history: History) -> History:
     if len(history.last) <= MOST:
         return history

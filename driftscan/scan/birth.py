@@ -25,6 +25,7 @@ from driftscan.model.finding import JudgedMutation
 from driftscan.model.manifest import Manifest
 from driftscan.model.result import ImageMatch
 from driftscan.model.snapshot import CollectorStatus, Snapshot
+from driftscan.model.state import History
 from driftscan.model.zone import ZoneClass
 from driftscan.policy import Context, judge_mutations
 from driftscan.scan import born, evidence, launch, logs, machine, texts
@@ -78,6 +79,8 @@ class Delivery:
     undeclared: tuple[JudgedMutation, ...] = ()
     accepted: tuple[str, ...] = ()
     """The ids of findings that were accepted by hand."""
+    history: History | None = None
+    """What the first scan of its machine found, which this one is."""
     error: DriftscanError | None = None
     """Why it was not recorded."""
 
@@ -92,8 +95,8 @@ def bear(targets: Sequence[Target], job: Job, wish: Wish, progress: Progress) ->
     }
     found = compared(deliveries, stored)
     for delivery in found:
-        if delivery.outcome is Outcome.RECORDED and delivery.birth is not None:
-            job.states.record(delivery.target, delivery.birth)
+        if delivery.birth is not None and delivery.history is not None:
+            job.states.record(delivery.target, delivery.birth, delivery.history)
     return found
 
 
@@ -161,7 +164,7 @@ class _Look:
         inputs = launch.ask(self.seen.session)
         birth = known or self._first(taken, inputs, logs.clock(asked))
         mutations = self._unaccounted(birth, taken)
-        more = self._more(mutations, inputs, taken) if known is None else {}
+        more = self._more(mutations, inputs, taken, birth) if known is None else {}
         chosen = [each.id for each in mutations if each.id in self.wish.accept]
         more |= {each.id: (Ground.HAND, self.wish.reason) for each in mutations if each.id in chosen}
         if more:
@@ -175,7 +178,7 @@ class _Look:
             mutations = self._unaccounted(birth, taken)
         birth = replace(birth, sources=self._sources(birth, taken))
         birth = replace(birth, undeclared=tuple(sorted(map(mark, mutations))))
-        self._begin_history(birth, mutations, taken)
+        history = first(mutations, machine=birth.machine, manifest="", young=True, view=view_of(taken, whole=True))
         judged = judge_mutations(self.job.policies(self.match), mutations, Context(labels=self.labels))
         return Delivery(
             target=self.seen.target,
@@ -183,18 +186,8 @@ class _Look:
             birth=birth,
             undeclared=judged,
             accepted=tuple(chosen),
+            history=history,
         )
-
-    def _begin_history(self, birth: Birth, mutations: Sequence[Mutation], taken: Snapshot) -> None:
-        """A birth is the first scan of a machine, unless there was one: what is not there came later."""
-        history = first(
-            mutations,
-            machine=birth.machine,
-            manifest=birth.manifest,
-            young=not birth.doubts,
-            view=view_of(taken, whole=True),
-        )
-        self.job.states.follow(self.seen.target, history, settled=True)
 
     def _known(self) -> Birth | None:
         """The birth that is on record, of this machine and this image."""
@@ -244,9 +237,15 @@ class _Look:
         )
         return attribute(fold(differences, known), known)
 
-    def _more(self, mutations: Iterable[Mutation], inputs: Launch, taken: Snapshot) -> dict[str, tuple[Ground, str]]:
+    def _more(
+        self, mutations: Iterable[Mutation], inputs: Launch, taken: Snapshot, birth: Birth
+    ) -> dict[str, tuple[Ground, str]]:
         """What else first boot accounts for, by the id of each mutation."""
         history = self.job.states.history(self.seen.target)
+        if history is not None and (
+            history.manifest != birth.manifest or not machine.is_same(history.machine, birth.machine)
+        ):
+            history = None
         found = {}
         for mutation in mutations:
             if at_first(history, mutation) is False:  # an earlier scan of this machine did not see it

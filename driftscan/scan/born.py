@@ -56,8 +56,13 @@ def reference(manifest: Manifest, birth: Birth) -> Manifest:
         live=manifest.live or bool(more),
         texts=Lazy(lambda: {path: text for path, text in manifest.texts.items() if ("file", path) not in known}),
         source_digests={name: told for name, told in {**manifest.source_digests, **birth.sources}.items() if told},
-        digest=digest(f"{manifest.digest} {birth.digest}".encode()),
+        digest=digest_of(manifest.digest, birth.digest),
     )
+
+
+def digest_of(manifest: str, birth: str) -> str:
+    """The digest of a host's own reference, of those of its image and its birth."""
+    return digest(f"{manifest} {birth}".encode())
 
 
 def _covered(name: str, version: int, kinds: tuple[str, ...]) -> CollectorCoverage:

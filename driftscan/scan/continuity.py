@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from driftscan.compare.coverage import Sights, best, fell, sights
-from driftscan.compare.lineage import follow
+from driftscan.compare.lineage import begin, follow
 from driftscan.errors import DriftscanError
 from driftscan.model.birth import Birth
 from driftscan.model.drift import Mutation
 from driftscan.model.result import Mode, Reading
 from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import History, HostState, Visit
+from driftscan.scan import born
 from driftscan.scan.audit import audit
 from driftscan.scan.filescan import Plan
 from driftscan.scan.observe import Manner, Observation
@@ -103,10 +104,14 @@ class States:
             self._tell(error)
             return frozenset()
 
-    def record(self, target: Target, birth: Birth) -> None:
-        """Keep a birth. IncompleteError if it cannot be kept: a birth is recorded for that alone."""
+    def record(self, target: Target, birth: Birth, history: History) -> None:
+        """Keep a birth, and begin the history of its machine with it: what is not in `history` came later. Raises
+        IncompleteError if it cannot be kept: a birth is recorded for that alone."""
         if self._store:
-            self._store.record(name_of(target), birth)
+            name = name_of(target)
+            digest = self._store.record(name, birth)
+            history = replace(history, manifest=born.digest_of(birth.manifest, digest), young=not birth.doubts)
+            self._store.remember(name, begin(self.history(target), history))
 
     def close(self) -> None:
         """When no host is looked at any more."""

@@ -176,7 +176,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         reading=sighting.reading,
         accepted=sighting.accepted,
     )
-    scan = alone(assessment, young=sighting.first)
+    scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first)
     return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 

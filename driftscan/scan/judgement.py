@@ -101,12 +101,13 @@ class Assessment:
         )
 
 
-def alone(found: Assessment, *, young: bool) -> History:
-    """What the history of a host would be if this scan were its first."""
+def alone(found: Assessment, *, manifest: str, young: bool) -> History:
+    """What the history of a host would be if this scan were its first. `manifest`: the digest of what it was judged by,
+    its image or its own reference."""
     return first(
         found.mutations,
         machine=machine_of(found.identities, found.context.labels),
-        manifest=found.image.manifest_digest,
+        manifest=manifest,
         young=young,
         view=found.view,
     )

@@ -58,30 +58,37 @@ class Own:
             return ()
         if self._made is not None:
             return machine.SOURCES
-        return (launch.DIGEST,) if self._states.templates(manifest.digest) else ()
+        return self._of_template(manifest)
 
     def expected(self, seen: Observation, manifest: Manifest) -> Expected:
         """The reference of a host that was asked. `manifest`: that of its image."""
         birth = self._birth
-        if birth is not None and self._made is not None:
-            if machine.is_same(birth.machine, machine.shown(seen.captures, self._labels)):
-                doubts = tuple(f"its birth (recorded {birth.taken_at}) is in doubt: {doubt}" for doubt in birth.doubts)
-                plan = born.plan(self._plans.of(manifest, born=True), self._made, birth)
-                return Expected(self._made, plan, born=True, notes=doubts)
-            seen.manifest = manifest
+        if birth is None:
+            return self._alike(seen, manifest, ())
+        if self._made is None:
+            return self._alike(seen, manifest, (_OTHER_IMAGE,))
+        if not machine.is_same(birth.machine, machine.shown(seen.captures, self._labels)):
+            seen.manifest, seen.also = manifest, self._of_template(manifest)
             seen.ask()
-            return Expected(manifest, self._plans.of(manifest), notes=(_OTHER_MACHINE,))
-        user_data = launch.digest_of(seen.captures)
+            return self._alike(seen, manifest, (_OTHER_MACHINE,))
+        doubts = tuple(f"its birth (recorded {birth.taken_at}) is in doubt: {doubt}" for doubt in birth.doubts)
+        plan = born.plan(self._plans.of(manifest, born=True), self._made, birth)
+        return Expected(self._made, plan, born=True, notes=doubts)
+
+    def _alike(self, seen: Observation, manifest: Manifest, notes: tuple[str, ...]) -> Expected:
+        """That of a host without a birth: its image, and what others that were launched alike had at birth."""
         general = self._plans.of(manifest)
+        user_data = launch.digest_of(seen.captures)
         births = self._states.births(manifest.digest, user_data).values() if user_data else ()
         alike = born.template(births, general.matcher)
         if alike is None:
-            notes = (_OTHER_IMAGE,) if birth is not None else ()
             return Expected(manifest, general, notes=notes)
         own = born.reference(manifest, alike)
-        plan = born.plan(general, own, alike)
         known = frozenset(record.kind for record in alike.records)
-        return Expected(own, plan, apart=known, notes=(_TEMPLATE,))
+        return Expected(own, born.plan(general, own, alike), apart=known, notes=(*notes, _TEMPLATE))
+
+    def _of_template(self, manifest: Manifest) -> tuple[Source, ...]:
+        return (launch.DIGEST,) if self._states.templates(manifest.digest) else ()
 
     def _with_birth(self, manifest: Manifest | None) -> Manifest | None:
         if manifest is None or self._birth is None or self._birth.manifest != manifest.digest:

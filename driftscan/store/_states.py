@@ -115,15 +115,17 @@ class HostStates:
             rows = self._connected().execute(query, (manifest,)).fetchall()
         return frozenset(row["user_data"] for row in rows)
 
-    def record(self, host: str, birth: Birth) -> None:
-        """Keep a birth in the place of the one before."""
+    def record(self, host: str, birth: Birth) -> str:
+        """Keep a birth in the place of the one before; its digest."""
+        text, seal = _births.encode(birth)
         with self._writing() as connection:
             connection.execute(
                 "INSERT INTO host_birth VALUES (?, ?, ?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
                 " manifest = excluded.manifest, user_data = excluded.user_data, birth = excluded.birth,"
                 " seal = excluded.seal",
-                (storable(host), birth.manifest, birth.user_data, *_births.encode(birth)),
+                (storable(host), birth.manifest, birth.user_data, text, seal),
             )
+        return f"sha256:{seal}"
 
     def close(self) -> None:
         """Close the file, if it was opened."""
