@@ -16,7 +16,7 @@ from driftscan.model.birth import Ground
 from driftscan.model.names import show
 
 if TYPE_CHECKING:
-    from driftscan.model.birth import BirthRecord
+    from driftscan.model.birth import Birth, BirthRecord
     from driftscan.scan.birth import Delivery
 
 _WORDS = {
@@ -48,11 +48,7 @@ def _run(call: Call) -> int:
         job.states.close()
         progress.close()
     _check_accepted(settings.accept, deliveries)
-    lines = (
-        [json.dumps([_as_json(each) for each in deliveries], indent=2)]
-        if settings.json
-        else _text(deliveries, settings.verbose)
-    )
+    lines = [_json(deliveries)] if settings.json else _text(deliveries, settings.quiet, settings.verbose)
     call.console.writelines(line + "\n" for line in lines)
     return exit_code(deliveries)
 
@@ -76,9 +72,11 @@ def _check_accepted(wanted: Sequence[str], deliveries: "Iterable[Delivery]") -> 
         )
 
 
-def _text(deliveries: "Iterable[Delivery]", verbose: bool) -> Iterator[str]:
+def _text(deliveries: "Iterable[Delivery]", quiet: bool, verbose: bool) -> Iterator[str]:
+    """`quiet`: only what somebody should look at, so that a mail from cron means something."""
     for each in deliveries:
-        yield from _host(each, verbose)
+        if not quiet or exit_code([each]):
+            yield from _host(each, verbose)
 
 
 def _host(delivery: "Delivery", verbose: bool) -> Iterator[str]:
@@ -97,6 +95,16 @@ def _host(delivery: "Delivery", verbose: bool) -> Iterator[str]:
         yield f"{name}: recorded already, {birth.taken_at}{settled}; --again records it anew"
     else:
         yield f"{name}: recorded{settled}"
+    if delivery.outcome == "recorded" or verbose:
+        yield from _records(birth, verbose)
+    yield from (f"    in doubt: {show(doubt)}" for doubt in birth.doubts)
+    if delivery.undeclared:
+        yield "    accounted for by nothing; each stays a finding until it is accepted (--accept ID --reason TEXT):"
+        for judged in delivery.undeclared:
+            yield f"      {judged.severity.word:<8}  {show(judged.mutation.title)}  [{judged.mutation.id}]"
+
+
+def _records(birth: "Birth", verbose: bool) -> Iterator[str]:
     for ground, words in _WORDS.items():
         records = [record for record in birth.records if record.ground is ground]
         if records:
@@ -105,11 +113,6 @@ def _host(delivery: "Delivery", verbose: bool) -> Iterator[str]:
                 yield f"      listening: {_ports(records)}"
             if verbose:
                 yield from (f"      {record.kind} {show(record.key)}  ({show(record.why)})" for record in records)
-    yield from (f"    in doubt: {show(doubt)}" for doubt in birth.doubts)
-    if delivery.undeclared:
-        yield "    accounted for by nothing; each stays a finding until it is accepted (--accept ID --reason TEXT):"
-        for judged in delivery.undeclared:
-            yield f"      {judged.severity.word:<8}  {show(judged.mutation.title)}  [{judged.mutation.id}]"
 
 
 def _ports(records: "Iterable[BirthRecord]") -> str:
@@ -126,6 +129,10 @@ def _counted(records: "Iterable[BirthRecord]") -> str:
 def _plural(kind: str, count: int) -> str:
     word = kind.replace("_", " ")
     return word if count == 1 else f"{word}es" if word.endswith("s") else f"{word}s"
+
+
+def _json(deliveries: "Iterable[Delivery]") -> str:
+    return json.dumps([_as_json(each) for each in deliveries], indent=2)
 
 
 def _as_json(delivery: "Delivery") -> dict[str, Any]:

@@ -5,6 +5,7 @@ Formats and defaults: cloud-init's "module reference" (users and groups, ssh, wr
 subuid(5).
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -21,6 +22,7 @@ from driftscan.model.source import Line
 from driftscan.scan.launch import Launch, LaunchFile, LaunchUser
 
 SUDOERS = "/etc/sudoers.d/90-cloud-init-users"
+SSHD_CONFIG = "/etc/ssh/sshd_config.d/50-cloud-init.conf"
 _SHELLS = frozenset({"", "/bin/sh", "/bin/bash"})
 """What useradd takes where nothing is said."""
 _CLOSED = ("no-agent-forwarding", "no-port-forwarding", "no-x11-forwarding")
@@ -47,6 +49,7 @@ class Foretold:
             "password": self._password,
             "sudo_rule": self._sudo_rule,
             "authorized_key": self._key,
+            "sshd_setting": self._sshd_setting,
             "file": self._file,
         }
 
@@ -98,18 +101,18 @@ class Foretold:
             found.key in (*user.groups, user.primary_group) or (user.user_group and user.name == found.key)
             for user in self.launch.users
         )
-        return f"users: group {found.key}" if own and known and members == expected else ""
+        # A member that did not exist yet when the group was made is not in it.
+        return f"users: group {found.key}" if own and known and members <= expected else ""
 
     def _password(self, found: Resource) -> str:
         user = self._users.get(found.key)
         if user is None:
             return ""
-        status = ("locked" if user.locked else "set") if user.password else "disabled"
         mine = found.attributes
+        matches = user.chpasswd or (user.password and not user.locked)
+        fits = mine.get("password_status") in ({"disabled", "locked", "set"} if matches else {"disabled", "locked"})
         ages = user.expires or not ({"inactive", "expire"} & mine.keys())
-        change = user.password or not mine.get("must_change")
-        # Without a word on the password it is locked; `locked` is also a hash of the image behind `!`.
-        fits = mine.get("password_status") in {status, "locked" if user.locked else status}
+        change = user.password or user.chpasswd or not mine.get("must_change")
         return f"users: password of {found.key}" if fits and ages and change else ""
 
     def _sudo_rule(self, found: Resource) -> str:
@@ -157,10 +160,23 @@ class Foretold:
                     )
         return {name: frozenset(lines) for name, lines in found.items()}
 
+    def _sshd_setting(self, found: Resource) -> str:
+        fits = found.key == "passwordauthentication" and found.attributes.get("value") == self._passwords
+        return f"ssh_pwauth: {self._passwords}" if self._passwords and fits else ""
+
+    @property
+    def _passwords(self) -> str:
+        said = self.launch.ssh_passwords
+        return "" if said is None else "yes" if said else "no"
+
     def _file(self, found: Resource) -> str:
         path = found.key
         if path in self._written:
             return f"write_files: {path}" if self._is_written(found, self._written[path]) else ""
+        if path == SSHD_CONFIG:
+            line = f"PasswordAuthentication {self._passwords}\n".encode()
+            wanted = LaunchFile(path, hashlib.sha256(line).hexdigest(), "0600", "root:root")
+            return f"ssh_pwauth: {self._passwords}" if self._passwords and self._is_written(found, wanted) else ""
         if path in _SUBORDINATE:
             return "users: subordinate ids" if self._is_subordinate(path) else ""
         return (

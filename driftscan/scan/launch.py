@@ -52,6 +52,9 @@ class LaunchUser:
     uid: str = ""
     locked: bool = True
     password: bool = False
+    """`users` gives one; where it is to be locked, nothing matches it."""
+    chpasswd: bool = False
+    """One is set afterwards."""
     expires: bool = False
     has_home: bool = True
 
@@ -81,6 +84,8 @@ class Launch:
     files: tuple[LaunchFile, ...] = ()
     packages: tuple[str, ...] = ()
     upgrade: bool = False
+    ssh_passwords: bool | None = None
+    """Whether sshd is to take passwords; None: as the image has it."""
     timezone: str = ""
     commands: bool = False
     unread: str = ""
@@ -150,6 +155,7 @@ def _launch(told: Mapping[str, Any]) -> Launch:
         root_disabled=disabled is not False,
         files=tuple(_files(configs)),
         packages=tuple(name for each in configs for name in _texts(each.get("packages"))),
+        ssh_passwords=said if isinstance(said := _last(configs, "ssh_pwauth"), bool) else None,
         upgrade=any(each.get("upgrade") is True for each in configs),
         timezone=next((zone for each in reversed(configs) if (zone := _text(each.get("timezone")))), ""),
         commands=bool(_number(told.get("scripts")))
@@ -194,7 +200,7 @@ def _user(raw: Mapping[str, Any]) -> LaunchUser | None:
 
 def _completed(user: LaunchUser, keys: tuple[str, ...], with_password: set[str]) -> LaunchUser:
     """With what is said of a user elsewhere than in `users`."""
-    return replace(user, keys=(*user.keys, *keys), password=user.password or user.name in with_password)
+    return replace(user, keys=(*user.keys, *keys), chpasswd=user.name in with_password)
 
 
 def _files(configs: Sequence[Mapping[str, Any]]) -> Iterator[LaunchFile]:

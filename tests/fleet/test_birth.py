@@ -9,7 +9,7 @@ import pytest
 
 from tests.fleet.bed.host import Host
 from tests.fleet.bed.testbed import Testbed
-from tests.fleet.driver import Driftscan, Json, assert_clean, matching, open_mutations
+from tests.fleet.driver import Driftscan, Json, Outcome, assert_clean, matching, open_mutations
 
 NAMES = ("born-1", "born-2", "born-3")
 LATER = "born-4"
@@ -124,30 +124,32 @@ def test_what_its_siblings_lack_is_in_doubt_at_birth(
     assert not matching(driftscan.scan(LATER, *options).host(LATER), "file", "/usr/local/bin/implant")
 
 
-@pytest.mark.parametrize(
-    ("command", "found"),
-    [
-        (f"echo '{KEY}' >> /home/deploy/.ssh/authorized_keys", ("authorized_key", "deploy/*", "added")),
-        (
-            "echo 'games ALL=(ALL) NOPASSWD: ALL' >> /etc/sudoers.d/90-cloud-init-users",
-            ("sudo_rule", "/etc/sudoers.d/90-cloud-init-users:games", "added"),
-        ),
-        ("usermod -aG shadow deploy", ("user", "deploy", "modified")),
-        ("echo workers = 9 >> /etc/app/app.conf", ("file", "/etc/app/app.conf", "modified")),
-        ("rmdir /srv/app", ("file", "/srv/app", "removed")),
-        ("chmod 0700 /etc/sudoers.d", ("file", "/etc/sudoers.d", "modified")),
-        ("echo 'hash -r' >> /home/deploy/.bashrc", ("file", "/home/deploy/.bashrc", "modified")),
-        ("systemd-run --unit=beacon python3 -m http.server 8099", ("listen", "tcp/*:8099", "added")),
-        ("systemctl disable --now cron", ("service", "cron.service", "modified")),
-    ],
-)
-def test_what_comes_after_birth_is_a_finding(
-    driftscan: Driftscan, options: tuple[str, ...], hosts: dict[str, Host], command: str, found: tuple[str, str, str]
-) -> None:
-    hosts["born-3"].shell(command)
-    outcome = driftscan.scan("born-3", *options)
-    assert outcome.code == 1
-    assert matching(outcome.host("born-3"), *found), outcome.explain()
+CHANGES = {
+    f"echo '{KEY}' >> /home/deploy/.ssh/authorized_keys": ("authorized_key", "deploy/*", "added"),
+    "echo 'games ALL=(ALL) NOPASSWD: ALL' >> /etc/sudoers.d/90-cloud-init-users": (
+        *("sudo_rule", "/etc/sudoers.d/90-cloud-init-users:games", "added"),
+    ),
+    "usermod -aG shadow deploy": ("user", "deploy", "modified"),
+    "echo workers = 9 >> /etc/app/app.conf": ("file", "/etc/app/app.conf", "modified"),
+    "rmdir /srv/app": ("file", "/srv/app", "removed"),
+    "chmod 0700 /etc/sudoers.d": ("file", "/etc/sudoers.d", "modified"),
+    "echo 'hash -r' >> /home/deploy/.bashrc": ("file", "/home/deploy/.bashrc", "modified"),
+    "systemd-run --unit=beacon python3 -m http.server 8099": ("listen", "tcp/*:8099", "added"),
+    "systemctl disable --now cron": ("service", "cron.service", "modified"),
+}
+
+
+@pytest.fixture(scope="module")
+def changed(driftscan: Driftscan, options: tuple[str, ...], hosts: dict[str, Host]) -> Outcome:
+    births(driftscan, *NAMES, *options)
+    hosts["born-3"].shell("\n".join(CHANGES))
+    return driftscan.scan("born-3", *options)
+
+
+@pytest.mark.parametrize("command", CHANGES)
+def test_what_comes_after_birth_is_a_finding(changed: Outcome, command: str) -> None:
+    assert changed.code == 1
+    assert matching(changed.host("born-3"), *CHANGES[command]), changed.explain()
 
 
 def test_a_machine_in_the_place_of_the_one_that_was_born_has_no_birth(

@@ -1,5 +1,6 @@
 """What user data account for: exactly what they declare, and no neighbour of it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.resource import Resource, Value
 from driftscan.model.snapshot import Snapshot
 from driftscan.scan import launch
-from driftscan.scan.foretold import SUDOERS, Foretold
+from driftscan.scan.foretold import SSHD_CONFIG, SUDOERS, Foretold
 from driftscan.scan.launch import Launch, LaunchFile, LaunchUser
 from tests.compare import building
 from tests.compare.building import A, B, directory, file, link, thing
@@ -224,10 +225,46 @@ def test_what_is_declared_and_not_there_is_told() -> None:
     assert Foretold(LAUNCH, image(), host()).absent() == []
 
 
-def test_a_password_that_user_data_give() -> None:
+LOCKED, OPEN, RESET = (
+    LaunchUser(name="deploy", password=True),
+    LaunchUser(name="deploy", password=True, locked=False),
+    LaunchUser(name="deploy", chpasswd=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "accounted"),
+    [
+        (LaunchUser(name="deploy"), "locked", True),
+        (LaunchUser(name="deploy"), "set", False),
+        (LOCKED, "locked", True),
+        (LOCKED, "set", False),
+        (OPEN, "set", True),
+        (RESET, "set", True),
+        (RESET, "disabled", True),
+        (RESET, "empty", False),
+    ],
+)
+def test_a_password_is_set_only_where_user_data_set_one(user: LaunchUser, status: str, *, accounted: bool) -> None:
+    taken = host(changed("password", "deploy", password_status=status))
+    found = unaccounted(taken, replace(LAUNCH, users=(user,)))
+    assert ("password deploy" not in found) is accounted
+
+
+def test_the_password_of_another_is_his_own() -> None:
     (user,) = LAUNCH.users
-    for locked, status in ((True, "locked"), (False, "set")):
-        given = replace(LAUNCH, users=(replace(user, password=True, locked=locked),))
-        assert unaccounted(host(changed("password", "deploy", password_status=status)), given) == set()
-    unlocked = replace(LAUNCH, users=(LaunchUser(name="x", password=True, locked=False), user))
-    assert unaccounted(host(changed("password", "deploy", password_status="set")), unlocked) == {"password deploy"}
+    inputs = replace(LAUNCH, users=(LaunchUser(name="x", password=True, locked=False), user))
+    taken = host(changed("password", "deploy", password_status="set"))
+    assert unaccounted(taken, inputs) == {"password deploy"}
+
+
+@pytest.mark.parametrize(
+    ("said", "value", "accounted"), [(False, "no", True), (True, "no", False), (None, "no", False)]
+)
+def test_whether_sshd_takes_passwords(said: bool | None, value: str, *, accounted: bool) -> None:
+    setting = thing("sshd_setting", "passwordauthentication", value=value)
+    content = hashlib.sha256(b"PasswordAuthentication no\n").hexdigest()
+    conf = file(SSHD_CONFIG, sha256=content, mode="0600", nlink=1)
+    inputs = replace(LAUNCH, ssh_passwords=said)
+    found = unaccounted(host(setting, conf), inputs)
+    assert found == (set() if accounted else {"sshd_setting passwordauthentication", f"file {SSHD_CONFIG}"})

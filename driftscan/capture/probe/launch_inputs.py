@@ -230,6 +230,7 @@ def reduced(config: "dict[str, Any]") -> "dict[str, Any]":
         "timezone": text(config.get("timezone")),
         "passwords": with_password(config),
         "password": bool(config.get("password")),
+        "ssh_pwauth": flag(config, "ssh_pwauth"),
         "commands": sum(len(config[name]) for name in COMMANDS if isinstance(config.get(name), list)),
         "setup": sorted(SETUP.intersection(text(name) for name in config)) + ["write_files"] * (len(told) < len(files)),
     }
