@@ -5,7 +5,6 @@ brings it, or where commands of user data may have made it and it is harmless by
 stays a finding until a person accepts it. Hosts with the same user data are siblings, which vouch for each other.
 """
 
-import logging
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +40,6 @@ from driftscan.scan.siblings import compared
 from driftscan.scan.targets import Target
 from driftscan.zones.protected import protected
 
-log = logging.getLogger(__name__)
 LATE = 3600
 """Seconds after the end of first boot from which a birth is taken late."""
 MOST_NAMED = 5
@@ -86,7 +84,11 @@ class Delivery:
 
 
 def bear(targets: Sequence[Target], job: Job, wish: Wish, progress: Progress) -> tuple[Delivery, ...]:
-    """Look at the hosts, compare siblings, and keep the births. Whatever goes wrong with one host is its own matter."""
+    """Look at the hosts, compare siblings, and keep the births. Whatever goes wrong with one host is its own matter.
+    UsageError, before any connection, where nobody has named a manifest."""
+    for target in targets:
+        if job.baselines.ahead(target) is None and not job.baselines.depends_on_image(target):
+            raise _without_manifest(target)
     deliveries = each(targets, lambda target: _one(job, target, wish, progress), job.options.workers)
     stored = {
         birth.user_data: job.states.births(birth.manifest, birth.user_data)
@@ -121,15 +123,19 @@ def _deliver(job: Job, target: Target, wish: Wish, watch: Stopwatch) -> Delivery
         try:
             baseline = job.baselines.of(target, seen.image)
             if baseline.manifest is None:
-                raise UsageError(
-                    f"{target.name}: there is no manifest of its image, and a birth is told beside one",
-                    "Give it with -m MANIFEST or in the inventory.",
-                )
+                raise _without_manifest(target)
             if not seen.settled:
                 return Delivery(target=target, outcome=Outcome.SETTLING)
             return _Look(job, seen, baseline.image.match, baseline.manifest, wish).deliver(watch)
         finally:
             job.closed(seen.session)
+
+
+def _without_manifest(target: Target) -> UsageError:
+    return UsageError(
+        f"{target.name}: there is no manifest of its image, and a birth is told beside one",
+        "Give it with -m MANIFEST or in the inventory.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
