@@ -189,6 +189,11 @@ PACKER_MANIFEST = Option(
     path=True,
     help="the JSON that Packer's manifest post-processor wrote: seal the manifest to the image it names",
 )
+ACCEPT_FINDING = Option(
+    name="accept", metavar="ID", many=True, help="accept this finding as a part of the birth; repeatable"
+)
+REASON = Option(name="reason", metavar="TEXT", default="", help="why what is accepted is right")
+AGAIN = Option(name="again", help="record the birth anew, though there is one on record")
 JSON = Option(name="json", help="as JSON")
 HOST = Option(name="host", metavar="NAME", help="on this host, where several have it")
 PRINT = Option(name="print", help="print the program that is run on hosts")
@@ -224,6 +229,9 @@ ALL = (
     IMAGE_ID,
     IMAGE_VERSION,
     PACKER_MANIFEST,
+    ACCEPT_FINDING,
+    REASON,
+    AGAIN,
     JSON,
     HOST,
     PRINT,

@@ -10,6 +10,7 @@ from driftscan import __version__
 COMMANDS = {
     "scan": "compare hosts with their image, judge what differs, recommend what to do",
     "bake": "make a manifest from a reference host, from several boots of it, or from a root file system",
+    "birth": "record what hosts are when their first boot has settled, as launch inputs declare it",
     "explain": "show everything known about one finding",
     "gate": "decide whether a new image may replace the approved one: every change must be declared",
     "diff": "show what differs between any two targets",

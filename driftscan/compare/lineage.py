@@ -77,6 +77,14 @@ def replaced(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return not any(now.get(name) == value for name, value in before.items())
 
 
+def first(
+    mutations: Iterable[Mutation], *, machine: Mapping[str, str], manifest: str, young: bool, view: View
+) -> History:
+    """What the history of a host would be if one scan were its first."""
+    marks = frozenset(mark(mutation) for mutation in comparable(mutations).values())
+    return History(machine=machine, manifest=manifest, young=young, first=marks, view=view, last=marks)
+
+
 def follow(
     before: History | None,
     now: History,
@@ -98,6 +106,15 @@ def follow(
         return replace(now, machine=machine, young=False, before=before.before)
     last = now.last if now.view.kinds else now.last | before.last
     return replace(before, machine=machine, last=last)
+
+
+def begin(before: History | None, now: History) -> History:
+    """The history of a host from its birth on, whatever was seen of it before."""
+    now = _limited(now)
+    if before is None:
+        return now
+    gone = replaced(before.machine, now.machine)
+    return replace(now, before=before.last if gone else before.before)
 
 
 def _limited(history: History) -> History:

@@ -4,18 +4,20 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from driftscan.compare.coverage import Sights, best, fell, sights
-from driftscan.compare.lineage import follow
+from driftscan.compare.lineage import begin, follow
 from driftscan.errors import DriftscanError
+from driftscan.model.birth import Birth
 from driftscan.model.drift import Mutation
 from driftscan.model.result import Mode, Reading
 from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import History, HostState, Visit
+from driftscan.scan import born
 from driftscan.scan.audit import audit
 from driftscan.scan.filescan import Plan
 from driftscan.scan.observe import Manner, Observation
@@ -68,6 +70,48 @@ class States:
         except DriftscanError as error:
             self._tell(error)
         return history
+
+    def history(self, target: Target) -> History | None:
+        """In what a target differed in earlier scans."""
+        try:
+            return self._store.history(name_of(target)) if self._store else None
+        except DriftscanError as error:
+            self._tell(error)
+            return None
+
+    def birth(self, target: Target) -> Birth | None:
+        """What a target was when its first boot had settled; None where nobody has recorded it, or it cannot be read:
+        then the target is judged by its image alone, which accepts less."""
+        try:
+            return self._store.birth(name_of(target)) if self._store else None
+        except DriftscanError as error:
+            self._tell(error)
+            return None
+
+    def births(self, manifest: str, user_data: str) -> Mapping[str, Birth]:
+        """The births of hosts of one image with the same user data."""
+        try:
+            return self._store.births(manifest, user_data) if self._store else {}
+        except DriftscanError as error:
+            self._tell(error)
+            return {}
+
+    def templates(self, manifest: str) -> frozenset[str]:
+        """The user data of hosts of one image whose births are known."""
+        try:
+            return self._store.templates(manifest) if self._store else frozenset()
+        except DriftscanError as error:
+            self._tell(error)
+            return frozenset()
+
+    def record(self, target: Target, birth: Birth, history: History) -> None:
+        """Keep a birth, and begin the history of its machine with it: what is not in `history` came later. Raises
+        IncompleteError if it cannot be kept: a birth is recorded for that alone."""
+        if self._store:
+            name = name_of(target)
+            digest = self._store.record(name, birth)
+            history = replace(history, manifest=born.digest_of(birth.manifest, digest), young=not birth.doubts)
+            self._store.remember(name, begin(self.history(target), history))
 
     def close(self) -> None:
         """When no host is looked at any more."""

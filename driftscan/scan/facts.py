@@ -24,6 +24,8 @@ from driftscan.scan.parsing import Parsed, collectors, parse
 
 MOST_ANSWERS = 64 << 20
 """Bytes of answers that are kept during a run, for units of which another host differs in part."""
+MOST_EXPECTED = 256
+"""Manifests of which it is kept what hosts are expected to answer: a host with a birth has one of its own."""
 MOST_PARSED = 4096
 """Parsed units that are kept during a run."""
 
@@ -57,7 +59,7 @@ class Memory:
         self._answers: OrderedDict[str, Capture] = OrderedDict()
         self._bytes = 0
         self._parsed: OrderedDict[tuple[str, ...], Parsed] = OrderedDict()
-        self._expected: dict[tuple[int, bool], tuple[Manifest, Expectation]] = {}
+        self._expected: OrderedDict[tuple[int, bool], tuple[Manifest, Expectation]] = OrderedDict()
 
     def expected(self, manifest: Manifest, *, live: bool) -> "Expectation":
         """What hosts with this manifest are expected to answer."""
@@ -65,6 +67,9 @@ class Memory:
             key = id(manifest), live
             if key not in self._expected:
                 self._expected[key] = manifest, Expectation.of(manifest, live=live)
+            self._expected.move_to_end(key)
+            while len(self._expected) > MOST_EXPECTED:
+                self._expected.popitem(last=False)
             return self._expected[key][1]
 
     def keep(self, captures: Iterable[Capture]) -> None:

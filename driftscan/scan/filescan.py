@@ -1,6 +1,7 @@
 """The files of one target: told wholly, or compared with what is expected of them where the target can do that."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
 
@@ -21,7 +22,7 @@ from driftscan.model.records import Records
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Capture, Gap, Status, Tree
 from driftscan.model.state import FileState
-from driftscan.model.zone import Zone
+from driftscan.model.zone import Tolerance, Zone
 from driftscan.scan import exchange
 from driftscan.scan.exchange import Compared, Question
 from driftscan.zones import walk_rules
@@ -51,28 +52,47 @@ class Plan:
     """How the files of all hosts with one manifest are looked at; made once for a run."""
 
     def __init__(
-        self, manifest: Manifest, zones: Sequence[Zone], salt: bytes, grouping: Grouping | None = None
+        self,
+        manifest: Manifest,
+        zones: Sequence[Zone],
+        salt: bytes,
+        grouping: Grouping | None = None,
+        *,
+        born: bool = False,
     ) -> None:
         """The expectation that hosts are told of, `salt` with it. `grouping`: of the files under these zones, if it was
-        worked out before."""
+        worked out before; `born`: see `compare.diff`."""
         self.manifest = manifest
         self.zones = tuple(zones)
         self.salt = salt
+        self.born = born
         self.matcher = Matcher(zones)
-        self.rules = walk_rules(zones, manifest, tolerance)
+        self.rules = walk_rules(zones, manifest, self._tolerance)
         self.rules_section = rules_section(self.rules)
         self.rules_digest = digest(self.rules_section)
         self.reference = Reference(
-            manifest.resources.files, lambda key: self.matcher.zone_of("file", key), grouping=grouping
+            manifest.resources.files, lambda key: self.matcher.zone_of("file", key), born=born, grouping=grouping
         )
+
+    def of_host(self, manifest: Manifest, removed: Iterable[str], added: Mapping[str, bytes]) -> "Plan":
+        """The same for one host, of which more is known than its image: `manifest` is its own, in which of this one's
+        files some (by key) are gone, and some come or changed: key -> line."""
+        other = copy(self)
+        other.manifest = manifest
+        other.reference = self.reference.changed(removed, added)
+        return other
 
     def sealed(self, key: str) -> bool:
         """Whether a file is in no zone."""
-        return tolerance(self.matcher.zone_of("file", key)) is None
+        zone = self.matcher.zone_of("file", key)
+        return zone is None or self._tolerance(zone) is None
 
     def fits(self, state: FileState | None) -> bool:
         """Whether what was kept of a host was kept under this plan."""
         return state is not None and (state.manifest, state.rules) == (self.manifest.digest, self.rules_digest)
+
+    def _tolerance(self, zone: Zone) -> Tolerance | None:
+        return tolerance(zone, born=self.born)
 
 
 def listed(session: Session, source: Tree, sealed: Sealed) -> Files:

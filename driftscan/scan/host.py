@@ -22,9 +22,10 @@ from driftscan.scan.baseline import Baselines
 from driftscan.scan.continuity import States, sight
 from driftscan.scan.facts import Memory
 from driftscan.scan.judgement import Assessment, alone, unknown_image
-from driftscan.scan.observe import ByImage, Observation, observing, take_snapshot
+from driftscan.scan.observe import Observation, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.own import Own
 from driftscan.scan.parsing import kinds
 from driftscan.scan.plans import Plans
 from driftscan.scan.progress import Progress, Silent
@@ -114,7 +115,7 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     if target.scheme in ON_FILE:
         return _stored(job, target, watch)
     session: Session | None = None
-    by_image = _by_image(job, target) if job.baselines.depends_on_image(target) else None
+    own = Own(job.baselines, job.states, job.plans, target)
     try:
         with observing(
             target,
@@ -122,11 +123,12 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
             watch,
             job.opened,
             memory=job.memory,
-            manifest=job.baselines.ahead(target),
-            by_image=by_image,
+            manifest=own.ahead(),
+            by_image=own.by_image(),
+            also=own.sources,
         ) as seen:
             session = seen.session
-            facts = _compare(job, seen, watch)
+            facts = _compare(job, seen, own, watch)
     finally:
         if session is not None:
             job.closed(session)
@@ -134,11 +136,7 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     return replace(facts, timings=watch.spent)
 
 
-def _by_image(job: Job, target: Target) -> ByImage:
-    return lambda image: job.baselines.of(target, image).manifest
-
-
-def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
+def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessment:
     baseline = job.baselines.of(seen.target, seen.image)
     if baseline.image.match is ImageMatch.STAND_IN:
         return _against_packages(job, seen, baseline.image, watch)
@@ -146,23 +144,25 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
     if manifest is None:
         return _without_image(job, seen, baseline.image, watch)
     policies = job.policies(baseline.image.match)
-    plan = job.plans.of(manifest)
-    zones = plan.matcher
+    expected = own.expected(seen, manifest)
+    plan, zones = expected.plan, expected.plan.matcher
     watch("walk")
     whole = any("file" in policy.kinds() for policy in policies)
     sighting = sight(seen, plan, job.states, job.options, whole=whole)
     taken = sighting.taken
     watch("compare")
-    found = diff(manifest, taken, zones, same=seen.parsed.same)
+    same = seen.parsed.same - expected.apart
+    found = diff(expected.manifest, taken, zones, born=expected.born, same=same)
     watch("explain")
     changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
-    found = diff(manifest, taken, zones, same=seen.parsed.same) if taken.texts else found
+    if taken.texts:
+        found = diff(expected.manifest, taken, zones, born=expected.born, same=same)
     known, differences = evidence.gather(
         seen.session, found.differences, taken, seen.captures, manifest, visits=sighting.visits
     )
-    own = identities(taken.resources, zones)
-    mutations = (*_explained(differences, known), *shared_identities(own, manifest.references, {}), *sighting.lost)
+    mine = identities(taken.resources, zones)
+    mutations = (*_explained(differences, known), *shared_identities(mine, manifest.references, {}), *sighting.lost)
     assessment = Assessment.of(
         seen.target,
         taken,
@@ -171,11 +171,12 @@ def _compare(job: Job, seen: Observation, watch: Stopwatch) -> Assessment:
         manifest=manifest,
         mutations=mutations,
         found=replace(found, differences=differences),
-        identities=own,
+        notes=expected.notes,
+        identities=mine,
         reading=sighting.reading,
         accepted=sighting.accepted,
     )
-    scan = alone(assessment, young=sighting.first)
+    scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first)
     return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from driftscan.compare.accounting import accounting
 from driftscan.compare.diff import Diff
-from driftscan.compare.lineage import came_back, comparable, machine_of, mark, view_of
+from driftscan.compare.lineage import came_back, first, machine_of, view_of
 from driftscan.compare.mutation import make
 from driftscan.errors import DriftscanError, HostError, HostKeyChangedError
 from driftscan.model.cohort import Cohort
@@ -101,16 +101,15 @@ class Assessment:
         )
 
 
-def alone(found: Assessment, *, young: bool) -> History:
-    """What the history of a host would be if this scan were its first."""
-    marks = frozenset(mark(mutation) for mutation in comparable(found.mutations).values())
-    return History(
+def alone(found: Assessment, *, manifest: str, young: bool) -> History:
+    """What the history of a host would be if this scan were its first. `manifest`: the digest of what it was judged by,
+    its image or its own reference."""
+    return first(
+        found.mutations,
         machine=machine_of(found.identities, found.context.labels),
-        manifest=found.image.manifest_digest,
+        manifest=manifest,
         young=young,
-        first=marks,
         view=found.view,
-        last=marks,
     )
 
 

@@ -12,7 +12,7 @@ from driftscan.compare.zoning import tolerance
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
 from driftscan.model.snapshot import CollectorCoverage, ImageRef, Resources, Snapshot
-from driftscan.model.source import Captures, Gap, WalkRule
+from driftscan.model.source import Captures, Gap, Source, WalkRule
 from driftscan.model.state import FileState
 from driftscan.model.zone import Zone
 from driftscan.scan import filescan, program, readiness, texts, torn
@@ -55,6 +55,8 @@ class Observation:
     manifest: Manifest | None = None
     begun: int = 0
     """When the connection was begun; nanoseconds."""
+    also: tuple[Source, ...] = ()
+    """What else is asked in the first round."""
     captures: Captures = field(default_factory=lambda: Captures([]))
     parsed: Parsed = Parsed({}, ())
     settled: bool = True
@@ -112,7 +114,7 @@ class Observation:
 
     def ask(self) -> None:
         """Ask what is small, again if need be."""
-        facts = Facts(self.session, self.memory, self.manifest, also=(*readiness.SOURCES, *torn.SOURCES))
+        facts = Facts(self.session, self.memory, self.manifest, also=(*readiness.SOURCES, *torn.SOURCES, *self.also))
         self.parsed = facts.ask()
         self.captures = Captures(list(facts.captures.values()))
         self.settled = readiness.settled(self.captures)
@@ -128,10 +130,11 @@ def observing(
     memory: Memory | None = None,
     manifest: Manifest | None = None,
     by_image: ByImage | None = None,
+    also: Callable[[Manifest | None], Sequence[Source]] = lambda manifest: (),
 ) -> Iterator[Observation]:
     """Connect, ask all collectors' sources but the walk, and parse. `opened` is told of the session, so that it can be
-    ended from outside; `manifest` is what the target is expected to be, or `by_image` finds it. HostError when the
-    target can't be reached."""
+    ended from outside; `manifest` is what the target is expected to be, or `by_image` finds it; `also`: what else is
+    asked of a target of which that is expected. HostError when the target can't be reached."""
     recorder = Recorder() if options.captures else None
     phase("connect")
     deadline, begun = time.monotonic() + seconds_for(target), time.time_ns()
@@ -143,7 +146,7 @@ def observing(
         if by_image is not None:
             manifest = by_image(_image(session))
         program.check(session.facts, manifest)
-        seen = Observation(target, session, memory or Memory(), deadline, manifest, begun)
+        seen = Observation(target, session, memory or Memory(), deadline, manifest, begun, tuple(also(manifest)))
         seen.ask()
         yield seen
         if recorder is not None and options.captures is not None:

@@ -30,29 +30,31 @@ class Plans:
         self._zones = tuple(zones)
         self._directory = state_dir / "plans" if state_dir else None
         self._salt = secrets.token_bytes(SALT)
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[tuple[int, bool], Plan] = {}
         self._lock = threading.Lock()
 
-    def of(self, manifest: Manifest) -> Plan:
-        """How hosts with this manifest are compared."""
+    def of(self, manifest: Manifest, *, born: bool = False) -> Plan:
+        """How hosts with this manifest are compared; `born`: those whose birth is known."""
         with self._lock:
-            if id(manifest) not in self._plans:
-                self._plans[id(manifest)] = self._made(manifest)
-            return self._plans[id(manifest)]
+            key = id(manifest), born
+            if key not in self._plans:
+                self._plans[key] = self._made(manifest, born)
+            return self._plans[key]
 
-    def _made(self, manifest: Manifest) -> Plan:
+    def _made(self, manifest: Manifest, born: bool) -> Plan:
         zones = (*manifest.zones, *self._zones)
-        path = self._path(manifest, zones)
+        path = self._path(manifest, zones, born)
         known = _read(path, len(manifest.resources.files)) if path else None
-        plan = Plan(manifest, zones, self._salt, known)
+        plan = Plan(manifest, zones, self._salt, known, born=born)
         if path and known is None:
             _write(path, plan.reference.grouping)
         return plan
 
-    def _path(self, manifest: Manifest, zones: tuple[Zone, ...]) -> Path | None:
+    def _path(self, manifest: Manifest, zones: tuple[Zone, ...], born: bool) -> Path | None:
         if self._directory is None or not manifest.digest:
             return None
-        return self._directory / digest(f"{manifest.digest} {zones!r}".encode())[7:39]
+        born_too = " born" if born else ""
+        return self._directory / digest(f"{manifest.digest} {zones!r}{born_too}".encode())[7:39]
 
 
 def _read(path: Path, size: int) -> Grouping | None:

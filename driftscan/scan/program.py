@@ -7,7 +7,7 @@ from driftscan.capture.probe import render
 from driftscan.errors import ProbeError
 from driftscan.model.codec import decode_resource
 from driftscan.model.manifest import Manifest
-from driftscan.scan import evidence, packages, readiness, standin, torn
+from driftscan.scan import evidence, launch, machine, packages, readiness, standin, torn
 from driftscan.scan.parsing import collectors
 
 
@@ -16,7 +16,17 @@ def text() -> str:
     """The program, for streaming and for images alike. What it may be asked: the sources of all collectors, and what a
     scan asks besides; files that every user of the host may read, names and digests need no permission."""
     every = {source for collector in collectors().values() for source in collector.sources}
-    every |= {*readiness.SOURCES, *torn.SOURCES, *standin.SOURCES, *evidence.SOURCES, packages.LISTS, readiness.CLOCK}
+    every |= {
+        launch.source(),
+        launch.DIGEST,
+        *machine.SOURCES,
+        *readiness.SOURCES,
+        *torn.SOURCES,
+        *standin.SOURCES,
+        *evidence.SOURCES,
+        packages.LISTS,
+        readiness.CLOCK,
+    }
     return render.script(render.permit(every))
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from driftscan.errors import IncompleteError
+from driftscan.model.birth import Birth
 from driftscan.model.snapshot import CollectorStatus, FileCoverage
 from driftscan.model.state import FORMAT, FileState, History, HostState, Visit
+from driftscan.store import _births
 from driftscan.store._database import Database
 from driftscan.store._histories import decode, encode
 from driftscan.store._store import storable
@@ -92,6 +94,39 @@ class HostStates:
                 (storable(host), *encode(history)),
             )
 
+    def birth(self, host: str) -> Birth | None:
+        """What a host was when its first boot had settled; None: nobody has recorded it."""
+        with self._turn, self._database.told():
+            query = "SELECT birth, seal FROM host_birth WHERE host = ?"
+            row = self._connected().execute(query, (storable(host),)).fetchone()
+        return _birth(host, row) if row is not None else None
+
+    def births(self, manifest: str, user_data: str) -> dict[str, Birth]:
+        """The births of all hosts of one image with the same user data, by host."""
+        with self._turn, self._database.told():
+            query = "SELECT host, birth, seal FROM host_birth WHERE manifest = ? AND user_data = ? ORDER BY host"
+            rows = self._connected().execute(query, (manifest, user_data)).fetchall()
+        return {row["host"]: _birth(row["host"], row) for row in rows}
+
+    def templates(self, manifest: str) -> frozenset[str]:
+        """The user data of hosts of one image whose births are known; those without any are no template."""
+        with self._turn, self._database.told():
+            query = "SELECT DISTINCT user_data FROM host_birth WHERE manifest = ? AND user_data != ''"
+            rows = self._connected().execute(query, (manifest,)).fetchall()
+        return frozenset(row["user_data"] for row in rows)
+
+    def record(self, host: str, birth: Birth) -> str:
+        """Keep a birth in the place of the one before; its digest."""
+        text, seal = _births.encode(birth)
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO host_birth VALUES (?, ?, ?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
+                " manifest = excluded.manifest, user_data = excluded.user_data, birth = excluded.birth,"
+                " seal = excluded.seal",
+                (storable(host), birth.manifest, birth.user_data, text, seal),
+            )
+        return f"sha256:{seal}"
+
     def close(self) -> None:
         """Close the file, if it was opened."""
         with self._turn:
@@ -110,6 +145,15 @@ class HostStates:
         if self._connection is None:
             self._connection = self._database.connect()
         return self._connection
+
+
+def _birth(host: str, row: sqlite3.Row) -> Birth:
+    try:
+        return _births.decode(row["birth"], row["seal"])
+    except _DAMAGE as error:
+        raise IncompleteError(
+            f"the birth of {host} is damaged: {error}", f"Record it anew: `driftscan birth {host} --again`."
+        ) from error
 
 
 def _files(files: FileState) -> tuple[Any, ...]:
