@@ -27,6 +27,7 @@ _WORDS = {
     Ground.ZONE: "left to first boot by zones",
     Ground.HAND: "accepted by hand",
 }
+_MOST_NAMES = 10
 
 
 def _run(call: Call) -> int:
@@ -73,46 +74,49 @@ def _check_accepted(wanted: Sequence[str], deliveries: "Iterable[Delivery]") -> 
 
 
 def _text(deliveries: "Iterable[Delivery]", quiet: bool, verbose: bool) -> Iterator[str]:
-    """`quiet`: only what somebody should look at, so that a mail from cron means something."""
+    """Hosts of which the same is to be said together. `quiet`: only what somebody should look at, so that a mail from
+    cron means something."""
+    alike: dict[tuple[str, ...], list[str]] = {}
     for each in deliveries:
         if not quiet or exit_code([each]):
-            yield from _host(each, verbose)
+            alike.setdefault(tuple(_said(each, verbose)), []).append(show(each.target.name))
+    for (first, *rest), names in alike.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES and not verbose else ""
+        shown = names if verbose else names[:_MOST_NAMES]
+        yield f"{', '.join(shown)}{more}: {first}"
+        yield from (f"    {line}" for line in rest)
 
 
-def _host(delivery: "Delivery", verbose: bool) -> Iterator[str]:
-    name, birth = show(delivery.target.name), delivery.birth
+def _said(delivery: "Delivery", verbose: bool) -> Iterator[str]:
+    birth, error = delivery.birth, delivery.error
     if delivery.outcome == "settling":
-        yield f"{name}: settling: first boot has not finished; nothing is recorded. Try again in a minute."
-        return
-    if birth is None:
-        error = delivery.error
-        yield f"{name}: not recorded: {show(error.message) if error else 'not reached'}"
+        yield "settling: first boot has not finished; nothing is recorded. Try again in a minute."
+    elif birth is None:
+        yield f"not recorded: {show(error.message) if error else 'not reached'}"
         if error and error.hint:
-            yield f"    {show(error.hint)}"
-        return
-    settled = f", first boot had ended {birth.settled_at}" if birth.settled_at else ""
-    if delivery.outcome == "known":
-        yield f"{name}: recorded already, {birth.taken_at}{settled}; --again records it anew"
+            yield show(error.hint)
     else:
-        yield f"{name}: recorded{settled}"
-    if delivery.outcome == "recorded" or verbose:
-        yield from _records(birth, verbose)
-    yield from (f"    in doubt: {show(doubt)}" for doubt in birth.doubts)
+        settled = f"; first boot had ended {birth.settled_at}" if birth.settled_at and verbose else ""
+        known = "recorded already; --again records it anew" if delivery.outcome == "known" else "recorded"
+        yield f"{known}{settled}"
+        if delivery.outcome == "recorded" or verbose:
+            yield from _records(birth, verbose)
+        yield from (f"in doubt: {show(doubt)}" for doubt in birth.doubts)
     if delivery.undeclared:
-        yield "    accounted for by nothing; each stays a finding until it is accepted (--accept ID --reason TEXT):"
+        yield "accounted for by nothing; each stays a finding until it is accepted (--accept ID --reason TEXT):"
         for judged in delivery.undeclared:
-            yield f"      {judged.severity.word:<8}  {show(judged.mutation.title)}  [{judged.mutation.id}]"
+            yield f"  {judged.severity.word:<8}  {show(judged.mutation.title)}  [{judged.mutation.id}]"
 
 
 def _records(birth: "Birth", verbose: bool) -> Iterator[str]:
     for ground, words in _WORDS.items():
         records = [record for record in birth.records if record.ground is ground]
         if records:
-            yield f"    {len(records)} {words}: {_counted(records)}"
+            yield f"{len(records):,} {words}: {_counted(records)}"
             if ground is Ground.RUNNING:
-                yield f"      listening: {_ports(records)}"
+                yield f"  listening: {_ports(records)}"
             if verbose:
-                yield from (f"      {record.kind} {show(record.key)}  ({show(record.why)})" for record in records)
+                yield from (f"  {record.kind} {show(record.key)}  ({show(record.why)})" for record in records)
 
 
 def _ports(records: "Iterable[BirthRecord]") -> str:
