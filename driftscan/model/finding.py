@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 
 from driftscan.model.cohort import UNPLACED, Cohort
 from driftscan.model.drift import Mutation
+from driftscan.model.waiver import Waiver
 
 
 class Severity(IntEnum):
@@ -99,6 +100,10 @@ class JudgedMutation:
     """How common it is among the hosts of the image; None: too few can tell."""
     returned: bool = False
     """Whether it was on the machine that this one replaced, and came back."""
+    waiver: Waiver | None = None
+    """What accepts it."""
+    considered: tuple[str, ...] = ()
+    """Waivers that speak of it and do not accept it, and why."""
 
     @property
     def urgency(self) -> int:
@@ -121,6 +126,9 @@ class JudgedControl:
     evidence: tuple[str, ...] = ()
     refs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fix: str = ""
+    waiver: Waiver | None = None
+    considered: tuple[str, ...] = ()
+    """As of a mutation."""
     cause: CureCause = CureCause.UNKNOWN
     """Of a failed control: `image` where the image has the same facts, `host` where it has others."""
 

@@ -13,6 +13,7 @@ from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.source import Gap
+from driftscan.model.waiver import Waiver
 
 SCHEMA = "driftscan.report/1"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -31,6 +32,7 @@ def envelope(result: ScanResult) -> dict[str, Any]:
             "interrupted": result.interrupted,
         },
         "summary": _summary(result.hosts),
+        "waivers": [{**_waiver(waiver), "state": state.value} for waiver, state in result.waivers],
     }
 
 
@@ -164,8 +166,24 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
         },
         "cohort": _cohort(judged.cohort) if judged.cohort else None,
         "returned": judged.returned,
+        "waiver": _waiver(judged.waiver) if judged.waiver else None,
+        "waivers_considered": plain(judged.considered),
+        "content": mutation.content,
         "explains": mutation.explains,
         "differences": [difference(item) for item in mutation.differences],
+    }
+
+
+def _waiver(waiver: Waiver) -> dict[str, Any]:
+    """What accepts a finding: of what it is, who says so, and until when."""
+    return {
+        "finding": waiver.finding or None,
+        "rule": waiver.rule or None,
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "expires": waiver.expires.isoformat(),
+        "ticket": waiver.ticket or None,
+        "origin": waiver.origin,
     }
 
 
@@ -197,6 +215,8 @@ def control(judged: JudgedControl) -> dict[str, Any]:
         "state": judged.state.value,
         "evidence": plain(judged.evidence),
         "rule": {"file": plain(judged.rule.file), "line": judged.rule.line},
+        "waiver": _waiver(judged.waiver) if judged.waiver else None,
+        "waivers_considered": plain(judged.considered),
         "refs": plain(judged.refs),
         "fix": plain(judged.fix),
     }

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from driftscan import __version__
@@ -17,6 +18,7 @@ from driftscan.model.drift import Difference, Mutation
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy import Policy, load
+from driftscan.policy.waive import Waiving
 from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
 from driftscan.scan.continuity import States, sight
@@ -30,6 +32,7 @@ from driftscan.scan.parsing import kinds
 from driftscan.scan.plans import Plans
 from driftscan.scan.progress import Progress, Silent
 from driftscan.scan.targets import Target
+from driftscan.waivers import load as load_waivers
 from driftscan.zones import load as load_zones
 
 WITH_MANIFEST = ("immutable-core",)
@@ -46,6 +49,8 @@ class Job:
         self.baselines = Baselines(options.manifest, options.state_dir)
         self.baselines.check(targets)
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
+        accepted = tuple(waiver for path in options.waivers for waiver in load_waivers(path))
+        self.waiving = Waiving(waivers=accepted, today=datetime.now(UTC).date())
         self.memory = Memory()
         self.states = States(options.state_dir)
         self.plans = Plans(self.zones, options.state_dir)
@@ -113,7 +118,7 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     """Everything that one scan finds out about one target; HostError when it can't be reached."""
     watch = Stopwatch(target.name, progress)
     if target.scheme in ON_FILE:
-        return _stored(job, target, watch)
+        return replace(_stored(job, target, watch), waiving=job.waiving)
     session: Session | None = None
     own = Own(job.baselines, job.states, job.plans, target)
     try:
@@ -133,7 +138,7 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
         if session is not None:
             job.closed(session)
     watch("")
-    return replace(facts, timings=watch.spent)
+    return replace(facts, timings=watch.spent, waiving=job.waiving)
 
 
 def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessment:

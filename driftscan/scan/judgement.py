@@ -16,6 +16,7 @@ from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Readi
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
 from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy.waive import Waiving
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -51,6 +52,7 @@ class Assessment:
     """In what it differed in earlier scans and this one; None: nothing is kept of it."""
     cohorts: Mapping[str, Cohort] = field(default_factory=dict)
     """By the id of a mutation, where it stands among the hosts of the image."""
+    waiving: Waiving = Waiving()
     timings: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -132,13 +134,17 @@ def _other_versions(manifest: Manifest | None, taken: Snapshot) -> list[str]:
 def conclude(found: Assessment) -> HostResult:
     """The result of a host: pure, so that it can be drawn again when other hosts have shown more."""
     returned = frozenset(mutation.id for mutation in found.mutations if came_back(found.history, mutation))
+    waiving = found.waiving.of_host(
+        found.target.name, found.context.labels, ImageRef(found.image.id, found.image.version)
+    )
     judged = tuple(
-        placed(each, found.cohorts.get(each.mutation.id), returned=each.mutation.id in returned)
+        waiving.mutation(placed(each, found.cohorts.get(each.mutation.id), returned=each.mutation.id in returned))
         for each in judge_mutations(found.policies, found.mutations, found.context)
     )
+    controls = tuple(map(waiving.control, found.controls))
     word = verdict(
         mutations=judged,
-        controls=found.controls,
+        controls=controls,
         unknown=found.unknown,
         torn=found.torn,
         settling=not found.settled,
@@ -150,7 +156,7 @@ def conclude(found: Assessment) -> HostResult:
         verdict=word,
         recommendation=recommend(
             judged,
-            found.controls,
+            controls,
             word,
             host=found.target.name,
             labels=found.context.labels,
@@ -161,7 +167,7 @@ def conclude(found: Assessment) -> HostResult:
         labels=found.context.labels,
         accounting=accounting(found.differences, found.mutations, found.accepted),
         mutations=judged,
-        controls=found.controls,
+        controls=controls,
         allowed=tuple(item for item in found.differences if item.allowed),
         coverage=found.coverage,
         files=found.files,
