@@ -13,6 +13,7 @@ from driftscan.model.finding import (
     Recommendation,
     Result,
     Severity,
+    State,
     Verdict,
 )
 from driftscan.model.names import show
@@ -83,7 +84,7 @@ def recommend(
     if fixed is not None:
         reason = reason or (_undecided(controls) if verdict is Verdict.INCOMPLETE else "")
         why = f" ({show(reason)})" if reason else ""
-        sentence = f"{show(host)}: {_SEEN[verdict]}{why}; {_ADVICE[fixed]}."
+        sentence = f"{show(host)}: {_SEEN[verdict]}{_aside(verdict, mutations, controls)}{why}; {_ADVICE[fixed]}."
         return Recommendation(action=fixed, sentence=sentence)
     grounds = sorted(_grounds(mutations, controls), key=_order)
     action = grounds[0].action if grounds else Action.NONE
@@ -96,6 +97,13 @@ def recommend(
         cure=cure(because),
         command=command(labels or {}, keep=action is Action.QUARANTINE) if action in _REPLACING else "",
     )
+
+
+def _aside(verdict: Verdict, mutations: Sequence[JudgedMutation], controls: Sequence[JudgedControl]) -> str:
+    """What a clean host has all the same, because somebody accepts it."""
+    states = [judged.state for judged in mutations] + [judged.state for judged in controls]
+    waived = states.count(State.WAIVED)
+    return f" but for {waived} waived finding{'s' if waived > 1 else ''}" if waived and verdict is Verdict.CLEAN else ""
 
 
 def _order(ground: _Ground) -> tuple[int, int, int, str]:

@@ -1,6 +1,5 @@
 """Adds waivers to the text of a file, and takes some out, without touching comments and what else stands there."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 
 from driftscan import yaml_strict
@@ -46,7 +45,7 @@ def _first(rows: list[str], line: int) -> int:
 
 
 def _entry(waiver: Waiver) -> Iterator[str]:
-    """One waiver as YAML; texts as JSON writes them, which YAML reads alike."""
+    """One waiver as YAML; texts in quotes where they need it."""
     what = ("finding", waiver.finding) if waiver.finding else ("rule", waiver.rule)
     yield f"  - {what[0]}: {_text(what[1])}\n"
     if waiver.content:
@@ -68,9 +67,15 @@ def _entry(waiver: Waiver) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Quoted where it is not plain."""
+    """Quoted where it is not plain, with the escapes of YAML 1.2 (5.7): a host's name can be anything."""
     plain = text.isascii() and text[:1].isalpha() and all(char.isalnum() or char in "-_./" for char in text)
-    return text if plain and text.lower() not in _WORDS else json.dumps(text)
+    return text if plain and text.lower() not in _WORDS else f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(char: str) -> str:
+    if char in {'"', "\\"}:
+        return f"\\{char}"
+    return char if " " <= char <= "~" else f"\\U{ord(char):08x}"
 
 
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
