@@ -3,11 +3,11 @@ the store and one of a report file are told in the same words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from driftscan.cli._by_hand import commands, quote
 from driftscan.model.names import show
+from driftscan.model.times import utc
 from driftscan.reports import _words as words
 from driftscan.reports._base import Style
 from driftscan.reports._terminal import Painter
@@ -17,8 +17,6 @@ SIGNS = {"added": "+", "removed": "-", "modified": "~", "unknown": "?"}
 INDENT = "  "
 HEAD = 16
 _TIMES = frozenset({"atime", "btime", "ctime", "mtime"})
-_LAST = 253402300800 * 10**9
-"""The end of the year 9999, in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +159,8 @@ def _attribute(name: str, delta: Json, change: str) -> Iterator[str]:
 
 def _seen(name: str, value: Any) -> str:
     """Evidence; times of files are kept in nanoseconds and read as dates."""
-    if name in _TIMES and isinstance(value, int) and 0 < value < _LAST:
-        return datetime.fromtimestamp(value // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _full(value)
+    told = utc(value) if name in _TIMES and isinstance(value, int) and value > 0 else ""
+    return told or _full(value)
 
 
 def _full(value: Any) -> str:

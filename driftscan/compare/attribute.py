@@ -18,9 +18,10 @@ from posixpath import basename, dirname, join, normpath
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.logs import TOOLS
 from driftscan.compare.mutation import make
-from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import Act, Deed, Session, Witness
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.names import show
+from driftscan.model.times import SECOND, nanoseconds, utc
 
 BEFORE = 2 * SECOND
 """A clock of files ticks coarser than that of logs."""

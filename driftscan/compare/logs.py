@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, utc
+from driftscan.compare.witness import Act, Deed, Session, Witness
+from driftscan.model.times import SECOND, utc
 
 MAX_ENTRIES = 50_000
 _LINE = re.compile(

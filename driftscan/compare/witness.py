@@ -1,32 +1,15 @@
-"""What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony."""
+"""What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony.
+Times are nanoseconds since 1970, as the host's own clock has them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from driftscan.model.state import Visit
+from driftscan.model.times import SECOND
 
-SECOND = 1_000_000_000
-"""Nanoseconds: all times are of those since 1970, as the host's own clock has them."""
 _NEAR = 3 * SECOND
 """By so much clocks and logs may be apart."""
-
-
-def utc(time: int) -> str:
-    """A time as RFC 3339; empty for one that no calendar has."""
-    try:
-        return datetime.fromtimestamp(time // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def nanoseconds(time: str) -> int:
-    """The other way; 0 if it is none."""
-    try:
-        return int(datetime.fromisoformat(time).timestamp()) * SECOND
-    except (ValueError, OverflowError):
-        return 0
 
 
 class Deed(StrEnum):

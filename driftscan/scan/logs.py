@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from driftscan.compare.logs import Entry, journal, lines, witness
-from driftscan.compare.witness import SECOND, Missing, Witness, utc
+from driftscan.compare.witness import Missing, Witness
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
+from driftscan.model.times import SECOND, utc
 
 _BYTES = 4 << 20
 _FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_PID"

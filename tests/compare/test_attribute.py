@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from driftscan.compare import fold
 from driftscan.compare.attribute import attribute, missing
 from driftscan.compare.evidence import AptEntry, AptItem, Evidence
-from driftscan.compare.witness import SECOND, Act, Deed, Missing, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import Act, Deed, Missing, Session, Witness
 from driftscan.model.drift import Attribution, CauseType, Difference, Grade
+from driftscan.model.times import SECOND, nanoseconds, utc
 from tests.compare.building import A, B, added, file, modified, thing
 
 NOON = nanoseconds("2026-11-26T12:00:00Z")

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.compare.logs import Entry, journal, lines, witness
-from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import Act, Deed, Session, Witness
 from driftscan.model.state import Visit
+from driftscan.model.times import SECOND, nanoseconds, utc
 
 LOGS = Path(__file__).parent / "logs"
 NOW = nanoseconds("2026-11-26T05:00:00Z")
