@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from driftscan.model.drift import CauseType, Change, Mutation
 from driftscan.model.finding import (
@@ -35,6 +36,8 @@ def judge_mutations(
 ) -> tuple[JudgedMutation, ...]:
     """Every mutation once, in the given order, judged by the most severe rule that matches it (then the stronger
     action, then the earlier rule); an `allow` rule that covers it wholly makes it `allowed`."""
+    windows = (window for policy in policies if applies(policy.applies, context) for window in policy.windows)
+    context = replace(context, windows=tuple(windows))
     index: defaultdict[CauseType, list[DriftRule]] = defaultdict(list)
     for policy in policies:
         for rule in policy.drift:

@@ -48,14 +48,14 @@ def gather(
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
     sources: list[Source] = [*SOURCES, *([info] if packages else []), *([digests] if digests else [])]
     answers = session.ask(sources)
-    shown = logs.clock(answers)
+    shown = logs.clock(answers, snapshot.resources)
     ahead = shown.now - time.time_ns() if shown.now else 0
     database = _texts(answers[info].members) if packages else {}
     found = Evidence(
         package_files=_package_files(packages, database, captures),
         baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
-        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.offset),
+        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.zone),
         package_system=package_system(snapshot),
         resources=snapshot.resources,
         witness=logs.read(answers, snapshot.resources).without(visits, ahead),

@@ -3,7 +3,10 @@
 import re
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 from driftscan.compare.logs import Entry, journal, lines, witness
 from driftscan.compare.witness import Missing, Witness
@@ -47,6 +50,7 @@ CLOCK = Command(
 which in a container is its boot (proc(5))."""
 WTMP = Command(("tail", "-c", str(384 * 4096), "/var/log/wtmp"), ok=(0, 1), max_bytes=384 * 4096, timeout=10)
 SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP)
+_ZONE = re.compile(r"/zoneinfo/([A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2})$", re.ASCII)
 _TICK = SECOND // 100
 _LATE = 60 * SECOND
 """A boot may take so long before its first entry."""
@@ -63,20 +67,19 @@ _WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod"
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and by how many seconds its
-    zone is ahead of UTC."""
+    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and its zone."""
 
     now: int = 0
-    offset: int = 0
+    zone: tzinfo = UTC
     booted: int = 0
 
 
 def read(captures: Captures, resources: Resources) -> Witness:
     """What the logs tell; `resources` are the target's."""
-    shown = clock(captures)
+    shown = clock(captures, resources)
     told: list[Entry] = []
     for path, source in FILES.items():
-        told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, utc_offset=shown.offset)
+        told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, zone=shown.zone)
     journaled = list(journal(_text(captures, JOURNAL)))
     found = witness([*told, *journaled])
     return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
@@ -123,15 +126,28 @@ def _text(captures: Captures, source: Source) -> str:
     return capture.data.decode("utf-8", "replace") if capture.status in (Status.OK, Status.TRUNCATED) else ""
 
 
-def clock(captures: Captures) -> Clock:
-    """What the host's clock shows."""
+def clock(captures: Captures, resources: Resources) -> Clock:
+    """What the host's clock shows; `resources` are the host's."""
     words = " ".join(_text(captures, CLOCK).split())
     match = re.fullmatch(r"(\d{9,11}) ([+-])(\d\d)(\d\d)(?: (\d{9,11}) (\d{1,15}))?", words, re.ASCII)
     if match is None:
         return Clock()
-    offset = int(match[3]) * 3600 + int(match[4]) * 60
+    offset = timedelta(hours=int(match[3]), minutes=int(match[4])) * (-1 if match[2] == "-" else 1)
     booted = int(match[5]) * SECOND + int(match[6]) * _TICK if match[5] else 0
-    return Clock(int(match[1]) * SECOND, -offset if match[2] == "-" else offset, booted)
+    return Clock(int(match[1]) * SECOND, _zone(resources, int(match[1]), offset), booted)
+
+
+def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
+    """By the name that /etc/localtime has, so that times from before the clocks were changed are right; by the present
+    offset where it has none, or none that is known here and agrees with the clock; UTC for an offset of no zone."""
+    link = resources.get("file", "/etc/localtime")
+    name = _ZONE.search(str(link.attributes.get("target", ""))) if link else None
+    if name is not None:
+        with suppress(KeyError, ValueError, OverflowError, OSError):  # whatever the host calls it
+            found = ZoneInfo(name[1])
+            if datetime.fromtimestamp(now, found).utcoffset() == offset:
+                return found
+    return timezone(offset) if abs(offset) < timedelta(days=1) else UTC
 
 
 def _first(captures: Captures) -> tuple[int, bool]:

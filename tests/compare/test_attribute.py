@@ -161,6 +161,39 @@ def test_what_apt_claims_and_the_content_denies_is_contradicted(after: int, grad
     assert found[CauseType.PACKAGE_UPGRADED].attribution.grade is Grade.RECORDED
 
 
+@pytest.mark.parametrize(
+    ("changed_at", "grade"),
+    [
+        ((5,), Grade.RECORDED),
+        ((100,), Grade.RECORDED),  # triggers run on
+        ((-86_400, 5), Grade.RECORDED),  # one of its files changed then, another was touched at another time
+        ((-86_400,), Grade.CONTRADICTED),
+        ((86_400, 90_000), Grade.CONTRADICTED),
+        ((), Grade.RECORDED),
+    ],
+)
+def test_an_operation_at_another_time_than_its_files_changed_is_contradicted(
+    changed_at: tuple[int, ...], grade: Grade
+) -> None:
+    """Who writes into apt's history that it was unattended-upgrades has not yet set the ctime of files back."""
+    upgrade = (AptItem("curl", "amd64", "1", "2"),)
+    command = "/usr/bin/unattended-upgrade"
+    entry = AptEntry(start=utc(NOON), end=utc(NOON + 10 * SECOND), command=command, upgrade=upgrade)
+    paths = [f"/usr/share/curl/{index}" for index in range(len(changed_at))]
+    files = [
+        replace(modified("file", path, sha256=(A, B)), observed={"ctime": NOON + after * SECOND, "md5": "e" * 32})
+        for path, after in zip(paths, changed_at, strict=True)
+    ]
+    known = Evidence(package_files={"curl/amd64": dict.fromkeys(paths, "e" * 32)}, apt_history=(entry,))
+    status = changed("/var/lib/dpkg/status", NOON + 10**6 * SECOND)  # later operations write it, too
+    package = modified("package", "curl/amd64", version=("1", "2"))
+    (found,) = attribute(fold([*files, status, package], known), known)
+    assert (found.attribution.grade, found.attribution.actor) == (grade, "unattended-upgrades")
+    assert any("not when the log has it" in line for line in found.attribution.evidence) is (
+        grade is Grade.CONTRADICTED
+    )
+
+
 def test_logs_that_do_not_tell_are_findings() -> None:
     gone = (Missing("journal", "it begins late"), Missing("/var/log/wtmp", "x"), Missing("journal", "y"))
     found = missing(Witness(missing=gone))

@@ -1,5 +1,9 @@
 """The fold `package`: operations with their files and all that they generate; impostors are promoted."""
 
+from dataclasses import replace
+
+import pytest
+
 from driftscan.compare import fold
 from driftscan.compare.evidence import AptEntry, AptItem, Evidence
 from driftscan.model.drift import CauseType, Difference, Grade, Mutation
@@ -69,6 +73,29 @@ def test_one_operation_with_everything_that_follows() -> None:
     assert only.attribution.grade is Grade.RECORDED
     assert (only.attribution.actor, only.attribution.at) == ("deploy", "2026-11-20T06:12:33Z")
     assert only.attribution.command == "apt-get install nginx"
+
+
+@pytest.mark.parametrize(
+    ("command", "actor"),
+    [
+        ("/usr/bin/unattended-upgrade", "unattended-upgrades"),
+        ("/usr/bin/unattended-upgrades --verbose --minimal-upgrade-steps", "unattended-upgrades"),
+        ("/usr/bin/python3 /usr/bin/unattended-upgrade -v", "unattended-upgrades"),
+        ("/tmp/unattended-upgrade", "root"),
+        ("unattended-upgrade", "root"),
+        ("/usr/bin/unattended-upgrade install nginx", "root"),
+        ("apt-get -o Dir::Log::x=unattended-upgrade install nginx", "root"),
+        ("/usr/bin/unattended-upgrade\nx", "root"),
+        ("", "root"),
+    ],
+)
+def test_who_calls_himself_unattended_upgrades_is_not(command: str, actor: str) -> None:
+    evidence = replace(EVIDENCE, apt_history=(replace(HISTORY[1], command=command, requested_by=""),))
+    (only,) = folded(*PACKAGES, evidence=evidence).values()
+    assert only.attribution.actor == actor
+    by_sudo = replace(EVIDENCE, apt_history=(replace(HISTORY[1], command=command),))
+    (only,) = folded(*PACKAGES, evidence=by_sudo).values()
+    assert only.attribution.actor == "deploy"
 
 
 def test_what_lies_in_its_paths_and_is_something_else_is_promoted() -> None:
