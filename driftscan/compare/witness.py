@@ -48,6 +48,8 @@ class Session:
     key: str = ""
     """`SHA256:...` of the key that it was opened with."""
     how: str = "ssh"
+    terminal: bool | None = None
+    """Whether it had one; None: no log tells."""
 
     def open_at(self, time: int) -> bool:
         """Whether it was open then."""
@@ -75,6 +77,12 @@ class Witness:
     acts: tuple[Act, ...] = ()
     sessions: tuple[Session, ...] = ()
     missing: tuple[Missing, ...] = ()
+    logins: tuple[Session, ...] = ()
+    """Those of the sessions that policy asks about."""
+
+    def tells_of(self, visit: Visit, ahead: int = 0) -> bool:
+        """Whether one of the sessions may be that visit of the scanner; `ahead`: the host's clock."""
+        return any(_of(visit, each, ahead) for each in self.sessions)
 
     def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
         """The same without the scanner's own sessions: by user, key and time. Each visit takes one session, the nearest

@@ -31,6 +31,15 @@ HIDDEN = RuleRef("hidden")
 """What judges a mutation of which nothing is known but that a gap hides it: info, investigate."""
 
 
+UNASKED = RuleRef("not-asked")
+"""What accepts a login that no rule speaks of: on most servers it is no matter."""
+
+
+def asks(policies: Iterable[Policy], cause: CauseType) -> bool:
+    """Whether a rule names a cause, so that what tells of it is to be looked at."""
+    return any(cause in rule.match.cause for policy in policies for rule in policy.drift if not rule.allow)
+
+
 def judge_mutations(
     policies: Sequence[Policy], mutations: Sequence[Mutation], context: Context
 ) -> tuple[JudgedMutation, ...]:
@@ -60,6 +69,10 @@ def _judged(mutation: Mutation, rules: Iterable[DriftRule], context: Context) ->
             return JudgedMutation(
                 mutation=mutation, severity=severity, action=Action.NONE, rule=rule.ref, state=State.ALLOWED
             )
+    if worst is None and mutation.cause.type is CauseType.INTERACTIVE_LOGIN:
+        return JudgedMutation(
+            mutation=mutation, severity=Severity.INFO, action=Action.NONE, rule=UNASKED, state=State.ALLOWED
+        )
     return JudgedMutation(mutation=mutation, severity=severity, action=action, rule=worst.ref if worst else DEFAULT)
 
 

@@ -15,7 +15,7 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
-from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -68,6 +68,7 @@ class Assessment:
         identities: Mapping[str, str] | None = None,
         reading: Reading = Reading(),  # noqa: B008 - a frozen value
         accepted: int = 0,
+        logins_told: bool = False,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
@@ -79,6 +80,7 @@ class Assessment:
         )
         controls = judge_controls(policies, taken, context)
         told = [*notes, *([] if taken.privileged or not taken.live else [NO_ROOT]), *_other_versions(manifest, taken)]
+        told += [NO_LOGINS] if asks(policies, CauseType.INTERACTIVE_LOGIN) and not logins_told else []
         return cls(
             target=target,
             image=image,
@@ -113,6 +115,7 @@ def alone(found: Assessment, *, manifest: str, young: bool) -> History:
     )
 
 
+NO_LOGINS = "a policy asks who logged in, and that is looked for only on running hosts that have a manifest."
 NO_ROOT = "the probe ran without root rights: what only root may read was not seen (see coverage)."
 
 

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from driftscan.compare.logs import Entry, journal, lines, witness
-from driftscan.compare.witness import Missing, Witness
+from driftscan.compare.witness import Missing, Session, Witness
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
 from driftscan.model.times import SECOND, utc
@@ -60,8 +61,11 @@ _COMPARED = 500
 _WTMP = struct.Struct("<h2xi32s4s32s256shhiii16s20x")
 """utmp(5), as glibc has it on 64-bit machines that are compatible with 32-bit ones: 384 bytes."""
 _BOOT_TIME = 2
-_SECONDS = 9
-"""The field with the time."""
+_USER_PROCESS = 7
+_USER, _HOST, _SECONDS = 4, 5, 9
+"""Fields."""
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-f.:]*:[0-9a-f.:]*(?:%\S+)?")
+"""As against the name of a host (`UseDNS yes` of sshd_config(5))."""
 _WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod", "userdel", "passwd"})
 
 
@@ -82,6 +86,7 @@ def read(captures: Captures, resources: Resources) -> Witness:
         told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, zone=shown.zone)
     journaled = list(journal(_text(captures, JOURNAL)))
     found = witness([*told, *journaled])
+    found = replace(found, sessions=_with_terminals(captures, found.sessions))
     return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
 
 
@@ -168,6 +173,42 @@ def _first(captures: Captures) -> tuple[int, bool]:
 
 
 def _boot_is_told(captures: Captures, booted: int) -> bool:
+    return any(row.type == _BOOT_TIME and row.at >= booted - _LATE for row in _wtmp(captures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A record of wtmp. `host`: from where; empty where it is no address."""
+
+    type: int
+    at: int
+    user: str
+    host: str
+
+
+def _wtmp(captures: Captures) -> Iterator[_Row]:
     data = captures[WTMP].data
-    rows = _WTMP.iter_unpack(data[: len(data) // _WTMP.size * _WTMP.size])
-    return any(row[0] == _BOOT_TIME and row[_SECONDS] * SECOND >= booted - _LATE for row in rows)
+    for row in _WTMP.iter_unpack(data[: len(data) // _WTMP.size * _WTMP.size]):
+        user, host = (row[index].split(b"\0")[0].decode("utf-8", "replace") for index in (_USER, _HOST))
+        yield _Row(row[0], row[_SECONDS] * SECOND, user, host if _ADDRESS.fullmatch(host) else "")
+
+
+def _with_terminals(captures: Captures, sessions: Sequence[Session]) -> tuple[Session, ...]:
+    """Sessions with whether they had a terminal: sshd writes to wtmp of those alone, when it gives them one. Before the
+    first record, nothing is known."""
+    rows = sorted(_wtmp(captures), key=lambda row: row.at)
+    given: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row.type == _USER_PROCESS:
+            given.setdefault((row.user, row.host), []).append(row.at)
+
+    def terminal(session: Session) -> bool | None:
+        if session.how != "ssh":
+            return True
+        if not rows or session.opened < rows[0].at:
+            return None
+        times = [given.get((session.user, host), []) for host in (session.address, "")]
+        firsts = [each[index] for each in times if (index := bisect_left(each, session.opened - SECOND)) < len(each)]
+        return any(not session.closed or first <= session.closed + SECOND for first in firsts)
+
+    return tuple(replace(session, terminal=terminal(session)) for session in sessions)
