@@ -76,7 +76,7 @@ def _common(scope: Scope, policy: str, raw: Mapping[str, Any], path: Path, appli
         "severity": Severity.parse(severity),
         "action": Action.parse(action),
         "why": raw.get("why", ""),
-        "ref": RuleRef(raw["id"], scope.document.file, scope.line(path)),
+        "ref": RuleRef(raw["id"], scope.document.file, scope.line(path), raw.get("why", raw.get("allow", ""))),
         "applies": applies + _applies(raw, path),
         "tests": compile_cases(scope, raw, path),
     }

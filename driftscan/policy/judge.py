@@ -17,21 +17,22 @@ from driftscan.model.finding import (
     State,
 )
 from driftscan.model.manifest import Manifest
+from driftscan.model.resource import ResourceId
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy.applies import applies
 from driftscan.policy.facts import Facts
 from driftscan.policy.matching import allows, matches
 from driftscan.policy.model import Context, Control, DriftRule, Policy
 from driftscan.policy.origin import CURED
-from driftscan.policy.outcome import Outcome, outcome
+from driftscan.policy.outcome import MAX_EVIDENCE, Outcome, outcome
 
-DEFAULT = RuleRef("default")
+DEFAULT = RuleRef("default", why="No rule speaks of it, and the server is to equal its image.")
 """What judges a mutation that no rule matches: medium, replace."""
-HIDDEN = RuleRef("hidden")
+HIDDEN = RuleRef("hidden", why="The image has it, and the server could not be asked whether it has it, too.")
 """What judges a mutation of which nothing is known but that a gap hides it: info, investigate."""
 
 
-UNASKED = RuleRef("not-asked")
+UNASKED = RuleRef("not-asked", why="No policy asks for it.")
 """What accepts a login that no rule speaks of: on most servers it is no matter."""
 
 
@@ -106,10 +107,19 @@ def _control(control: Control, facts: Facts, image: Facts | None, context: Conte
         result=found.result,
         rule=control.ref,
         evidence=found.evidence,
+        about=_about(control, found),
         refs=control.refs,
         fix=control.fix,
         cause=cause,
     )
+
+
+def _about(control: Control, found: Outcome) -> tuple[ResourceId, ...]:
+    """The resources that fail it, else those that it names."""
+    if found.result not in (Result.FAIL, Result.UNKNOWN):
+        return ()
+    keys = sorted({key for key, _ in found.failing}) or control.selection.named
+    return tuple((control.selection.kind, key) for key in keys[:MAX_EVIDENCE])
 
 
 def fingerprint(control: Control) -> str:

@@ -77,8 +77,10 @@ def recommend(
     labels: Mapping[str, str] | None = None,
     image: ImageRef | None = None,
     reason: str = "",
+    otherwise: Verdict = Verdict.CLEAN,
 ) -> Recommendation:
-    """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly."""
+    """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly; `otherwise`: what the
+    verdict would be without any finding."""
     fixed = BY_VERDICT[verdict]
     if fixed is not None:
         reason = reason or (_undecided(controls) if verdict is Verdict.INCOMPLETE else "")
@@ -92,7 +94,7 @@ def recommend(
         action=action,
         sentence=_sentence(host, action, grounds, because, image),
         because=tuple(ground.id for ground in because),
-        counterfactual=_counterfactual(action, grounds, because),
+        counterfactual=_counterfactual(grounds, because, BY_VERDICT[otherwise] or Action.NONE),
         cure=cure(because),
         command=command(labels or {}, keep=action is Action.QUARANTINE) if action in _REPLACING else "",
     )
@@ -184,9 +186,11 @@ def _short(fact: str) -> str:
     return text if len(text) <= MAX_FACT else text[:MAX_FACT] + "..."
 
 
-def _counterfactual(action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground]) -> str:
-    others = [ground.action for ground in grounds if ground.action is not action]
-    weaker = max(others, default=Action.NONE)
+def _counterfactual(grounds: Sequence[_Ground], because: Sequence[_Ground], without_any: Action) -> str:
+    """What the action would be without those that led to it: the strongest of the others, or what a host without any
+    finding gets."""
+    others = grounds[len(because) :]
+    weaker = max(ground.action for ground in others) if others else without_any
     names = [ground.id for ground in because[:MAX_NAMED]]
     more = f" and {len(because) - len(names)} more" if len(because) > len(names) else ""
     return f"would be {weaker.word} without {', '.join(names)}{more}" if names else ""

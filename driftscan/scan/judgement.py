@@ -16,6 +16,7 @@ from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Readi
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
 from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy.verdict import is_failure, is_finding
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -146,6 +147,12 @@ def conclude(found: Assessment) -> HostResult:
         torn=found.torn,
         settling=not found.settled,
     )
+    otherwise = verdict(
+        mutations=[each for each in judged if not is_finding(each)],
+        controls=[each for each in found.controls if not is_failure(each)],
+        unknown=found.unknown,
+        torn=found.torn,
+    )
     errors = tuple(_incomplete(found))
     return HostResult(
         host=found.target.name,
@@ -159,6 +166,7 @@ def conclude(found: Assessment) -> HostResult:
             labels=found.context.labels,
             image=found.context.image,
             reason=errors[0].message if errors else "",
+            otherwise=otherwise,
         ),
         image=found.image,
         labels=found.context.labels,
@@ -189,7 +197,9 @@ def failed(target: Target, error: DriftscanError) -> HostResult:
         host=target.name,
         target=target.spec,
         verdict=word,
-        recommendation=recommend(judged, (), word, host=target.name, labels=labels, reason=error.message),
+        recommendation=recommend(
+            judged, (), word, host=target.name, labels=labels, reason=error.message, otherwise=Verdict.UNREACHABLE
+        ),
         labels=labels,
         accounting=accounting((), mutations),
         mutations=judged,

@@ -138,6 +138,27 @@ def test_sentence_names_host_image_facts_and_what_to_do() -> None:
     assert found.cure == Cure(True, CureCause.HOST)
 
 
+@pytest.mark.parametrize(
+    ("actions", "otherwise", "expected"),
+    [
+        (["replace"], "clean", "would be none without F-0"),
+        (["replace"], "incomplete", "would be investigate without F-0"),
+        (["quarantine"], "unreachable", "would be investigate without F-0"),
+        (["replace", "observe"], "incomplete", "would be observe without F-0"),
+        (["replace", "replace", "rotate", "observe"], "clean", "would be rotate without F-0, F-1"),
+        (["observe"] * 5, "clean", "would be none without F-0, F-1, F-2 and 2 more"),
+        ([], "incomplete", ""),
+    ],
+)
+def test_the_counterfactual_is_what_would_be_advised(actions: list[str], otherwise: str, expected: str) -> None:
+    judged = [_mutation(action, name=f"F-{index}") for index, action in enumerate(actions)]
+    found = recommend(judged, [], Verdict.FINDINGS, host="h", otherwise=Verdict(otherwise))
+    assert found.counterfactual == expected
+    left = [each for each in judged if each.mutation.id not in found.because]
+    rest = recommend(left, [], Verdict.FINDINGS if left else Verdict(otherwise), host="h")
+    assert not judged or expected.startswith(f"would be {rest.action.word} without")
+
+
 def test_a_failed_control_is_told_as_one() -> None:
     found = recommend([], [_control(evidence=("door is open",))], Verdict.FINDINGS, host="h")
     assert found.sentence == 'h: fails "The door is shut" (door is open): keep an eye on it.'
