@@ -82,7 +82,9 @@ def without(found: Found) -> str:
     if state != "open" or result != "fail":
         return f"still {action}: what is {state if state != 'open' else result} is no ground for it"
     if not because:
-        return f"still {action}: that is for hosts that are {found.host['verdict']}, whatever was found"
+        verdict = found.host["verdict"]
+        unseen = "the host could not be scanned wholly"
+        return f"still {action}: {unseen if verdict == 'findings' else f'it is what {verdict} hosts get'}"
     others = [each for each in because if each != found.id]
     if found.id in because and not others:
         return str(advice["counterfactual"])

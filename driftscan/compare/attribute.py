@@ -295,10 +295,9 @@ def _at_another_time(mutation: Mutation, known: Evidence, at: str) -> int:
     some did, or nothing is known of their times."""
     owned = [item for item in mutation.differences if item.kind == "file" and known.owners_of(item.key)]
     times = _times(owned)
-    ends = [nanoseconds(entry.end) for entry in known.apt_history if entry.start == at]
-    begun = nanoseconds(at)
-    last = max([begun, *ends]) + LASTS
-    return times[-1] if times and not any(begun - BEFORE <= time <= last for time in times) else 0
+    spans = [span for entry in known.apt_history if entry.start == at and (span := entry.span)]
+    during = any(first <= time <= last for time in times for first, last in spans)
+    return times[-1] if times and spans and not during else 0
 
 
 def _only(sessions: Iterable[Session]) -> Session | None:

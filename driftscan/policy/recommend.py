@@ -88,13 +88,15 @@ def recommend(
         sentence = f"{show(host)}: {_SEEN[verdict]}{why}; {_ADVICE[fixed]}."
         return Recommendation(action=fixed, sentence=sentence)
     grounds = sorted(_grounds(mutations, controls), key=_order)
-    action = grounds[0].action if grounds else Action.NONE
+    least = BY_VERDICT[otherwise] or Action.NONE
+    action = max(grounds[0].action, least) if grounds else least
     because = [ground for ground in grounds if ground.action is action]
+    unseen = f"; it {_SEEN[otherwise]}" + (f" ({show(reason)})" if reason else "") if not because else ""
     return Recommendation(
         action=action,
-        sentence=_sentence(host, action, grounds, because, image),
+        sentence=_sentence(host, action, grounds, because, image, unseen=unseen),
         because=tuple(ground.id for ground in because),
-        counterfactual=_counterfactual(grounds, because, BY_VERDICT[otherwise] or Action.NONE),
+        counterfactual=_counterfactual(grounds, because, least),
         cure=cure(because),
         command=command(labels or {}, keep=action is Action.QUARANTINE) if action in _REPLACING else "",
     )
@@ -160,16 +162,21 @@ def cure(because: Sequence[_Ground]) -> Cure:
 
 
 def _sentence(
-    host: str, action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground], image: ImageRef | None
+    host: str,
+    action: Action,
+    grounds: Sequence[_Ground],
+    because: Sequence[_Ground],
+    image: ImageRef | None,
+    *,
+    unseen: str = "",
 ) -> str:
-    named = [
-        _short(ground.fact) + (f" ({show(ground.where)})" if ground.where else "") for ground in because[:MAX_NAMED]
-    ]
+    strongest = (because or grounds)[:MAX_NAMED]
+    named = [_short(ground.fact) + (f" ({show(ground.where)})" if ground.where else "") for ground in strongest]
     rest = len(grounds) - len(named)
     more = f"; and {rest} more finding{'s' if rest > 1 else ''}" if rest else ""
     version = " ".join(part for part in (image.id, image.version) if part) if image else ""
     against = f" differs from image {show(version)}" if version else ""
-    return f"{show(host)}{against}: {'; '.join(named)}{more}: {_ADVICE[action]}{_caveat(action, because)}."
+    return f"{show(host)}{against}: {'; '.join(named)}{more}{unseen}: {_ADVICE[action]}{_caveat(action, because)}."
 
 
 def _caveat(action: Action, because: Sequence[_Ground]) -> str:
@@ -187,10 +194,11 @@ def _short(fact: str) -> str:
 
 
 def _counterfactual(grounds: Sequence[_Ground], because: Sequence[_Ground], without_any: Action) -> str:
-    """What the action would be without those that led to it: the strongest of the others, or what a host without any
-    finding gets."""
-    others = grounds[len(because) :]
-    weaker = max(ground.action for ground in others) if others else without_any
+    """What the action would be without what led to it: the strongest of the others, or what a host without any finding
+    gets, if that is stronger."""
+    if grounds and not because:
+        return f"would be {grounds[0].action.word} if the host had been scanned wholly"
+    weaker = max([without_any, *(ground.action for ground in grounds[len(because) :])])
     names = [ground.id for ground in because[:MAX_NAMED]]
     more = f" and {len(because) - len(names)} more" if len(because) > len(names) else ""
     return f"would be {weaker.word} without {', '.join(names)}{more}" if names else ""

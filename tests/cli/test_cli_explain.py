@@ -129,7 +129,7 @@ def _found(*, because: list[str], state: str = "open", name: str = "F-1", **more
         (_found(because=[f"F-{n}" for n in range(2, 9)]), "still replace: F-2, F-3, F-4 and 4 more ask for it"),
         (_found(because=["F-2"], state="allowed"), "still replace: what is allowed is no ground for it"),
         (_found(because=["F-2"], result="unknown"), "still replace: what is unknown is no ground for it"),
-        (_found(because=[]), "still replace: that is for hosts that are settling, whatever was found"),
+        (_found(because=[]), "still replace: it is what settling hosts get"),
     ],
 )
 def test_what_would_be_advised_without_it(found: Found, says: str) -> None:

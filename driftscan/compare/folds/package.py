@@ -28,7 +28,7 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for number, operation in enumerate(done):
         contents = follow(pool, operation, evidence)
         yield from _promoted(pool, contents)
-        contents.items += generated(pool) if number == 0 else ()
+        contents.items += generated(pool, evidence) if number == 0 else ()
         yield _mutation(pool, operation, contents)
     for step in found:
         if step.cause is CauseType.PACKAGE_STATE:
