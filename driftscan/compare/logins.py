@@ -44,7 +44,7 @@ def _mutation(subject: str, who: str, sessions: Sequence[Session]) -> Mutation:
         change=Change.ADDED,
         attributes={"terminal": Delta(None, terminal)},
         observed={"addresses": tuple(addresses[:MOST_TOLD]), "logins": len(sessions)},
-        why="a login after the image was baked",
+        why="a login since what the host is compared with was recorded",
     )
     times = "once" if len(sessions) == 1 else f"{len(sessions)} times"
     origin = f" from {_some(addresses)}" if addresses else ""

@@ -15,7 +15,6 @@ from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
 from driftscan.compare.logins import logins
 from driftscan.model.drift import CauseType, Difference, Mutation
-from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.state import Visit
@@ -179,7 +178,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         seen.captures,
         manifest,
         visits=sighting.visits,
-        logins_since=_baked(manifest) if told else None,
+        logins_since=nanoseconds(expected.since) if told else None,
     )
     mine = identities(taken.resources, zones)
     mutations = (*_explained(differences, known), *shared_identities(mine, manifest.references, {}), *sighting.lost)
@@ -204,11 +203,6 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
 def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:
     """What happened, who did it, who logged in, and which logs do not tell."""
     return (*attribute(fold(differences, known), known), *logins(known.witness), *missing(known.witness))
-
-
-def _baked(manifest: Manifest) -> int:
-    """When the image was baked, in nanoseconds: what its logs tell from before that was done to the image."""
-    return nanoseconds(manifest.provenance.baked_at)
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:
