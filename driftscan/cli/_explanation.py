@@ -25,6 +25,7 @@ def explain(found: Found, style: Style) -> Iterator[str]:
     severity = str(found.finding["severity"])
     yield from painter.wrap(painter.paint(f"{found.id}  {severity}: {show(found.finding['title'])}", "bold"))
     yield from _table(painter, _control_facts(found) if found.is_control else _mutation_facts(found))
+    yield from _table(painter, iter(found.carried))
     yield ""
     yield from _table(painter, _host_facts(found))
     if found.is_control:

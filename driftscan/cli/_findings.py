@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from driftscan.cli._grounds import Found, Json
@@ -74,16 +74,16 @@ def _report(store: "Store", row: "FindingRow | ScanRow") -> Json:
     return loaded
 
 
-def _seen(store: "Store", row: "FindingRow") -> Mapping[str, str]:
-    """When it was seen, for `Found`."""
+def _seen(store: "Store", row: "FindingRow") -> tuple[str, str, str]:
+    """When it was first and last seen, and since when it no longer is, as `Found` has it."""
     last = store.last_scan(row.host)
     gone = last.started_at if last is not None and last.id != row.scan else ""
-    return {"first_seen": row.first_seen, "last_seen": row.last_seen, "gone": gone}
+    return row.first_seen, row.last_seen, gone
 
 
-def _in_host(scan: Json, host: Json, wanted: str, seen: Mapping[str, str] | None = None) -> Iterator[Found]:
+def _in_host(scan: Json, host: Json, wanted: str, seen: tuple[str, str, str] = ("", "", "")) -> Iterator[Found]:
     for finding in [*host["mutations"], *(one for one in host["controls"] if one["result"] in _TOLD)]:
-        found = Found(scan, host, finding, **(seen or {}))
+        found = Found(scan, host, finding, *seen)
         if found.id.startswith(wanted) or (found.is_control and finding["id"] == wanted):
             yield found
 

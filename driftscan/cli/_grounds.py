@@ -26,6 +26,8 @@ class Found:
     """By which scans, as far as the store knows; RFC 3339."""
     gone: str = ""
     """The start of the host's last scan, if that no longer found it."""
+    carried: tuple[tuple[str, str], ...] = ()
+    """(label, text): what becomes of it with the next image, where that was asked."""
 
     @property
     def id(self) -> str:

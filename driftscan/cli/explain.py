@@ -29,7 +29,7 @@ def _run(call: Call) -> int:
         raise UsageError(f"{quoted(wanted)} is too short for a finding's id", "Give at least its first characters.")
     found = _find(call, wanted)
     chosen = _of_host(found, call.settings.host)
-    chosen = replace(chosen, history=(*chosen.history, *next_image(call, chosen.finding, chosen.host)))
+    chosen = replace(chosen, carried=tuple(next_image(call, chosen.finding, chosen.host)))
     if call.settings.format == "json":
         call.console.write(_json(chosen))
         return 0
