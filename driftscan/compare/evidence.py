@@ -10,7 +10,9 @@ from functools import cached_property
 
 from driftscan.compare.witness import Witness
 from driftscan.model.snapshot import Resources
+from driftscan.model.times import SECOND, nanoseconds
 
+GOES_ON = 120 * SECOND
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
 """Directories that a merged /usr makes links: package databases still name files through them."""
 _MAKES_ACCOUNTS = re.compile(r"adduser|addgroup|useradd|groupadd|sysusers")
@@ -47,6 +49,13 @@ class AptEntry:
     def items(self) -> tuple[AptItem, ...]:
         """All packages that the operation changed."""
         return (*self.install, *self.upgrade, *self.downgrade, *self.remove)
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """From when to when what it changed may have changed (nanoseconds): a clock of files ticks coarser than that of
+        logs, and what it started may go on after its end. None: no time is known."""
+        start, end = nanoseconds(self.start), nanoseconds(self.end)
+        return (start - 2 * SECOND, max(start, end) + GOES_ON) if start else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 
 from driftscan.model.cohort import UNPLACED, Cohort
 from driftscan.model.drift import Mutation
+from driftscan.model.resource import ResourceId
 from driftscan.model.waiver import Waiver
 
 
@@ -70,11 +71,12 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleRef:
-    """The rule that says so: id, and where it stands."""
+    """The rule that says so: id, where it stands, and why it says so."""
 
     id: str
     file: str = ""
     line: int = 0
+    why: str = ""
 
 
 class CureCause(StrEnum):
@@ -124,6 +126,8 @@ class JudgedControl:
     rule: RuleRef
     state: State = State.OPEN
     evidence: tuple[str, ...] = ()
+    about: tuple[ResourceId, ...] = ()
+    """(kind, key) of the resources that fail it, or that it names."""
     refs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fix: str = ""
     waiver: Waiver | None = None

@@ -35,6 +35,7 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
         grade=frozenset(Grade(word) for word in _texts(raw, "grade")),
         actor=_texts(raw, "actor"),
         command=_texts(raw, "command"),
+        within=raw.get("within", ""),
         baseline=raw.get("baseline", ""),
         kind=frozenset(kind.name for kind in kinds),
         key=_texts(raw, "key"),

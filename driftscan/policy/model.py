@@ -12,6 +12,7 @@ from driftscan.model.resource import Plane, Value
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.conditions import Condition, Predicate
+from driftscan.policy.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Context:
     labels: Mapping[str, str] = field(default_factory=dict)
     image: ImageRef = ImageRef()
     manifest: Manifest | None = None
+    windows: tuple[Window, ...] = ()
+    """The patch windows of the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +40,13 @@ class Applies:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An inline test: what is expected of its rule, the facts or the mutation as written, and where it stands."""
+    """An inline test: what is expected of its rule, the facts or the mutation as written, where it stands, and what
+    patch windows there are."""
 
     expect: str
     data: Mapping[str, Any]
     line: int
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,7 @@ class Match:
     grade: frozenset[Grade] = frozenset()
     actor: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    within: str = ""
     baseline: str = ""
     kind: frozenset[str] = frozenset()
     key: tuple[str, ...] = ()
@@ -192,6 +198,9 @@ class Policy:
     title: str
     file: str
     digest: str = ""
+    applies: tuple[Applies, ...] = ()
+    windows: tuple[Window, ...] = ()
+    """Patch windows of the hosts that the whole policy is for."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     extends: tuple[Extension, ...] = ()
     drift: tuple[DriftRule, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 from driftscan import __version__
 from driftscan.model.cohort import Cohort
 from driftscan.model.drift import Difference
-from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, Severity, Verdict
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, RuleRef, Severity, Verdict
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
@@ -150,7 +150,7 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
         "title": plain(mutation.title),
         "severity": judged.severity.word,
         "action": judged.action.word,
-        "rule": {"id": judged.rule.id, "file": plain(judged.rule.file), "line": judged.rule.line},
+        "rule": {"id": judged.rule.id, **_rule(judged.rule)},
         "state": judged.state.value,
         "cause": {
             "type": mutation.cause.type.value,
@@ -187,6 +187,10 @@ def _waiver(waiver: Waiver) -> dict[str, Any]:
     }
 
 
+def _rule(rule: RuleRef) -> dict[str, Any]:
+    return {"file": plain(rule.file), "line": rule.line, "why": plain(rule.why)}
+
+
 def _cohort(cohort: Cohort) -> dict[str, Any]:
     return {
         "class": cohort.kind.value,
@@ -214,7 +218,8 @@ def control(judged: JudgedControl) -> dict[str, Any]:
         "result": judged.result.value,
         "state": judged.state.value,
         "evidence": plain(judged.evidence),
-        "rule": {"file": plain(judged.rule.file), "line": judged.rule.line},
+        "about": [{"kind": kind, "key": plain(key)} for kind, key in judged.about],
+        "rule": _rule(judged.rule),
         "waiver": _waiver(judged.waiver) if judged.waiver else None,
         "waivers_considered": plain(judged.considered),
         "refs": plain(judged.refs),

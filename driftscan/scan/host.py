@@ -14,10 +14,13 @@ from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
-from driftscan.model.drift import Difference, Mutation
+from driftscan.compare.logins import logins
+from driftscan.model.drift import CauseType, Difference, Mutation
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
-from driftscan.policy import Policy, load
+from driftscan.model.state import Visit
+from driftscan.model.times import nanoseconds
+from driftscan.policy import Policy, asks, load
 from driftscan.policy.waive import Waiving
 from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
@@ -119,23 +122,32 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     watch = Stopwatch(target.name, progress)
     if target.scheme in ON_FILE:
         return replace(_stored(job, target, watch), waiving=job.waiving)
-    session: Session | None = None
     own = Own(job.baselines, job.states, job.plans, target)
+    sessions: list[Session] = []
+    begun = time.time_ns()
+
+    def opened(session: Session) -> None:
+        sessions.append(session)
+        job.opened(session)
+
     try:
         with observing(
             target,
             job.options,
             watch,
-            job.opened,
+            opened,
             memory=job.memory,
             manifest=own.ahead(),
             by_image=own.by_image(),
             also=own.sources,
         ) as seen:
-            session = seen.session
             facts = _compare(job, seen, own, watch)
+    except Exception:
+        for session in sessions:
+            job.states.visited(target, Visit(begun, time.time_ns(), session.facts.user, session.facts.key))
+        raise
     finally:
-        if session is not None:
+        for session in sessions:
             job.closed(session)
     watch("")
     return replace(facts, timings=watch.spent, waiving=job.waiving)
@@ -163,8 +175,15 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
     if taken.texts:
         found = diff(expected.manifest, taken, zones, born=expected.born, same=same)
+    told = asks(policies, CauseType.INTERACTIVE_LOGIN) and seen.session.facts.live
     known, differences = evidence.gather(
-        seen.session, found.differences, taken, seen.captures, manifest, visits=sighting.visits
+        seen.session,
+        found.differences,
+        taken,
+        seen.captures,
+        manifest,
+        visits=sighting.visits,
+        logins_since=nanoseconds(expected.since) if told else None,
     )
     mine = identities(taken.resources, zones)
     mutations = (*_explained(differences, known), *shared_identities(mine, manifest.references, {}), *sighting.lost)
@@ -180,14 +199,15 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         identities=mine,
         reading=sighting.reading,
         accepted=sighting.accepted,
+        logins_told=told,
     )
     scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first)
     return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 
 def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:
-    """What happened, who did it, and which logs do not tell."""
-    return (*attribute(fold(differences, known), known), *missing(known.witness))
+    """What happened, who did it, who logged in, and which logs do not tell."""
+    return (*attribute(fold(differences, known), known), *logins(known.witness), *missing(known.witness))
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:

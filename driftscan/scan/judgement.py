@@ -15,7 +15,8 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
-from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy.verdict import is_failure, is_finding
 from driftscan.policy.waive import Waiving
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
@@ -70,6 +71,7 @@ class Assessment:
         identities: Mapping[str, str] | None = None,
         reading: Reading = Reading(),  # noqa: B008 - a frozen value
         accepted: int = 0,
+        logins_told: bool = False,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
@@ -81,6 +83,7 @@ class Assessment:
         )
         controls = judge_controls(policies, taken, context)
         told = [*notes, *([] if taken.privileged or not taken.live else [NO_ROOT]), *_other_versions(manifest, taken)]
+        told += [NO_LOGINS] if asks(policies, CauseType.INTERACTIVE_LOGIN) and not logins_told else []
         return cls(
             target=target,
             image=image,
@@ -115,6 +118,7 @@ def alone(found: Assessment, *, manifest: str, young: bool) -> History:
     )
 
 
+NO_LOGINS = "a policy asks who logged in, and that is looked for only on running hosts that have a manifest."
 NO_ROOT = "the probe ran without root rights: what only root may read was not seen (see coverage)."
 
 
@@ -149,6 +153,12 @@ def conclude(found: Assessment) -> HostResult:
         torn=found.torn,
         settling=not found.settled,
     )
+    otherwise = verdict(
+        mutations=[each for each in judged if not is_finding(each)],
+        controls=[each for each in controls if not is_failure(each)],
+        unknown=found.unknown,
+        torn=found.torn,
+    )
     errors = tuple(_incomplete(found))
     return HostResult(
         host=found.target.name,
@@ -162,6 +172,7 @@ def conclude(found: Assessment) -> HostResult:
             labels=found.context.labels,
             image=found.context.image,
             reason=errors[0].message if errors else "",
+            otherwise=otherwise,
         ),
         image=found.image,
         labels=found.context.labels,
@@ -192,7 +203,9 @@ def failed(target: Target, error: DriftscanError) -> HostResult:
         host=target.name,
         target=target.spec,
         verdict=word,
-        recommendation=recommend(judged, (), word, host=target.name, labels=labels, reason=error.message),
+        recommendation=recommend(
+            judged, (), word, host=target.name, labels=labels, reason=error.message, otherwise=Verdict.UNREACHABLE
+        ),
         labels=labels,
         accounting=accounting((), mutations),
         mutations=judged,

@@ -56,10 +56,14 @@ def test_a_drifted_fleet_is_adopted_and_what_is_new_stands_out(driftscan: Run, i
     assert (found["state"], found["waiver"]["owner"]) == ("waived", "ops@example.net")
     assert "is as baked but for 1 waived finding" in host["recommendation"]["sentence"]
 
+    told = driftscan("explain", found["id"]).out
+    assert "by ops@example.net: as found, OPS-40 (" in told
+
     (image / "etc/motd").write_text("changed again\n")
     code, host = scan(driftscan, image, "--waivers", "waivers.yaml")
     assert (code, host["mutations"][0]["state"]) == (1, "open")
     assert "content is another" in host["mutations"][0]["waivers_considered"][0]
+    assert "not waived" in driftscan("explain", found["id"]).out
     told = json.loads(driftscan("waiver", "list", "waivers.yaml", "--json").out)
     assert [each["state"] for each in told] == ["unused"]
     assert driftscan("waiver", "prune", "waivers.yaml").code == 0
