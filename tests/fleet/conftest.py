@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 
+from tests.fleet import servers
 from tests.fleet.bed import machine
 from tests.fleet.bed.host import Host
 from tests.fleet.bed.settings import Settings, state_directory
@@ -74,8 +75,9 @@ def inventory(driftscan: Driftscan, fleet: dict[str, Host]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def manifest(driftscan: Driftscan, inventory: Path) -> Path:
-    """The manifest of the image, baked from three boots of it."""
+def manifest(driftscan: Driftscan, inventory: Path, fleet: dict[str, Host]) -> Path:
+    """The manifest of the image, baked from three boots of it, of which one has renewed its certificates."""
+    servers.renew(fleet[BAKED[0]])
     path = driftscan.home / "image.manifest"
     baked = driftscan.run("bake", *BAKED, "-i", str(inventory), "-o", str(path))
     assert baked.code == 0, f"exit status {baked.code}\n{baked.stdout}\n{baked.stderr}"
