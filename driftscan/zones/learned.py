@@ -5,7 +5,7 @@ asked a question.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest, Provenance
@@ -74,19 +74,73 @@ class _Case:
         return tuple(variant for variant in self.variants if variant is not None)
 
 
-def learn(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> Learned:
-    """Zones for what differs among boots of one image and `zones` do not accept already. `compare` gives the
-    differences of a snapshot from a manifest under zones (`compare.diff`); they are asked both ways round for each
-    boot against the first. One boot teaches nothing, and what a person has sealed is not asked about."""
-    decided = Matcher(zone for zone in zones if zone.provenance is Source.HAND and zone.zone is ZoneClass.SEALED)
-    refused = (rid for rid in sorted(_refused(snapshots, zones, compare)) if decided.zone_of(*rid) is None)
-    cases = [_case(rid, snapshots) for rid in refused]
-    questions = [question for case in cases if (question := _question(case, snapshots))]
-    asked = {(question.kind, question.key) for question in questions}
-    open_cases = [case for case in cases if case.rid not in asked]
-    shaped, rest = _shaped(open_cases, snapshots)
-    found = [*shaped, *(_zone(case, snapshots) for case in rest)]
-    return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions))
+class Boots:
+    """Boots of one image, compared with each other under zones; each pair once. `compare` gives the differences of a
+    snapshot from a manifest under zones (`compare.diff`)."""
+
+    def __init__(self, snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> None:
+        """Nothing is compared yet."""
+        self.snapshots = tuple(snapshots)
+        self._zones = tuple(zones)
+        self._compare = compare
+        self._sealed = Matcher(each for each in zones if _is_sealed_by_hand(each))
+        self._found: dict[tuple[int, int], tuple[Difference, ...]] = {}
+
+    def learn(self, chosen: Sequence[int] | None = None) -> Learned:
+        """Zones for what differs among the boots (or some, by number) and no zone accepts already: each is asked both
+        ways round against the first. One boot teaches nothing, and what a person has sealed is not asked about."""
+        numbers = range(len(self.snapshots)) if chosen is None else chosen
+        snapshots = [self.snapshots[number] for number in numbers]
+        refused = (rid for rid in sorted(self._refused(numbers)) if self._sealed.zone_of(*rid) is None)
+        cases = [_case(rid, snapshots) for rid in refused]
+        questions = [question for case in cases if (question := _question(case, snapshots))]
+        asked = {(question.kind, question.key) for question in questions}
+        open_cases = [case for case in cases if case.rid not in asked]
+        shaped, rest = _shaped(open_cases, snapshots)
+        found = [*shaped, *(_zone(case, snapshots) for case in rest)]
+        return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions))
+
+    def unexplained(self, left: int) -> tuple[ResourceId, ...]:
+        """How one boot differs from the image that all others would have made, in what zones that they would have
+        taught do not accept."""
+        rest = [number for number in range(len(self.snapshots)) if number != left]
+        if not self._refused(rest) and not any(self._counts(item, rest) for item in self._open(rest[0], left)):
+            return ()
+        taught = self.learn(rest)
+        merged = merge([self.snapshots[number] for number in rest])
+        image = _as_manifest(replace(self.snapshots[rest[0]], resources=merged))
+        found = self._compare(image, self.snapshots[left], (*self._zones, *taught.zones))
+        return tuple(item.id for item in found if _is_open(item))
+
+    def _counts(self, item: Difference, rest: Sequence[int]) -> bool:
+        """A file can be missed only where all others have it."""
+        gone = item.kind == "file" and item.change is Change.REMOVED
+        return not gone or all(item.key in self.snapshots[number].resources.files for number in rest)
+
+    def _refused(self, numbers: Sequence[int]) -> set[ResourceId]:
+        """What zones do not accept yet. A file that some boots lack will not be in the manifest (`merge`), so that none
+        can miss it: only that it may come must be accepted, which the other way round tells."""
+        first, *others = numbers
+        return {
+            item.id
+            for other in others
+            for item in (*self._open(first, other), *self._open(other, first))
+            if item.kind != "file" or item.change is not Change.REMOVED
+        }
+
+    def _open(self, old: int, new: int) -> tuple[Difference, ...]:
+        if (old, new) not in self._found:
+            found = self._compare(_as_manifest(self.snapshots[old]), self.snapshots[new], self._zones)
+            self._found[old, new] = tuple(item for item in found if not item.allowed)
+        return self._found[old, new]
+
+
+def _is_sealed_by_hand(zone: Zone) -> bool:
+    return zone.provenance is Source.HAND and zone.zone is ZoneClass.SEALED
+
+
+def _is_open(item: Difference) -> bool:
+    return not item.allowed and item.change is not Change.UNKNOWN
 
 
 def merge(snapshots: Sequence[Snapshot]) -> Resources:
@@ -115,19 +169,6 @@ def _shared(first: Records, others: Sequence[Records]) -> Iterator[Row]:
             heads[index] = head
         if all(head is not None and head[0] == row[0] for head in heads):
             yield row
-
-
-def _refused(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> set[ResourceId]:
-    """What zones do not accept yet. A file that some boots lack will not be in the manifest (`merge`), so that none can
-    miss it: only that it may come must be accepted, which the other way round tells."""
-    first = snapshots[0]
-    found: set[ResourceId] = set()
-    for other in snapshots[1:]:
-        for old, new in ((first, other), (other, first)):
-            for item in compare(_as_manifest(old), new, zones):
-                if not item.allowed and (item.kind != "file" or item.change is not Change.REMOVED):
-                    found.add(item.id)
-    return found
 
 
 def _as_manifest(snapshot: Snapshot) -> Manifest:

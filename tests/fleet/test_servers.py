@@ -100,6 +100,7 @@ def test_nothing_is_left_to_ask(manifest: Path) -> None:
     asked = Path(f"{manifest}.zones.yaml").read_text()
     assert "zones: []\n" in asked
     assert "pattern:" not in asked, asked
+    assert "in 0 of 3 something is not explained" in asked
 
 
 def test_a_further_boot(driftscan: Driftscan, options: tuple[str, ...]) -> None:

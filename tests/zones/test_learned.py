@@ -10,7 +10,7 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.resource import Resource, Value
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.zone import Provenance, Zone, ZoneClass
-from driftscan.zones import Learned, learn, merge
+from driftscan.zones import Boots, Learned, merge
 from driftscan.zones.shapes import shape
 from tests.compare.building import A, B, C, directory, file, link, manifest, snapshot, thing, zone
 
@@ -24,7 +24,7 @@ def boots(*each: Sequence[Resource]) -> list[Snapshot]:
 
 
 def taught(*each: Sequence[Resource], zones: Sequence[Zone] = ()) -> Learned:
-    return learn(boots(*each), zones, compare)
+    return Boots(boots(*each), zones, compare).learn()
 
 
 def patterns(found: Learned) -> dict[str, ZoneClass]:
@@ -189,7 +189,7 @@ def test_learned_zones_explain_all_boots() -> None:
             for digest, size, name in ((A, 1, "0123456789ab"), (B, 2, "ba9876543210"), (C, 3, "0000000000aa"))
         )
     )
-    found = learn(taken, (), compare)
+    found = Boots(taken, (), compare).learn()
     assert found.questions == ()
     image = manifest(*merge(taken).of("file"), zones=found.zones)
     for boot in taken:
