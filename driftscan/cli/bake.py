@@ -102,6 +102,9 @@ def _learned(baked: "BakeResult", path: str) -> Iterator[str]:
     if baked.questions:
         yield from ("", "Refused until whoever owns the image says what it is:")
         yield from (f"  {show(question.text)}" for question in baked.questions)
+    if baked.agreed:
+        yield from ("", "Sealed, although first boot may write such files: these boots agree in them.")
+        yield from (f"  {line}" for line in zone_lines(baked.agreed))
     yield from _unexplained(baked)
     if baked.learned or baked.questions:
         yield f"Answer each in {show(path)} (accept, seal, exclude; with a reason), and bake again with"

@@ -1,7 +1,7 @@
 """From one or several boots of an image to its manifest."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,8 +39,8 @@ _WORST = (
 @dataclass(frozen=True, slots=True)
 class BakeResult:
     """The manifest, the zones learned from several boots (they are in it), what the image's owner must answer, what is
-    not in the manifest and why, what the image itself declares, the zones by hand that were given, and how well each of
-    several boots is explained by the others."""
+    not in the manifest and why, what the image itself declares, the zones by hand that were given, how well each of
+    several boots is explained by the others, and what is sealed because they agree in it."""
 
     manifest: Manifest
     learned: tuple[Zone, ...]
@@ -49,6 +49,7 @@ class BakeResult:
     declared: Declared = Declared()
     by_hand: tuple[Zone, ...] = ()
     held_out: HeldOut | None = None
+    agreed: tuple[Zone, ...] = ()
 
 
 def bake(
@@ -67,9 +68,12 @@ def bake(
     boots = Boots(snapshots, known, lambda manifest, taken, using: diff(manifest, taken, using).differences)
     learned = boots.learn()
     held_out = hold_out(boots) if len(snapshots) > 1 and zones != NO_ZONES else None
-    kept = () if zones == NO_ZONES else learned.zones
-    manifest = _manifest(snapshots, _image(image, snapshots), merged, (*known, *kept))
-    return BakeResult(manifest, kept, learned.questions, _notes(snapshots), said, by_hand, held_out)
+    if zones == NO_ZONES:
+        learned = replace(learned, zones=(), agreed=())
+    every = (*known, *learned.zones, *learned.agreed)
+    manifest = _manifest(snapshots, _image(image, snapshots), merged, every)
+    notes = _notes(snapshots)
+    return BakeResult(manifest, learned.zones, learned.questions, notes, said, by_hand, held_out, learned.agreed)
 
 
 def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, merged: Resources, zones: tuple[Zone, ...]) -> Manifest:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest, Provenance
-from driftscan.model.matching import Matcher
+from driftscan.model.matching import Matcher, covered
+from driftscan.model.patterns import is_literal
 from driftscan.model.records import Records, Row
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import Resources, Snapshot
@@ -55,10 +56,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Zones that explain the boots, and what is left to ask."""
+    """Zones that explain the boots, what is left to ask, and `sealed` zones for what first boot was said to write and
+    boots agree in."""
 
     zones: tuple[Zone, ...] = ()
     questions: tuple[Question, ...] = ()
+    agreed: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class Boots:
         self.snapshots = tuple(snapshots)
         self._zones = tuple(zones)
         self._compare = compare
+        self._matcher = Matcher(zones)
         self._sealed = Matcher(each for each in zones if _is_sealed_by_hand(each))
         self._found: dict[tuple[int, int], tuple[Difference, ...]] = {}
 
@@ -98,19 +102,41 @@ class Boots:
         open_cases = [case for case in cases if case.rid not in asked]
         shaped, rest = _shaped(open_cases, snapshots)
         found = [*shaped, *(_zone(case, snapshots) for case in rest)]
-        return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions))
+        agreed = tuple(self._agreed(snapshots)) if len(snapshots) > 1 else ()
+        return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions), agreed)
 
     def unexplained(self, left: int) -> tuple[ResourceId, ...]:
         """How one boot differs from the image that all others would have made, in what zones that they would have
         taught do not accept."""
         rest = [number for number in range(len(self.snapshots)) if number != left]
-        if not self._refused(rest) and not any(self._counts(item, rest) for item in self._open(rest[0], left)):
-            return ()
         taught = self.learn(rest)
+        if not self._may_differ(taught, rest, left):
+            return ()
         merged = merge([self.snapshots[number] for number in rest])
         image = _as_manifest(replace(self.snapshots[rest[0]], resources=merged))
-        found = self._compare(image, self.snapshots[left], (*self._zones, *taught.zones))
+        found = self._compare(image, self.snapshots[left], (*self._zones, *taught.zones, *taught.agreed))
         return tuple(item.id for item in found if _is_open(item))
+
+    def _may_differ(self, taught: Learned, rest: Sequence[int], left: int) -> bool:
+        """Whether there is anything to look at. Most boots differ in nothing that is not accepted already."""
+        if self._refused(rest) or any(self._counts(item, rest) for item in self._open(rest[0], left)):
+            return True
+        first, other = (self.snapshots[number].resources.files for number in (rest[0], left))
+        return not all(_alike(first, other, zone.glob) for zone in taught.agreed)
+
+    def _agreed(self, snapshots: Sequence[Snapshot]) -> Iterator[Zone]:
+        """What decides what runs or who gets in is not left open because first boot might write it, where boots show
+        that it does not."""
+        first, *others = [snapshot.resources.files for snapshot in snapshots]
+        for zone in self._matcher.zones:
+            if zone.zone is not ZoneClass.BOOT_ONCE or zone.kind != "file" or zone.provenance is Source.HAND:
+                continue
+            for key in covered(first, zone.glob):
+                why = protected("file", key, (), ()) if is_literal(key) else ""
+                if not why or self._matcher.zone_of("file", key) is not zone:
+                    continue
+                if all(_alike(first, other, key) for other in others):
+                    yield _kept(key, f"{why}, and first boot does not write it", _origin(snapshots))
 
     def _counts(self, item: Difference, rest: Sequence[int]) -> bool:
         """A file can be missed only where all others have it."""
@@ -267,6 +293,16 @@ def _zone(case: _Case, snapshots: Sequence[Snapshot]) -> Zone:
         provenance=Source.LEARNED,
         origin=origin,
     )
+
+
+def _alike(one: Records, other: Records, key: str) -> bool:
+    """Whether both tables have a file, and it is the same."""
+    first, second = one.resource(key), other.resource(key)
+    return first is not None and second is not None and first.attributes == second.attributes
+
+
+def _kept(key: str, reason: str, origin: str) -> Zone:
+    return Zone(pattern=key, zone=ZoneClass.SEALED, reason=reason, provenance=Source.LEARNED, origin=origin)
 
 
 def _each_its_own(case: _Case) -> bool:

@@ -118,6 +118,25 @@ def test_zones_learned_from_two_trees_are_written_beside_the_manifest(
     assert not (tmp_path / "web.manifest.zones.yaml").exists()
 
 
+def test_what_boots_agree_in_is_sealed_although_first_boot_may_write_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = "Package: cloud-init\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"
+    files = {"var/lib/dpkg/status": status, "etc/apt/sources.list": "deb http://here/ x y\n"}
+    boots = [_tree(tmp_path / name, **files) for name in ("1", "2")]
+    path = tmp_path / "web.manifest"
+    words = [f"rootfs:{boot}" for boot in boots]
+    said = run(capsys, "bake", *words, "-o", str(path))
+    assert "Sealed, although" in said.out
+    assert "  sealed        /etc/apt/sources.list  (" in said.out
+    _tree(boots[0], **{"etc/apt/sources.list": "deb http://elsewhere/ x y\n"})
+    found = run(capsys, "scan", words[0], "-m", str(path))
+    assert found.code == 1
+    assert "/etc/apt/sources.list" in found.out
+    assert run(capsys, "bake", *words, "-o", str(path)).code == 0
+    assert run(capsys, "scan", words[0], "-m", str(path)).code == 0
+
+
 def test_bake_says_how_sure_one_can_be(image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     boots = [_tree(tmp_path / name, **{"var/lib/app/seed": name}) for name in ("1", "2", "3")]
     path = tmp_path / "web.manifest"

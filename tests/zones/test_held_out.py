@@ -11,7 +11,7 @@ from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.zone import Zone
+from driftscan.model.zone import Provenance, Zone, ZoneClass
 from driftscan.zones import Boots, HeldOut, hold_out, merge
 from driftscan.zones.held_out import upper_bound
 from tests.compare.building import A, B, C, file, manifest, snapshot, thing, zone
@@ -93,7 +93,8 @@ def test_more_events_allow_more_and_more_trials_less(trials: int, data: st.DataO
 ITEMS = st.lists(
     st.one_of(
         st.builds(
-            file, st.sampled_from(("/etc/a", "/var/b", "/var/b.log", "/var/b.log.1", "/usr/bin/c", "/var/d1234")),
+            file,
+            st.sampled_from(("/etc/a", "/etc/apt/x", "/var/b", "/var/b.log", "/var/b.log.1", "/usr/c", "/var/d1234")),
             sha256=st.sampled_from((A, B, C)), mode=st.sampled_from(("0644", "0755")),
         ),
         st.builds(thing, st.sampled_from(("user", "mount")), st.sampled_from(("a", "b")), uid=st.sampled_from((1, 2))),
@@ -102,7 +103,13 @@ ITEMS = st.lists(
     unique_by=lambda item: item.id,
 )  # fmt: skip
 ZONES = st.lists(
-    st.builds(zone, st.sampled_from(("/var/*", "/var/b", "user:*")), st.sampled_from(("free", "rotating-log"))),
+    st.builds(
+        Zone,
+        pattern=st.sampled_from(("/var/*", "/var/b", "user:*", "/etc/*/x")),
+        zone=st.sampled_from((ZoneClass.FREE, ZoneClass.ROTATING_LOG, ZoneClass.BOOT_ONCE)),
+        reason=st.just("x"),
+        provenance=st.sampled_from((Provenance.PACK, Provenance.HAND)),
+    ),
     max_size=2,
     unique_by=lambda item: item.pattern,
 )
@@ -111,10 +118,10 @@ ZONES = st.lists(
 def plainly(boots: Sequence[Snapshot], zones: Sequence[Zone], left: int) -> tuple[ResourceId, ...]:
     """As the words say it: learn from the others, bake them, scan the one that is left."""
     rest = [boot for number, boot in enumerate(boots) if number != left]
-    learned = Boots(rest, zones, compare).learn().zones
+    learned = Boots(rest, zones, compare).learn()
     merged = merge(rest)
     image = manifest(*merged.small.values(), *merged.of("file"))
-    found = compare(image, boots[left], (*zones, *learned))
+    found = compare(image, boots[left], (*zones, *learned.zones, *learned.agreed))
     return tuple(item.id for item in found if not item.allowed and item.change is not Change.UNKNOWN)
 
 
