@@ -11,7 +11,7 @@ from tests.compare.building import B, directory, file, link, manifest, resources
 TREE = "/etc/letsencrypt"
 IMAGE = (
     thing("os_version", "-", platform="debian"),
-    *(thing("package", f"{name}/amd64") for name in ("certbot", "exim4-base", "exim4-config")),
+    *(thing("package", f"{name}/amd64") for name in ("certbot", "containerd", "exim4-base", "exim4-config")),
     directory(f"{TREE}/archive/shop"),
     file(f"{TREE}/archive/shop/cert1.pem"),
     file(f"{TREE}/archive/shop/privkey1.pem", mode="0600"),
@@ -45,6 +45,14 @@ def test_six_renewals_later() -> None:
     )
     assert len(found) == 20
     assert [key for key, item in found.items() if not item.allowed] == []
+
+
+def test_folders_of_a_first_boot() -> None:
+    """Of an image that was baked as a tree, in which neither certbot nor containerd has run."""
+    made = [*(f"{TREE}/{name}" for name in ("archive", "csr", "keys", "live", "accounts", "renewal")), "/etc/cni/net.d"]
+    found = differences(*map(directory, made))
+    assert {key: item.allowed for key, item in found.items()} == dict.fromkeys(made, True)
+    assert not differences(file("/etc/cni/net.d/10-x.conflist"))["/etc/cni/net.d/10-x.conflist"].allowed
 
 
 def test_mail_that_waits() -> None:
