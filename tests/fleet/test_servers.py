@@ -27,6 +27,8 @@ SERVICES = ("containerd", "exim4", "rsyslog", "cron", "ssh", "unattended-upgrade
 SERVER_ALTERATIONS = (
     Alteration("certbot's hook", "file", "/etc/letsencrypt/renewal-hooks/deploy/reload", "added",
                "install -m 755 /bin/dash /etc/letsencrypt/renewal-hooks/deploy/reload"),
+    Alteration("hook of one certificate", "file", "/etc/letsencrypt/renewal/shop.example.conf", "modified",
+               "echo 'renew_hook = true' >> /etc/letsencrypt/renewal/shop.example.conf", "sha256"),
     Alteration("certbot's settings", "file", "/etc/letsencrypt/cli.ini", "modified",
                "echo 'post-hook = true' >> /etc/letsencrypt/cli.ini", "sha256"),
     Alteration("private key opened", "file", "/etc/letsencrypt/archive/shop.example/privkey1.pem", "modified",
@@ -107,6 +109,13 @@ def test_nothing_is_left_to_ask(manifest: Path) -> None:
 
 def test_a_further_boot(driftscan: Driftscan, options: tuple[str, ...]) -> None:
     assert_clean_both_ways(driftscan, options, USED, AGED, BAKED_AND_RENEWED)
+
+
+def test_a_birth_is_recorded(driftscan: Driftscan, options: tuple[str, ...]) -> None:
+    """Of one of the two: from now on nothing on it is first boot's any more."""
+    recorded = driftscan.run("birth", USED, *options)
+    assert recorded.code == 0, recorded.stdout + recorded.stderr
+    assert_clean_both_ways(driftscan, options, USED)
 
 
 def test_a_baked_host_reboots(driftscan: Driftscan, options: tuple[str, ...], fleet: dict[str, Host]) -> None:
