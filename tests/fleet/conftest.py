@@ -75,8 +75,10 @@ def inventory(driftscan: Driftscan, fleet: dict[str, Host]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def manifest(driftscan: Driftscan, inventory: Path, fleet: dict[str, Host]) -> Path:
-    """The manifest of the image, baked from three boots of it, of which one has renewed its certificates."""
+def manifest(driftscan: Driftscan, inventory: Path, bed: Testbed, fleet: dict[str, Host]) -> Path:
+    """The manifest of the image, baked from three boots of it, each with a certificate for its own name, of which one
+    has renewed its certificates."""
+    bed.each([fleet[name] for name in BAKED], servers.certify)
     servers.renew(fleet[BAKED[0]])
     path = driftscan.home / "image.manifest"
     baked = driftscan.run("bake", *BAKED, "-i", str(inventory), "-o", str(path))

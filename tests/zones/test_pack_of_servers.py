@@ -47,6 +47,20 @@ def test_six_renewals_later() -> None:
     assert [key for key, item in found.items() if not item.allowed] == []
 
 
+def test_of_an_image_whose_boots_had_renewed_a_new_host() -> None:
+    known = [
+        *IMAGE,
+        file(f"{TREE}/archive/shop/cert2.pem"),
+        link(f"{TREE}/live/shop/fullchain.pem", "../../archive/shop/fullchain2.pem"),
+        file(f"{TREE}/csr/0001_csr-certbot.pem"),
+        file(f"{TREE}/keys/0001_key-certbot.pem", mode="0600"),
+        directory(f"{TREE}/accounts/acme/dir/0123"),
+    ]
+    now = [*IMAGE, link(f"{TREE}/live/shop/fullchain.pem", "../../archive/shop/fullchain1.pem")]
+    found = diff(manifest(*known, zones=ZONES), snapshot(*now)).differences
+    assert [item.allowed for item in found] == [True] * 5
+
+
 def test_folders_of_a_first_boot() -> None:
     """Of an image that was baked as a tree, in which neither certbot nor containerd has run."""
     made = [*(f"{TREE}/{name}" for name in ("archive", "csr", "keys", "live", "accounts", "renewal")), "/etc/cni/net.d"]
