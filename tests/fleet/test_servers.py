@@ -1,7 +1,7 @@
 """Hosts with what real servers carry stay clean as they live, under zones from three boots; and nothing hides there.
 
 The base of all hosts has cloud-init with user data, unattended-upgrades, rsyslog, logrotate, man-db, exim, certbot with
-a certificate, and containerd (bed/base.py); baked hosts have a certificate for their own names, too, and one has renewed
+a certificate, and containerd (bed/base.py); baked hosts have one for their own names, too, and one of them has renewed
 both (conftest.py)."""
 
 from __future__ import annotations
