@@ -21,7 +21,19 @@ FLOORS = (
     {"plugins", "schema_check", "content", "atomic", "stored"},
     {"yaml_strict", "aws"},
     {"transports"},
-    {"inventory", "manifests", "capture", "collectors", "zones", "changes", "compare", "policy", "reports", "store"},
+    {
+        "inventory",
+        "manifests",
+        "archives",
+        "capture",
+        "collectors",
+        "zones",
+        "changes",
+        "compare",
+        "policy",
+        "reports",
+        "store",
+    },
     {"scan"},
     {"cli"},
 )
@@ -36,6 +48,7 @@ HOMES = {
     "jsonschema": {"schema_check.py"},
     "deepdiff": {"compare/texts.py"},
     "tabulate": {"reports/"},
+    "backports": {"archives/"},
 }
 PURE = ("collectors", "compare", "policy")
 CLOCKS_AND_NOISE = {"logging", "time", "datetime.now", "datetime.utcnow", "datetime.today"}

@@ -70,6 +70,10 @@ def _mutation_facts(found: Found) -> Iterator[tuple[str, str]]:
         yield "command", show(given["command"])
     if given["at"]:
         yield "when", show(given["at"])
+    if proof := mutation.get("proof"):
+        yield "proof", f"{proof['rank']}: {show(proof.get('worth', ''))}".removesuffix(": ")
+        if proof["origins"]:
+            yield "told by", show(", ".join(proof["origins"]))
     if mutation.get("cohort"):
         yield "how common", show(mutation["cohort"].get("sentence", mutation["cohort"]["class"]))
     if mutation.get("returned"):

@@ -80,6 +80,7 @@ COMMAND = Command(
         opt.MANIFEST,
         opt.POLICY,
         opt.ZONES,
+        opt.PACKAGES,
         opt.FAIL_ON,
         opt.FULL,
         opt.QUICK,

@@ -1,6 +1,7 @@
-"""What a host tells about the causes of its differences: package file lists, install scripts, apt's history.
+"""What is told about the causes of a host's differences: package file lists, install scripts, apt's history, and what
+archives and manifests say of packages.
 
-All of it is the host's own testimony. It decides how differences are grouped, never whether they are reported.
+All but the latter is the host's own testimony. It decides how differences are grouped, never whether they are reported.
 """
 
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from driftscan.compare.witness import Witness
+from driftscan.model.proof import Rank, Shipment
 from driftscan.model.snapshot import Resources
 
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
@@ -57,6 +59,8 @@ class Evidence:
     """Package key -> path as the package database writes it -> MD5 of the content as shipped, or empty."""
     baseline_files: Mapping[str, Iterable[str]] = field(default_factory=dict)
     """Package key -> paths, as the reference had them; for packages that are gone."""
+    shipments: Mapping[str, tuple[Shipment, ...]] = field(default_factory=dict)
+    """Package key -> what archives and manifests say of it, at the version that the host has."""
     every_package: bool = False
     """Whether `package_files` speaks of all packages of the host, so that a path it lacks belongs to none."""
     package_scripts: Mapping[str, str] = field(default_factory=dict)
@@ -91,10 +95,31 @@ class Evidence:
         files = self.package_files.get(package, {})
         return next((files[name] for name in spellings(path) if name in files), None)
 
+    def has_digests(self, package: str) -> bool:
+        """Whether the host's database has digests of a package's files."""
+        return any(self.package_files.get(package, {}).values())
+
+    def files_of(self, package: str) -> Mapping[str, str]:
+        """A package's paths with a digest of each that has a content, else nothing. Where an archive or a manifest
+        tells them, the host's own lists add none: who wants to hide a file can write it there."""
+        own = self.package_files.get(package, {})
+        if archive := self._archive(package):
+            return {path: (file.content or "") * (file.type == "regular") for path, file in archive.files.items()}
+        told = [each.paths for each in self.shipments.get(package, ()) if each.paths is not None]
+        return {path: own.get(path, "") for paths in told for path in paths} if told else own
+
+    def scripts_of(self, package: str) -> str:
+        """The text of a package's install scripts, of its archive where there is one."""
+        archive = self._archive(package)
+        return self.package_scripts.get(package, "") if archive is None else archive.scripts
+
+    def _archive(self, package: str) -> Shipment | None:
+        return next((each for each in self.shipments.get(package, ()) if each.rank is Rank.ARCHIVE), None)
+
     def scripts_name(self, package: str) -> frozenset[str]:
         """The paths that a package's install scripts name, and the directories above them."""
         found = set()
-        for path in re.findall(r"(?<![A-Za-z0-9._/+-])/[A-Za-z0-9._/+-]+", self.package_scripts.get(package, "")):
+        for path in re.findall(r"(?<![A-Za-z0-9._/+-])/[A-Za-z0-9._/+-]+", self.scripts_of(package)):
             place = path.rstrip("/")
             while place.count("/") > 1:
                 found.add(place)
@@ -103,7 +128,7 @@ class Evidence:
 
     def scripts_make_account(self, package: str, name: str) -> bool:
         """Whether a package's install scripts make accounts and name this one."""
-        text = self.package_scripts.get(package, "")
+        text = self.scripts_of(package)
         return bool(_MAKES_ACCOUNTS.search(text)) and name in _words(text)
 
 

@@ -9,6 +9,7 @@ from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, 
 from driftscan.model.finding import Result
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.patterns import split_pattern
+from driftscan.model.proof import Proof, Rank
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources, Snapshot
@@ -85,6 +86,7 @@ def mutation_of(data: Mapping[str, Any]) -> Mutation:
         cause=Cause(CauseType(data["cause"]), data.get("subject", ""), data.get("detail", "")),
         differences=tuple(_difference(each) for each in data.get("differences", ())),
         attribution=Attribution(Grade(data.get("grade", "none")), data.get("actor"), data.get("command")),
+        proof=Proof(Rank(data["proof"])) if "proof" in data else None,
     )
 
 

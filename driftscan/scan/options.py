@@ -25,6 +25,8 @@ class ScanOptions:
     """Hosts at once; 0: as many as there are, at most 32."""
     zones: str = ""
     """A file of zones written by hand, for this scan alone."""
+    packages: tuple[str, ...] = ()
+    """Directories of package archives, which tell what packages shipped."""
     state_dir: Path | None = None
     prompt: Callable[[str], str] | None = None
     """Asks a person for a secret; None: nobody is there to answer."""

@@ -74,7 +74,9 @@ def test_one_operation_with_everything_that_follows() -> None:
 def test_what_lies_in_its_paths_and_is_something_else_is_promoted() -> None:
     found = folded(*PACKAGES, added(file("/usr/sbin/nginx", {"md5": BAD}, mode="0755")))
     trojan = found["binary-changed /usr/sbin/nginx"]
-    assert trojan.cause.detail == "in the paths of package nginx/amd64 but does not match it"
+    assert trojan.cause.detail == (
+        "in the paths of package nginx/amd64 but does not match it: its database has another digest"
+    )
     assert "package-installed nginx/amd64" in found
 
 

@@ -53,7 +53,7 @@ def state_of(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterato
             stem = item.key.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
             if stem == name:
                 yield item
-        yield from _made_inside(pool, evidence.package_files.get(key, {}))
+        yield from _made_inside(pool, evidence.files_of(key))
 
 
 def account_files(pool: Pool) -> Iterator[Difference]:

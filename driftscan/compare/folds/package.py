@@ -35,9 +35,9 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
 
 
 def _promoted(pool: Pool, contents: Contents) -> Iterator[Mutation]:
-    for item, package in contents.impostors:
+    for item, package, against in contents.impostors:
         title = f"{item.key} is not what package {package} shipped"
-        detail = f"in the paths of package {package} but does not match it"
+        detail = f"in the paths of package {package} but does not match it: {against}"
         yield pool.fold(CauseType.BINARY_CHANGED, item.key, title, [item], detail=detail)
 
 
@@ -51,7 +51,8 @@ def _mutation(pool: Pool, operation: Operation, contents: Contents) -> Mutation:
         _title(operation),
         heart,
         [*others, *contents.items],
-        detail=contents.proof,
+        detail=contents.proof.words,
+        proof=contents.proof,
         attribution=_attribution(operation),
     )
 
