@@ -86,7 +86,7 @@ def mutation_of(data: Mapping[str, Any]) -> Mutation:
         cause=Cause(CauseType(data["cause"]), data.get("subject", ""), data.get("detail", "")),
         differences=tuple(_difference(each) for each in data.get("differences", ())),
         attribution=Attribution(Grade(data.get("grade", "none")), data.get("actor"), data.get("command")),
-        proof=Proof(Rank(data["proof"])) if "proof" in data else None,
+        proof=Proof({Rank(data["proof"]): 1}) if "proof" in data else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.fleet.bed.testbed import Testbed
 from tests.fleet.driver import Driftscan, Json, Outcome, assert_accounted, open_mutations
 from tests.fleet.repository import PLACE, Package, publish
 
-NAME = "proved"
+NAME, TWIN = "proved", "proved-twin"
 TROJAN = "/usr/lib/tool/part-2"
 UNIT = "/usr/lib/tool/part-evil"
 
@@ -30,38 +30,42 @@ class Bench:
     registry: Path
     archives: Path
 
-    def scan(self, *more: str) -> Outcome:
-        return self.driftscan.scan("-i", str(self.inventory), *more)
+    def scan(self, *more: str, hosts: Sequence[str] = (NAME,)) -> Outcome:
+        return self.driftscan.scan(*hosts, "-i", str(self.inventory), *more)
 
-    def bake(self, path: Path, version: str) -> None:
+    def bake(self, path: Path, version: str, *hosts: str) -> None:
         named = ("--image-id", "suite", "--image-version", version)
-        done = self.driftscan.run("bake", NAME, "-i", str(self.inventory), "-o", str(path), *named)
+        done = self.driftscan.run("bake", *hosts, "-i", str(self.inventory), "-o", str(path), *named)
         assert done.code == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
 def bench(bed: Testbed, driftscan: Driftscan) -> Iterator[Bench]:
     """tool 1.0 is the image's; 2.0 came with an upgrade, and is what a second image has."""
-    host = bed.up([NAME])[0]
-    Package("tool", "1.0", files=30).build(host)
-    host.shell(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list.d/suite.list")
-    host.shell("printf 'IMAGE_ID=suite\\nIMAGE_VERSION=1\\n' >> /usr/lib/os-release")
-    publish(host)
-    host.must("apt-get", "install", "-qy", "tool", timeout=300)
+    hosts = bed.up([NAME, TWIN])
+    for host in hosts:
+        Package("tool", "1.0", files=30).build(host)
+        host.shell(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list.d/suite.list")
+        host.shell("printf 'IMAGE_ID=suite\\nIMAGE_VERSION=1\\n' >> /usr/lib/os-release")
+        publish(host)
+        host.must("apt-get", "install", "-qy", "tool", timeout=300)
     registry = driftscan.home / "proved"
     registry.mkdir()
     manifest = registry / "suite-1.manifest"
     archives = driftscan.home / "archives"
     archives.mkdir()
-    found = Bench(driftscan, host, driftscan.inventory("proved.yaml", [host]), manifest, registry, archives)
-    found.bake(manifest, "1")
-    Package("tool", "2.0", files=31).build(host)
-    publish(host)
-    host.must("apt-get", "upgrade", "-qy", timeout=300)
+    inventory = driftscan.inventory("proved.yaml", hosts)
+    host = hosts[0]
+    found = Bench(driftscan, host, inventory, manifest, registry, archives)
+    found.bake(manifest, "1", NAME, TWIN)
+    for each in hosts:
+        Package("tool", "2.0", files=31).build(each)
+        publish(each)
+        each.must("apt-get", "upgrade", "-qy", timeout=300)
     data = base64.b64decode(host.must("base64", f"{PLACE}/tool_2.0_all.deb"))
     (archives / "tool_2.0_all.deb").write_bytes(data)
     yield found
-    bed.remove([NAME])
+    bed.remove([NAME, TWIN])
 
 
 def operation(outcome: Outcome) -> Json:
@@ -87,10 +91,12 @@ def test_an_honest_upgrade(bench: Bench) -> None:
     assert (proof["rank"], proof["files"]) == ("archive", {"archive": 32})
     assert proof["origins"] == ["tool_2.0_all.deb"]
     assert operation(proved)["id"] == operation(alone)["id"]
+    both = bench.scan("-m", str(bench.manifest), hosts=(NAME, TWIN))
+    assert operation(both)["proof"]["rank"] == "host", both.explain()
 
 
 def test_what_the_hosts_own_database_was_made_to_vouch_for(bench: Bench) -> None:
-    bench.bake(bench.registry / "suite-2.manifest", "2")
+    bench.bake(bench.registry / "suite-2.manifest", "2", NAME)
     bench.host.shell(
         f"""
         set -e
@@ -106,6 +112,9 @@ def test_what_the_hosts_own_database_was_made_to_vouch_for(bench: Bench) -> None
     assert operation(alone)["proof"]["rank"] == "database"
     told = bench.driftscan.run("explain", operation(alone)["id"], "--report", f"json:{report(bench, alone)}")
     assert "whoever is root there can change it" in " ".join(told.stdout.split()), told.stdout
+    both = bench.scan("-m", str(bench.manifest), hosts=(NAME, TWIN))
+    assert set(promoted(both)) == {TROJAN}, both.explain()
+    assert f"other hosts with version 2.0 have another content ({TWIN})" in promoted(both)[TROJAN]["cause"]["detail"]
     for options, origin in (
         (("-m", str(bench.manifest), "--packages", str(bench.archives)), "tool_2.0_all.deb"),
         (("-m", str(bench.registry)), "image suite 2"),

@@ -84,10 +84,10 @@ def test_attribution(tmp_path: Path) -> None:
 
 
 def test_proof(tmp_path: Path) -> None:
-    by_host = replace(mutation("package-upgraded"), proof=Proof(Rank.DATABASE))
+    by_host = replace(mutation("package-upgraded"), proof=Proof({Rank.DATABASE: 1}))
     weak = _rule("a", "{cause: package-upgraded, proof: [database, lists]}")
     assert _judge(tmp_path, [weak], by_host).rule.id == "a"
-    assert _judge(tmp_path, [weak], replace(by_host, proof=Proof(Rank.ARCHIVE))).rule.id == "default"
+    assert _judge(tmp_path, [weak], replace(by_host, proof=Proof({Rank.ARCHIVE: 1}))).rule.id == "default"
     assert _judge(tmp_path, [_rule("a", "{proof: none}")], BINARY).rule.id == "default"
 
 

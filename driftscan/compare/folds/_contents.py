@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence, spellings
 from driftscan.compare.folds._generated import account_files, enabling_links, state_of
-from driftscan.compare.folds._operations import Operation
+from driftscan.compare.folds._operations import Operation, Step
 from driftscan.compare.folds._proof import Ruling, rule
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
 from driftscan.compare.pool import Pool, actual, text, value
 from driftscan.model.drift import CauseType, Change, Difference
-from driftscan.model.proof import STRENGTH, Proof, Rank
+from driftscan.model.proof import OUTSIDE, STRENGTH, Claim, Proof, Rank
 
 _OWN = ("/usr/local/", "/opt/", "/home/", "/root/", "/srv/", "/run/", "/var/")
 """Where packages of a distribution have no files."""
@@ -25,16 +25,20 @@ class Contents:
 
     items: list[Difference] = field(default_factory=list)
     _taken: dict[str, Ruling] = field(default_factory=dict)
-    _hangs_on: set[Rank] = field(default_factory=set)
+    _claims: dict[str, Claim] = field(default_factory=dict)
+    _told: set[Rank] = field(default_factory=set)
     _against: list[tuple[Difference, str, Ruling]] = field(default_factory=list)
 
     @property
     def proof(self) -> Proof:
         """How the files were told to be the packages'."""
         count = Counter(ruling.rank for ruling in self._taken.values())
-        origins = {ruling.origin for ruling in self._taken.values()} - {""}
-        weakest = max(self._hangs_on or count, key=STRENGTH.index, default=Rank.NONE)
-        return Proof(weakest, {rank: count[rank] for rank in STRENGTH if count[rank]}, tuple(sorted(origins)))
+        return Proof(
+            files={rank: count[rank] for rank in STRENGTH if count[rank]},
+            told=max(self._told, key=STRENGTH.index, default=Rank.NONE),
+            origins=tuple(sorted({ruling.origin for ruling in self._taken.values()} - {""})),
+            claims=self._claims,
+        )
 
     @property
     def impostors(self) -> list[tuple[Difference, str, str]]:
@@ -47,14 +51,21 @@ class Contents:
                 found.setdefault(item.key, (item, package, ruling.against))
         return list(found.values())
 
-    def take(self, item: Difference, ruling: Ruling) -> None:
-        """A file that is the package's. What is no regular file has no content that could be another's."""
+    def take(self, item: Difference, ruling: Ruling, package: str = "") -> None:
+        """A file that is the package's (`key version`). What is no regular file has no content that could be another's;
+        nor has what went."""
         self.items.append(item)
         before = self._taken.get(item.key)
-        if before is None or STRENGTH.index(ruling.rank) < STRENGTH.index(before.rank):
-            self._taken[item.key] = ruling
-            if ruling.rank is not Rank.LISTS or _is_regular(item):
-                self._hangs_on.add(ruling.rank)
+        if before is not None and STRENGTH.index(ruling.rank) >= STRENGTH.index(before.rank):
+            return
+        self._taken[item.key] = ruling
+        self._claims.pop(item.key, None)
+        if item.change is Change.REMOVED:
+            return
+        if ruling.rank in OUTSIDE:
+            self._told.add(ruling.rank)
+        elif _is_regular(item):
+            self._claims[item.key] = Claim(package, ruling.rank)
 
     def refuse(self, item: Difference, package: str, ruling: Ruling) -> None:
         """A file in the package's paths that is not what it shipped. One under /etc is an edit of its own."""
@@ -70,8 +81,8 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     """All that follows from an operation but what any operation generates."""
     contents = Contents()
     keys = [step.key for step in operation.steps]
-    for key in keys:
-        _files(pool, key, evidence, contents)
+    for step in operation.steps:
+        _files(pool, step, evidence, contents)
     _gone(pool, operation, evidence, contents)
     paths = frozenset(name for key in keys for path in _all_paths(key, evidence) for name in spellings(path))
     units = frozenset(unit for path in paths if (unit := unit_of(path)))
@@ -91,8 +102,9 @@ def _all_paths(key: str, evidence: Evidence) -> Iterator[str]:
     yield from evidence.baseline_files.get(key, ())
 
 
-def _files(pool: Pool, key: str, evidence: Evidence, contents: Contents) -> None:
+def _files(pool: Pool, step: Step, evidence: Evidence, contents: Contents) -> None:
     """The files of one package that is installed now, in all paths that anybody says are its own."""
+    key, package = step.key, f"{step.key} {step.new}"
     paths = {*evidence.package_files.get(key, ()), *evidence.files_of(key)}
     for name in sorted({name for path in paths for name in spellings(path)}):
         item = pool.get("file", name)
@@ -102,7 +114,7 @@ def _files(pool: Pool, key: str, evidence: Evidence, contents: Contents) -> None
         if ruling.against:
             contents.refuse(item, key, ruling)
         else:
-            contents.take(item, ruling)
+            contents.take(item, ruling, package)
 
 
 def _gone(pool: Pool, operation: Operation, evidence: Evidence, contents: Contents) -> None:

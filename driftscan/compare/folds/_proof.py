@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence, spellings
 from driftscan.model.drift import Difference
-from driftscan.model.proof import Rank, Shipment, Shipped
+from driftscan.model.proof import OUTSIDE, Rank, Shipment, Shipped
 from driftscan.model.resource import Value
 
-_OUTSIDE = (Rank.ARCHIVE, Rank.MANIFEST)
 _STATE = "/var/"
 """Beneath it packages give their directories away in install scripts, to accounts whose numbers no archive knows."""
 
@@ -28,7 +27,7 @@ def rule(item: Difference, package: str, evidence: Evidence) -> Ruling:
     """On a file that is there, in a path of a package that was changed. Of several archives, or several manifests, one
     that has it so is enough. A stronger one that contradicts is not outvoted by a weaker one."""
     now = _now(item, evidence)
-    for rank in _OUTSIDE:
+    for rank in OUTSIDE:
         told = (_by(each, item.key, now) for each in evidence.shipments.get(package, ()) if each.rank is rank)
         rulings = [each for each in told if each is not None]
         if rulings:
