@@ -80,11 +80,11 @@ def _claimed(mutation: Mutation, evidence: Evidence) -> Mutation | None:
     if mutation.cause.type is not CauseType.BINARY_CHANGED or not (thing := _thing(mutation)).times:
         return None
     owners = {key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)}
-    for entry in evidence.apt_history:
+    for entry in evidence.history:
         start, end = nanoseconds(entry.start), nanoseconds(entry.end)
         names = sorted(owners & {item.name for item in (*entry.items, *entry.reinstall)})
         if names and start and start <= thing.times[-1] <= end + SECOND:
-            line = f"apt history.log: {entry.start} to {entry.end}: {entry.command or 'no command'}"
+            line = f"{entry.log}: {entry.start} to {entry.end}: {entry.command or 'no command'}"
             claim = f"it handled {', '.join(names)}, which shipped another content"
             given = Attribution(Grade.CONTRADICTED, None, entry.command or None, entry.start, (line, claim))
             return replace(mutation, attribution=given)
@@ -273,15 +273,16 @@ def _operation(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Sessi
     if given.grade is Grade.NONE or not given.at:
         return mutation
     begun = nanoseconds(given.at)
-    ran = [act for act in acts if _PACKAGE_TOOLS.search(act.command) and abs(act.at - begun) <= 30 * SECOND]
-    actor, evidence = given.actor, list(given.evidence)
+    ran = [act for act in acts if _PACKAGE_TOOLS.search(act.command) and -BEFORE <= begun - act.at <= 30 * SECOND]
+    actor, command, evidence = given.actor, given.command, list(given.evidence)
     if ran and ran[-1].actor:
         evidence.append(show(ran[-1].line)[:_LONGEST])
         actor = ran[-1].actor if actor in {None, "root"} else actor
+        command = command or ran[-1].command  # dpkg's own log names none
     session = _only(each for each in sessions if each.user == actor and each.open_at(begun))
     if session is not None:
         evidence.append(show(session.words))
-    return replace(mutation, attribution=replace(given, actor=actor, evidence=tuple(evidence)))
+    return replace(mutation, attribution=replace(given, actor=actor, command=command, evidence=tuple(evidence)))
 
 
 def _only(sessions: Iterable[Session]) -> Session | None:

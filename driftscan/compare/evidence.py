@@ -5,10 +5,11 @@ All but the latter is the host's own testimony. It decides how differences are g
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.compare.witness import Witness
 from driftscan.model.proof import Rank, Shipment
 from driftscan.model.snapshot import Resources
@@ -17,38 +18,6 @@ MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
 """Directories that a merged /usr makes links: package databases still name files through them."""
 _MAKES_ACCOUNTS = re.compile(r"adduser|addgroup|useradd|groupadd|sysusers")
 _MAX_FILES = 500_000
-
-
-@dataclass(frozen=True, slots=True)
-class AptItem:
-    """One package of an operation: `name:architecture`, the versions before and after (empty: none), and whether
-    apt chose it by itself."""
-
-    name: str
-    architecture: str
-    old: str = ""
-    new: str = ""
-    automatic: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptEntry:
-    """One operation of apt's history.log; times are UTC, RFC 3339."""
-
-    start: str = ""
-    end: str = ""
-    command: str = ""
-    requested_by: str = ""
-    install: tuple[AptItem, ...] = ()
-    upgrade: tuple[AptItem, ...] = ()
-    downgrade: tuple[AptItem, ...] = ()
-    reinstall: tuple[AptItem, ...] = ()
-    remove: tuple[AptItem, ...] = ()
-
-    @property
-    def items(self) -> tuple[AptItem, ...]:
-        """All packages that the operation changed."""
-        return (*self.install, *self.upgrade, *self.downgrade, *self.remove)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +34,8 @@ class Evidence:
     """Whether `package_files` speaks of all packages of the host, so that a path it lacks belongs to none."""
     package_scripts: Mapping[str, str] = field(default_factory=dict)
     """Package key -> text of its install scripts and sysusers.d files."""
-    apt_history: tuple[AptEntry, ...] = ()
+    history: tuple[Transaction, ...] = ()
+    """What package managers logged; of two that name the same, the later is believed."""
     package_system: str = "dpkg"
     """dpkg, rpm or apk: whose order of versions holds."""
     resources: Resources = Resources()
@@ -85,6 +55,15 @@ class Evidence:
                 if count > _MAX_FILES:
                     return {}
         return {path: tuple(keys) for path, keys in found.items()}
+
+    @cached_property
+    def handled(self) -> Mapping[str, Sequence[tuple[int, Item]]]:
+        """Package's name -> the transactions that changed it, by their place in the history."""
+        found: dict[str, list[tuple[int, Item]]] = {}
+        for index, transaction in enumerate(self.history):
+            for item in transaction.items:
+                found.setdefault(item.name, []).append((index, item))
+        return found
 
     def owners_of(self, path: str) -> tuple[str, ...]:
         """The packages that own a path."""

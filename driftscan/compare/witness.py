@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from driftscan.model.state import Visit
+from driftscan.model.state import VISITS, Visit
 
 SECOND = 1_000_000_000
 """Nanoseconds: all times are of those since 1970, as the host's own clock has them."""
@@ -95,9 +95,15 @@ class Witness:
 
     def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
         """The same without the scanner's own sessions: by user, key and time. Each visit takes one session, the nearest
-        to its start: were there two at that time, with that key, one is somebody else's. `ahead`: the host's clock."""
+        to its start: were there two at that time, with that key, one is somebody else's. Older ones than the visits
+        that are kept may be the scanner's, if they are of its user and key. `ahead`: the host's clock."""
+        told = tuple(visits)
         sessions = list(self.sessions)
-        for visit in visits:
+        if len(told) >= VISITS:
+            first = min(visit.start for visit in told) + ahead - _NEAR
+            own = {(visit.user, visit.key) for visit in told}
+            sessions = [each for each in sessions if each.opened >= first or (each.user, each.key) not in own]
+        for visit in told:
             fitting = [each for each in sessions if _of(visit, each, ahead)]
             if fitting:
                 sessions.remove(min(fitting, key=lambda each: abs(each.opened - visit.start - ahead)))

@@ -8,18 +8,17 @@ from dataclasses import replace
 from driftscan.capture.base import Session
 from driftscan.collectors import files, packages_dpkg
 from driftscan.collectors._deb822 import stanzas
-from driftscan.compare import apt_history
 from driftscan.compare.evidence import Evidence, dpkg_files
+from driftscan.compare.witness import nanoseconds
 from driftscan.model.drift import Difference
 from driftscan.model.manifest import Manifest
 from driftscan.model.names import encode_name
 from driftscan.model.snapshot import Resources, Snapshot
-from driftscan.model.source import Captures, File, Glob, Member, Source, Status
+from driftscan.model.source import Captures, Glob, Member, Source, Status
 from driftscan.model.state import Visit
-from driftscan.scan import logs
+from driftscan.scan import histories, logs
 
-HISTORY = File("/var/log/apt/history.log", max_bytes=4 << 20)
-SOURCES: tuple[Source, ...] = (HISTORY, *logs.SOURCES)
+SOURCES: tuple[Source, ...] = (*histories.SOURCES, *logs.SOURCES)
 """What is asked whichever packages changed; of those, what everyone may read."""
 MAX_PACKAGES = 3000
 MAX_DIGESTS = 20_000
@@ -43,10 +42,13 @@ def gather(
     told = [item for item in differences if not item.allowed]
     if not told:
         return Evidence(resources=snapshot.resources), tuple(differences)
+    since = _oldest(told, nanoseconds(manifest.provenance.baked_at))
     packages = sorted({item.key for item in differences if item.kind == "package"})[:MAX_PACKAGES]
     info = Glob(tuple(_patterns(packages)), max_files=20_000, max_bytes=4 << 20, public=True)
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
-    sources: list[Source] = [*SOURCES, *([info] if packages else []), *([digests] if digests else [])]
+    system = package_system(snapshot)
+    asked = (*histories.sources(system), *logs.sources(since, time.time_ns()))
+    sources: list[Source] = [*asked, *([info] if packages else []), *([digests] if digests else [])]
     answers = session.ask(sources)
     shown = logs.clock(answers)
     ahead = shown.now - time.time_ns() if shown.now else 0
@@ -55,13 +57,20 @@ def gather(
         package_files=_package_files(packages, database, captures),
         baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
-        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.offset),
-        package_system=package_system(snapshot),
+        history=histories.read(answers, shown.offset),
+        package_system=system,
         resources=snapshot.resources,
         witness=logs.read(answers, snapshot.resources).without(visits, ahead),
     )
     known = _digests(answers, digests) if digests else {}
     return found, tuple(_with_digest(item, known) for item in differences)
+
+
+def _oldest(told: Iterable[Difference], baked: int) -> int:
+    """Since when something may have been done (nanoseconds since 1970): what has no ctime, at any time since the image
+    was baked."""
+    times = [item.observed.get("ctime") for item in told]
+    return max(baked, min((time if isinstance(time, int) and time > 0 else baked for time in times), default=baked))
 
 
 def _patterns(packages: Iterable[str]) -> Iterable[str]:

@@ -5,10 +5,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from driftscan.compare.logs import Entry, journal, lines, witness
+from driftscan.compare.logs import TOOLS, Entry, journal, lines, witness
 from driftscan.compare.witness import SECOND, Missing, Witness, utc
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
+from driftscan.scan.rotated import older, text
 
 _BYTES = 4 << 20
 _FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_PID"
@@ -45,7 +46,14 @@ CLOCK = Command(
 """The host's clock and zone; when its kernel booted; how many hundredths of a second later its first process began,
 which in a container is its boot (proc(5))."""
 WTMP = Command(("tail", "-c", str(384 * 4096), "/var/log/wtmp"), ok=(0, 1), max_bytes=384 * 4096, timeout=10)
-SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP)
+_WRITERS = "sudo|su|sshd|sshd-session|login|gdm-password|cockpit-session|CRON|CROND|crontab|" + "|".join(sorted(TOOLS))
+_NOISE = "Failed password|Invalid user|pam_unix[(]sshd:auth[)]|Connection |Disconnect|Received disconnect|Disconnecting"
+OLDER = text(
+    [*older("/var/log/auth.log", 2, 9), "/var/log/secure-*"], f" ({_WRITERS})([[][0-9]+[]])?: ", without=_NOISE
+)
+"""What logrotate(8) put away before those: asked where something may have been done before they begin."""
+SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP, OLDER)
+_DAY = 86_400 * SECOND
 _TICK = SECOND // 100
 _LATE = 60 * SECOND
 """A boot may take so long before its first entry."""
@@ -70,6 +78,11 @@ class Clock:
     booted: int = 0
 
 
+def sources(since: int, now: int) -> tuple[Source, ...]:
+    """What to ask of a target on which something may have been done since then: a log is rotated once a day at most."""
+    return SOURCES if now - since > _DAY else tuple(source for source in SOURCES if source is not OLDER)
+
+
 def read(captures: Captures, resources: Resources) -> Witness:
     """What the logs tell; `resources` are the target's."""
     shown = clock(captures)
@@ -77,7 +90,8 @@ def read(captures: Captures, resources: Resources) -> Witness:
     for path, source in FILES.items():
         told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, utc_offset=shown.offset)
     journaled = list(journal(_text(captures, JOURNAL)))
-    found = witness([*told, *journaled])
+    before = lines(_text(captures, OLDER), "rotated log", now=shown.now, utc_offset=shown.offset)
+    found = witness([*before, *told, *journaled])
     return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
 
 
@@ -118,8 +132,10 @@ def _plain(message: str) -> str:
 
 
 def _text(captures: Captures, source: Source) -> str:
-    capture = captures[source]
-    return capture.data.decode("utf-8", "replace") if capture.status in (Status.OK, Status.TRUNCATED) else ""
+    capture = captures.get(source)
+    if capture is None or capture.status not in (Status.OK, Status.TRUNCATED):
+        return ""
+    return capture.data.decode("utf-8", "replace")
 
 
 def clock(captures: Captures) -> Clock:

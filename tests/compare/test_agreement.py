@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from driftscan.compare import accounting, fold
 from driftscan.compare.agreement import Witness, agreed
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import Difference, Grade, Mutation
 from driftscan.model.proof import Rank
 from tests.compare.building import A, B, C, added, file, modified
@@ -12,9 +13,9 @@ from tests.compare.building import A, B, C, added, file, modified
 GOOD = "1" * 32
 KEY = "tool/amd64"
 HISTORY = (
-    AptEntry(start="2026-11-20T06:00:00Z", command="apt upgrade", upgrade=(AptItem("tool", "amd64", "1", "2"),)),
+    Transaction(start="2026-11-20T06:00:00Z", command="apt upgrade", upgrade=(Item("tool", "amd64", "1", "2"),)),
 )
-EVIDENCE = Evidence(package_files={KEY: {"/usr/bin/tool": GOOD, "/usr/lib/x": GOOD}}, apt_history=HISTORY)
+EVIDENCE = Evidence(package_files={KEY: {"/usr/bin/tool": GOOD, "/usr/lib/x": GOOD}}, history=HISTORY)
 
 
 def differing(content: str, version: str = "2") -> tuple[Difference, ...]:

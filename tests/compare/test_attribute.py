@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from driftscan.compare import fold
 from driftscan.compare.attribute import attribute, missing
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.compare.witness import SECOND, Act, Deed, Missing, Session, Witness, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Difference, Grade
 from tests.compare.building import A, B, added, file, modified, thing
@@ -128,12 +129,12 @@ def test_whoever_had_left_is_not_named() -> None:
 
 
 def test_a_package_operation_gains_who_stood_behind_root() -> None:
-    entry = AptEntry(
-        start=utc(NOON), end=utc(NOON), command="apt-get install nginx", install=(AptItem("nginx", "amd64"),)
+    entry = Transaction(
+        start=utc(NOON), end=utc(NOON), command="apt-get install nginx", install=(Item("nginx", "amd64"),)
     )
-    entry = replace(entry, install=(AptItem("nginx", "amd64", "", "1.22"),))
+    entry = replace(entry, install=(Item("nginx", "amd64", "", "1.22"),))
     items = [added(thing("package", "nginx/amd64", version="1.22", status="installed"))]
-    mutations = fold(items, Evidence(apt_history=(entry,)))
+    mutations = fold(items, Evidence(history=(entry,)))
     witness = Witness((act("/usr/bin/apt-get install nginx", NOON - SECOND),), (login(),))
     (found,) = attribute(mutations, Evidence(witness=witness))
     assert (found.attribution.grade, found.attribution.actor) == (Grade.RECORDED, "alice")
@@ -143,17 +144,17 @@ def test_a_package_operation_gains_who_stood_behind_root() -> None:
 @pytest.mark.parametrize(("after", "grade"), [(5, Grade.CONTRADICTED), (90, Grade.NONE)])
 def test_what_apt_claims_and_the_content_denies_is_contradicted(after: int, grade: Grade) -> None:
     """A file that changed while apt unpacked its package, and is not what that shipped; and one changed later."""
-    entry = AptEntry(
+    entry = Transaction(
         start=utc(NOON),
         end=utc(NOON + 10 * SECOND),
         command="apt upgrade",
-        upgrade=(AptItem("curl", "amd64", "1", "2"),),
+        upgrade=(Item("curl", "amd64", "1", "2"),),
     )
     item = replace(
         modified("file", "/usr/bin/curl", sha256=(A, B)), observed={"ctime": NOON + after * SECOND, "md5": "f" * 32}
     )
     package = modified("package", "curl/amd64", version=("1", "2"))
-    known = Evidence(package_files={"curl/amd64": {"/usr/bin/curl": "e" * 32}}, apt_history=(entry,))
+    known = Evidence(package_files={"curl/amd64": {"/usr/bin/curl": "e" * 32}}, history=(entry,))
     found = {each.cause.type: each for each in attribute(fold([item, package], known), known)}
     given = found[CauseType.BINARY_CHANGED].attribution
     assert (given.grade, given.actor) == (grade, None)

@@ -1,7 +1,8 @@
 """The fold `package`: operations with their files and all that they generate; impostors are promoted."""
 
 from driftscan.compare import fold
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import CauseType, Difference, Grade, Mutation
 from tests.compare.building import A, B, added, directory, file, link, modified, removed, thing
 
@@ -20,16 +21,16 @@ FILES = {
     "nginx-common/all": {"/usr/share/nginx": "", "/usr/share/nginx/html": "", "/usr/share/nginx/html/index.html": GOOD},
 }
 HISTORY = (
-    AptEntry(start="2026-11-19T00:00:00Z", install=(AptItem("nginx", "amd64", "", "0.9"),)),
-    AptEntry(
+    Transaction(start="2026-11-19T00:00:00Z", install=(Item("nginx", "amd64", "", "0.9"),)),
+    Transaction(
         start="2026-11-20T06:12:33Z",
         end="2026-11-20T06:12:36Z",
         command="apt-get install nginx",
         requested_by="deploy (1000)",
-        install=(AptItem("nginx", "amd64", "", "1.0"), AptItem("nginx-common", "amd64", "", "1.0", automatic=True)),
+        install=(Item("nginx", "amd64", "", "1.0"), Item("nginx-common", "amd64", "", "1.0", automatic=True)),
     ),
 )
-EVIDENCE = Evidence(package_files=FILES, apt_history=HISTORY)
+EVIDENCE = Evidence(package_files=FILES, history=HISTORY)
 PACKAGES = (
     added(thing("package", "nginx/amd64", version="1.0", status="installed")),
     added(thing("package", "nginx-common/all", version="1.0", status="installed")),
@@ -111,7 +112,7 @@ SCRIPTS = {"nginx/amd64": "adduser --system --group web\nmkdir -p /var/www/html\
 
 
 def test_accounts_and_paths_that_its_own_scripts_make() -> None:
-    evidence = Evidence(package_files=FILES, apt_history=HISTORY, package_scripts=SCRIPTS)
+    evidence = Evidence(package_files=FILES, history=HISTORY, package_scripts=SCRIPTS)
     account = thing("user", "web", uid=110, shell="/usr/sbin/nologin", directory="/var/www")
     rest = [
         added(thing("group", "web", gid=112)),
@@ -190,14 +191,14 @@ def test_a_second_version_beside_the_first() -> None:
 
 
 def test_a_downgrade_in_an_operation_gives_it_its_name() -> None:
-    entry = AptEntry(
+    entry = Transaction(
         command="apt-get install a b=1",
-        install=(AptItem("a", "amd64", "", "1"),),
-        downgrade=(AptItem("b", "amd64", "2", "1"),),
+        install=(Item("a", "amd64", "", "1"),),
+        downgrade=(Item("b", "amd64", "2", "1"),),
     )
     found = fold(
         [added(thing("package", "a/amd64", version="1")), modified("package", "b/amd64", version=("2", "1"))],
-        Evidence(apt_history=(entry,)),
+        Evidence(history=(entry,)),
     )
     assert [item.title for item in found] == ["b 2 -> 1 downgraded (with it 1 more installed)"]
 

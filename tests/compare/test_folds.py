@@ -3,8 +3,9 @@
 import pytest
 
 from driftscan.compare import fold
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.folds.service import unit_of
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import CauseType, Change, Difference, Grade, Mutation
 from driftscan.model.zone import ZoneClass
 from tests.compare.building import A, B, added, directory, file, link, modified, removed, resources, thing
@@ -321,5 +322,5 @@ def test_attribution_is_none_where_nothing_is_recorded() -> None:
 
 
 def test_history_alone_is_no_cause() -> None:
-    entry = AptEntry(install=(AptItem("x", "amd64", "", "1"),))
-    assert one(added(file("/etc/x")), evidence=Evidence(apt_history=(entry,))).cause.type is CauseType.FILE_ADDED
+    entry = Transaction(install=(Item("x", "amd64", "", "1"),))
+    assert one(added(file("/etc/x")), evidence=Evidence(history=(entry,))).cause.type is CauseType.FILE_ADDED

@@ -82,11 +82,11 @@ def _attribution(operation: Operation) -> Attribution:
     entry = operation.entry
     if entry is None:
         return Attribution()
-    lines = [f"apt history.log: Start-Date {entry.start or 'unreadable'}"]
+    lines = [f"{entry.log}: begun {entry.start or 'at an unreadable time'}"]
     if entry.command:
-        lines.append(f"Commandline: {entry.command}")
+        lines.append(f"command line: {entry.command}")
     if entry.requested_by:
-        lines.append(f"Requested-By: {entry.requested_by}")
+        lines.append(f"requested by: {entry.requested_by}")
     actor = entry.requested_by.partition(" ")[0] or ("unattended-upgrades" if "unattended" in entry.command else "root")
     return Attribution(Grade.RECORDED, actor, entry.command or None, entry.start or None, tuple(lines))
 
