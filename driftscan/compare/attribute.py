@@ -7,7 +7,6 @@ Nothing that a host alone says is proved.
 """
 
 import re
-import shlex
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,17 +14,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from posixpath import basename, dirname, join, normpath
 
+from driftscan.compare import listening
+from driftscan.compare.command_lines import words
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.logs import TOOLS
 from driftscan.compare.mutation import make
-from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import BEFORE, LASTS, SECOND, Act, Deed, Session, Witness, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.names import show
 
-BEFORE = 2 * SECOND
-"""A clock of files ticks coarser than that of logs."""
-LASTS = 120 * SECOND
-"""How long what a command does may last: no log tells when it ended."""
 SHELL_LASTS = 3600 * SECOND
 MOST_FILES = 200
 _LONGEST = 300
@@ -108,6 +105,8 @@ def _missing(log: str, why: str) -> Mutation:
 def _attributed(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Session]) -> Mutation:
     if mutation.cause.type in _PACKAGES:
         return _operation(mutation, acts, sessions)
+    if heard := listening.opened(mutation, acts):
+        return _by(mutation, *heard, sessions)
     thing = _thing(mutation)
     if not thing.times:
         named = [act for act in acts if _names(act, thing)] or _writers(mutation, acts)
@@ -133,11 +132,12 @@ def _writers(mutation: Mutation, acts: Sequence[Act]) -> list[Act]:
 def _thing(mutation: Mutation) -> _Thing:
     items = mutation.differences
     files = [item for item in items if item.kind == "file"]
+    times = _times(files) or listening.times(items)
     paths = {item.key for item in files[:MOST_FILES]} | {mutation.cause.subject}
     names = {name for item in items if item.kind not in {"file", *_ACCOUNTS} for name in _words_of(item)}
     accounts = {item.key for item in items if item.kind in _ACCOUNTS}
     return _Thing(
-        frozenset(path for path in paths if path.startswith("/")), frozenset(names), frozenset(accounts), _times(files)
+        frozenset(path for path in paths if path.startswith("/")), frozenset(names), frozenset(accounts), times
     )
 
 
@@ -195,20 +195,20 @@ def _names(act: Act, thing: _Thing) -> bool:
     """Whether an act speaks of a thing by its own name."""
     if act.names:
         return bool(act.names & (thing.accounts | thing.names | thing.paths))
-    words = _words(act.command)
+    told = words(act.command)
     accounts = thing.accounts - {"root"}  # whom commands name for other reasons
-    if not accounts.isdisjoint(words) or not thing.names.isdisjoint(words):
+    if not accounts.isdisjoint(told) or not thing.names.isdisjoint(told):
         return True
     places = _places(act.directory, act.command)
     if not thing.paths.isdisjoint(places):
         return True
     # `cp helper /usr/local/bin`, `tar -x -C /opt/tool`, `rm -r /opt/tool`: its directory, and its own name or one above
     deep = {place for place in places if place.count("/") >= 2}
-    return any((dirname(path) in deep and _comes_with(path, words)) or _above(path, deep) for path in thing.paths)
+    return any((dirname(path) in deep and _comes_with(path, told)) or _above(path, deep) for path in thing.paths)
 
 
-def _comes_with(path: str, words: Iterable[str]) -> bool:
-    return basename(path) in {basename(word) for word in words}
+def _comes_with(path: str, told: Iterable[str]) -> bool:
+    return basename(path) in {basename(word) for word in told}
 
 
 def _above(path: str, places: Iterable[str]) -> bool:
@@ -218,19 +218,7 @@ def _above(path: str, places: Iterable[str]) -> bool:
 @lru_cache(maxsize=1 << 15)
 def _places(directory: str, command: str) -> frozenset[str]:
     """The words of a command line as paths from where it was run."""
-    return frozenset(normpath(join(directory or "/", word)) for word in _words(command) if not word.startswith("-"))
-
-
-@lru_cache(maxsize=1 << 15)
-def _words(command: str) -> frozenset[str]:
-    """The words of a command line, also those within quoted scripts and after `=` and redirections. What `sudo -i`
-    hands to a shell has a backslash before each character that is no letter or digit (sudo(8))."""
-    try:
-        parts = shlex.split(command)
-    except ValueError:
-        parts = command.split()
-    parts += [bare for part in parts if (bare := part.replace("\\", "")) != part]
-    return frozenset(word for part in parts for word in (part, *re.split(r"[\s;&|<>()='\"`,]+", part)) if word)
+    return frozenset(normpath(join(directory or "/", word)) for word in words(command) if not word.startswith("-"))
 
 
 def _at_that_time(act: Act, times: Sequence[int], lasts: int = LASTS) -> bool:

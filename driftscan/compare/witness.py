@@ -9,6 +9,10 @@ from driftscan.model.state import VISITS, Visit
 
 SECOND = 1_000_000_000
 """Nanoseconds: all times are of those since 1970, as the host's own clock has them."""
+BEFORE = 2 * SECOND
+"""A clock of files ticks coarser than that of logs."""
+LASTS = 120 * SECOND
+"""How long what a command does may last: no log tells when it ended."""
 _NEAR = 3 * SECOND
 """By so much clocks and logs may be apart."""
 

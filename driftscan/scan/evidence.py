@@ -63,7 +63,7 @@ def gather(
         witness=logs.read(answers, snapshot.resources).without(visits, ahead),
     )
     known = _digests(answers, digests) if digests else {}
-    return found, tuple(_with_digest(item, known) for item in differences)
+    return found, tuple(_with_time(_with_digest(item, known), shown) for item in differences)
 
 
 def _oldest(told: Iterable[Difference], baked: int) -> int:
@@ -144,6 +144,12 @@ def _digests(answers: Captures, source: Source) -> Mapping[str, str]:
 def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
     digest = known.get(item.key) if item.kind == "file" else None
     return replace(item, observed={**item.observed, "md5": digest}) if digest else item
+
+
+def _with_time(item: Difference, shown: logs.Clock) -> Difference:
+    """A listener with the time at which its process began, as that of the host's clock."""
+    time_of = logs.began(item.observed, shown) if item.kind == "listen" else 0
+    return replace(item, observed={**item.observed, "began": time_of}) if time_of else item
 
 
 def package_system(snapshot: Snapshot) -> str:

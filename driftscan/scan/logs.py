@@ -2,11 +2,12 @@
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from driftscan.compare.logs import TOOLS, Entry, journal, lines, witness
 from driftscan.compare.witness import SECOND, Missing, Witness, utc
+from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
 from driftscan.scan.rotated import older, text
@@ -71,11 +72,12 @@ _WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod"
 @dataclass(frozen=True, slots=True)
 class Clock:
     """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and by how many seconds its
-    zone is ahead of UTC."""
+    zone is ahead of UTC. `kernel`: when its kernel booted, which is before a container did."""
 
     now: int = 0
     offset: int = 0
     booted: int = 0
+    kernel: int = 0
 
 
 def sources(since: int, now: int) -> tuple[Source, ...]:
@@ -145,8 +147,18 @@ def clock(captures: Captures) -> Clock:
     if match is None:
         return Clock()
     offset = int(match[3]) * 3600 + int(match[4]) * 60
-    booted = int(match[5]) * SECOND + int(match[6]) * _TICK if match[5] else 0
-    return Clock(int(match[1]) * SECOND, -offset if match[2] == "-" else offset, booted)
+    kernel = int(match[5]) * SECOND if match[5] else 0
+    booted = kernel + int(match[6]) * _TICK if match[5] else 0
+    return Clock(int(match[1]) * SECOND, -offset if match[2] == "-" else offset, booted, kernel)
+
+
+def began(observed: Mapping[str, Value], shown: Clock) -> int:
+    """When the process of a listener began, from what was observed of it: nanoseconds since 1970; 0: not known."""
+    started = observed.get("started")
+    ticks = (
+        [tick for tick in started if isinstance(tick, int) and 0 < tick < 1 << 62] if isinstance(started, tuple) else []
+    )
+    return shown.kernel + min(ticks) * _TICK if shown.kernel and ticks else 0
 
 
 def _first(captures: Captures) -> tuple[int, bool]:
