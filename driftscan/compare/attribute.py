@@ -19,7 +19,7 @@ from driftscan.compare.command_lines import words
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.logs import TOOLS
 from driftscan.compare.mutation import make
-from driftscan.compare.witness import BEFORE, LASTS, SECOND, Act, Deed, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import BEFORE, LASTS, SECOND, Act, Deed, Session, Witness, between, nanoseconds, utc
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.names import show
 
@@ -76,13 +76,12 @@ def _claimed(mutation: Mutation, evidence: Evidence) -> Mutation | None:
     would have it that this was all. None: no log claims it."""
     if mutation.cause.type is not CauseType.BINARY_CHANGED or not (thing := _thing(mutation)).times:
         return None
-    owners = {key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)}
-    for entry in evidence.history:
-        start, end = nanoseconds(entry.start), nanoseconds(entry.end)
-        names = sorted(owners & {item.name for item in (*entry.items, *entry.reinstall)})
-        if names and start and start <= thing.times[-1] <= end + SECOND:
+    owners = sorted({key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)})
+    for name in owners:
+        entry = evidence.under_way(name, thing.times[-1])
+        if entry is not None:
             line = f"{entry.log}: {entry.start} to {entry.end}: {entry.command or 'no command'}"
-            claim = f"it handled {', '.join(names)}, which shipped another content"
+            claim = f"it handled {name}, which shipped another content"
             given = Attribution(Grade.CONTRADICTED, None, entry.command or None, entry.start, (line, claim))
             return replace(mutation, attribution=given)
     return None
@@ -261,7 +260,8 @@ def _operation(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Sessi
     if given.grade is Grade.NONE or not given.at:
         return mutation
     begun = nanoseconds(given.at)
-    ran = [act for act in acts if _PACKAGE_TOOLS.search(act.command) and -BEFORE <= begun - act.at <= 30 * SECOND]
+    near = between(acts, begun - 30 * SECOND, begun + BEFORE)
+    ran = [act for act in near if _PACKAGE_TOOLS.search(act.command)]
     actor, command, evidence = given.actor, given.command, list(given.evidence)
     if ran and ran[-1].actor:
         evidence.append(show(ran[-1].line)[:_LONGEST])

@@ -5,12 +5,13 @@ All but the latter is the host's own testimony. It decides how differences are g
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from driftscan.compare.transaction import Item, Transaction
-from driftscan.compare.witness import Witness
+from driftscan.compare.witness import SECOND, Witness, nanoseconds
 from driftscan.model.proof import Rank, Shipment
 from driftscan.model.snapshot import Resources
 
@@ -18,6 +19,8 @@ MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
 """Directories that a merged /usr makes links: package databases still name files through them."""
 _MAKES_ACCOUNTS = re.compile(r"adduser|addgroup|useradd|groupadd|sysusers")
 _MAX_FILES = 500_000
+_AT_ONCE = 100
+"""A log may be made to tell of any number of transactions at one time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,25 @@ class Evidence:
             for item in transaction.items:
                 found.setdefault(item.name, []).append((index, item))
         return found
+
+    @cached_property
+    def _spans(self) -> Mapping[str, Sequence[tuple[int, int, int]]]:
+        """Package's name -> when transactions that wrote its files began and ended, and their place in the history."""
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        for index, each in enumerate(self.history):
+            start, end = nanoseconds(each.start), nanoseconds(each.end)
+            for name in {item.name for item in (*each.items, *each.reinstall)} if start else ():
+                found.setdefault(name, []).append((start, end, index))
+        return {name: sorted(spans) for name, spans in found.items()}
+
+    def under_way(self, package: str, time: int) -> Transaction | None:
+        """The transaction that wrote a package's files (by its name) at that time, in nanoseconds since 1970."""
+        spans = self._spans.get(package, ())
+        last = bisect_right(spans, time, key=lambda span: span[0])
+        for _, end, index in reversed(spans[max(0, last - _AT_ONCE) : last]):
+            if time <= end + SECOND:
+                return self.history[index]
+        return None
 
     def owners_of(self, path: str) -> tuple[str, ...]:
         """The packages that own a path."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from posixpath import basename
 
 from driftscan.compare.command_lines import words
-from driftscan.compare.witness import BEFORE, LASTS, Act, Deed
+from driftscan.compare.witness import BEFORE, LASTS, Act, Deed, between
 from driftscan.model.drift import CauseType, Change, Difference, Grade, Mutation
 
 _VERSION = re.compile(r"[0-9][0-9.]*$")
@@ -42,7 +42,8 @@ def opened(mutation: Mutation, acts: Sequence[Act]) -> tuple[Act, Grade] | None:
         return None
     what = _opened([item for item in mutation.differences if item.kind == "listen"])
     half: Act | None = None
-    for act in reversed(acts):
+    near = between(acts, what.began[0] - LASTS, what.began[-1] + BEFORE) if what.began else acts
+    for act in reversed(near):
         if act.deed is not Deed.COMMAND or not what.at(act):
             continue
         program = not what.programs.isdisjoint(_programs(act.command))

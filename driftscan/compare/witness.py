@@ -1,6 +1,7 @@
 """What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony."""
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -31,6 +32,12 @@ def nanoseconds(time: str) -> int:
         return int(datetime.fromisoformat(time).timestamp()) * SECOND
     except (ValueError, OverflowError):
         return 0
+
+
+def between(acts: "Sequence[Act]", start: int, end: int) -> "Sequence[Act]":
+    """Those of that time, of acts in order of time."""
+    first = bisect_left(acts, start, key=lambda act: act.at)
+    return acts[first : bisect_right(acts, end, key=lambda act: act.at)]
 
 
 class Deed(StrEnum):
