@@ -29,6 +29,7 @@ FLOORS = (
         "collectors",
         "zones",
         "changes",
+        "waivers",
         "compare",
         "policy",
         "reports",

@@ -2,9 +2,11 @@
 
 import shlex
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from driftscan.model.names import decode_name, show
+from driftscan.model.times import SECOND, nanoseconds, utc
 
 MOST = 12
 _RUNTIMES = frozenset({"docker", "podman", "nerdctl", "crictl"})
@@ -20,6 +22,17 @@ def commands(differences: Iterable[tuple[str, str]]) -> list[str]:
         if len(found) >= MOST:
             break
     return list(found)[:MOST]
+
+
+def of_logs(attribution: Mapping[str, Any]) -> list[str]:
+    """Commands that show what the logs have at the time of an attribution, as the report has it."""
+    at = nanoseconds(attribution["at"] or "")
+    first, last = (utc(at + seconds * SECOND).replace("T", " ").replace("Z", " UTC") for seconds in (-60, 180))
+    if not (at and first and last):
+        return []
+    journal = f"journalctl --utc --since={quote(first)} --until={quote(last)} SYSLOG_FACILITY=4 SYSLOG_FACILITY=10"
+    apt = any(line.startswith("apt history.log") for line in attribution["evidence"])
+    return [*(["less /var/log/apt/history.log"] if apt else []), journal]
 
 
 def quote(key: str) -> str:
@@ -74,6 +87,12 @@ def _firewall(key: str) -> list[str]:
     return ["nft -- list chain " + " ".join(quote(part) for part in key.split("/", 2))]
 
 
+def _log(key: str) -> list[str]:
+    if key.startswith("/"):
+        return [f"ls -l --time-style=full-iso -- {quote(key)}*"]
+    return ["journalctl --list-boots", "journalctl --disk-usage", "last -F -n 20"]
+
+
 def _container(key: str) -> list[str]:
     runtime, _, name = key.partition("/")
     return [f"{runtime} inspect -- {quote(name)}"] if runtime in _RUNTIMES else []
@@ -117,4 +136,7 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "at": _fixed("atq"),
     "ca_certificate": _fixed("ls -lt /etc/ssl/certs /usr/local/share/ca-certificates | head"),
     "container": _container,
+    "log": _log,
+    "login": lambda key: [f"last -F -n 20 -- {quote(key.rpartition('/SHA256:')[0] or key.rpartition('/')[0])}"],
+    "host_key": lambda key: [f"ssh-keyscan -- {quote(key)} | ssh-keygen -lf -   # from here, not on the host"],
 }

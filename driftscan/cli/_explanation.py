@@ -1,45 +1,22 @@
 """Everything known about one finding, as text for a person. It is made from the report's JSON, so that a finding of
 the store and one of a report file are told in the same words."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
-from driftscan.cli._by_hand import commands, quote
+from driftscan.cli._by_hand import commands, of_logs, quote
+from driftscan.cli._grounds import Found, Json, age_rows, coverage_rows, waiver_rows, without
 from driftscan.model.names import show
+from driftscan.model.times import utc
 from driftscan.reports import _words as words
 from driftscan.reports._base import Style
 from driftscan.reports._terminal import Painter
 
-Json = Mapping[str, Any]
 SIGNS = {"added": "+", "removed": "-", "modified": "~", "unknown": "?"}
 INDENT = "  "
 HEAD = 16
+NOT_COMPARED = "not told: it is compared with no other hosts of the image, or too few could tell"
 _TIMES = frozenset({"atime", "btime", "ctime", "mtime"})
-_LAST = 253402300800 * 10**9
-"""The end of the year 9999, in nanoseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A finding on one host. `scan` and `host` are as in the report; `finding` is a mutation, or a control's result."""
-
-    scan: Json
-    host: Json
-    finding: Json
-    history: tuple[tuple[str, str], ...] = ()
-    """(label, text) from earlier scans, where they are known."""
-
-    @property
-    def id(self) -> str:
-        """The fingerprint."""
-        return str(self.finding.get("finding") or self.finding["id"])
-
-    @property
-    def is_control(self) -> bool:
-        """Whether it is a control's result and not a mutation."""
-        return "result" in self.finding
 
 
 def explain(found: Found, style: Style) -> Iterator[str]:
@@ -48,7 +25,7 @@ def explain(found: Found, style: Style) -> Iterator[str]:
     severity = str(found.finding["severity"])
     yield from painter.wrap(painter.paint(f"{found.id}  {severity}: {show(found.finding['title'])}", "bold"))
     yield from _table(painter, _control_facts(found) if found.is_control else _mutation_facts(found))
-    yield from _table(painter, iter(found.history))
+    yield from _table(painter, iter(found.carried))
     yield ""
     yield from _table(painter, _host_facts(found))
     if found.is_control:
@@ -56,7 +33,7 @@ def explain(found: Found, style: Style) -> Iterator[str]:
     else:
         yield from _section(painter, "Evidence", map(show, found.finding["attribution"]["evidence"]))
         yield from _differences(found.finding["differences"], painter)
-        yield from _by_hand(found, painter)
+    yield from _by_hand(found, painter)
 
 
 def _mutation_facts(found: Found) -> Iterator[tuple[str, str]]:
@@ -64,33 +41,39 @@ def _mutation_facts(found: Found) -> Iterator[tuple[str, str]]:
     cause, given = mutation["cause"], mutation["attribution"]
     detail = f" ({show(cause['detail'])})" if cause["detail"] else ""
     yield "state", str(mutation["state"])
+    yield from waiver_rows(mutation)
     yield "cause", f"{cause['type']}: {words.name(cause['subject'])}{detail}"
     yield "who", f"{show(given['actor'] or 'not known')} ({given['grade']})"
     if given["command"]:
         yield "command", show(given["command"])
     if given["at"]:
         yield "when", show(given["at"])
+    yield from age_rows(found)
     if proof := mutation.get("proof"):
         yield "proof", f"{proof['rank']}: {show(proof.get('worth', ''))}".removesuffix(": ")
         if proof["origins"]:
             yield "told by", show(", ".join(proof["origins"]))
-    if mutation.get("cohort"):
-        yield "how common", show(mutation["cohort"].get("sentence", mutation["cohort"]["class"]))
+    cohort = mutation.get("cohort")
+    yield "how common", show(cohort.get("sentence", cohort["class"])) if cohort else NOT_COMPARED
     if mutation.get("returned"):
         yield "came back", words.RETURNED
-    yield "rule", _rule(mutation["rule"])
+    yield from _rule(mutation["rule"])
     yield "asks for", str(mutation.get("action", "-"))
+    yield "without it", show(without(found))
 
 
 def _control_facts(found: Found) -> Iterator[tuple[str, str]]:
     control = found.finding
     yield "state", f"{control['state']}, result {control['result']}"
-    yield "rule", _rule({"id": control["id"], **control["rule"]})
+    yield from waiver_rows(control)
+    yield from age_rows(found)
+    yield from _rule({"id": control["id"], **control["rule"]})
     for catalogue, ids in sorted(control["refs"].items()):
         yield show(catalogue), show(", ".join(ids))
     if control.get("fix"):
         yield "fix", show(control["fix"])
     yield "asks for", str(control.get("action", "-"))
+    yield "without it", show(without(found))
 
 
 def _host_facts(found: Found) -> Iterator[tuple[str, str]]:
@@ -100,6 +83,7 @@ def _host_facts(found: Found) -> Iterator[tuple[str, str]]:
     yield "host", f"{words.name(host['host'])} ({show(host['target'])}), {host['verdict']}"
     yield "image", f"{show(' '.join([image['id'], image['version']]).strip()) or 'not named'} ({image['match']})"
     yield "scan", f"{show(found.scan['id'])}, finished {found.scan['finished_at']}"
+    yield from coverage_rows(host)
     yield "recommended", f"{advice['action']}: {show(advice['sentence'])}"
     if advice["counterfactual"]:
         yield "otherwise", show(advice["counterfactual"])
@@ -108,9 +92,11 @@ def _host_facts(found: Found) -> Iterator[tuple[str, str]]:
         yield "to replace it", show(advice["command"])
 
 
-def _rule(rule: Json) -> str:
+def _rule(rule: Json) -> Iterator[tuple[str, str]]:
     place = f" ({show(rule['file'])}:{rule['line']})" if rule["file"] else ""
-    return f"{show(rule['id'])}{place}" if rule["id"] else "none"
+    yield "rule", f"{show(rule['id'])}{place}" if rule["id"] else "none"
+    if rule.get("why"):
+        yield "why", show(rule["why"])
 
 
 def _table(painter: Painter, rows: Iterator[tuple[str, str]]) -> Iterator[str]:
@@ -165,9 +151,8 @@ def _attribute(name: str, delta: Json, change: str) -> Iterator[str]:
 
 def _seen(name: str, value: Any) -> str:
     """Evidence; times of files are kept in nanoseconds and read as dates."""
-    if name in _TIMES and isinstance(value, int) and 0 < value < _LAST:
-        return datetime.fromtimestamp(value // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _full(value)
+    told = utc(value) if name in _TIMES and isinstance(value, int) and value > 0 else ""
+    return told or _full(value)
 
 
 def _full(value: Any) -> str:
@@ -183,8 +168,16 @@ def _full(value: Any) -> str:
     return show(str(value)) or "''"
 
 
+def by_hand(found: Found) -> list[str]:
+    """Commands by which a person sees on the host what differs, and what its logs say of it."""
+    if found.is_control:
+        return commands((item["kind"], item["key"]) for item in found.finding.get("about", ()))
+    seen = commands((item["kind"], item["key"]) for item in _telling(found.finding["differences"]))
+    return [*seen, *(each for each in of_logs(found.finding["attribution"]) if each not in seen)]
+
+
 def _by_hand(found: Found, painter: Painter) -> Iterator[str]:
-    typed = commands((item["kind"], item["key"]) for item in _telling(found.finding["differences"]))
+    typed = by_hand(found)
     if typed:
         yield from ("", painter.paint(f"To see it by hand{_login(str(found.host['target']))}", "bold"))
         yield from (INDENT + command for command in typed)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from driftscan.cli._explanation import Found, Json
+from driftscan.cli._grounds import Found, Json
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 from driftscan.reports._read import read_report
@@ -53,7 +53,7 @@ def in_store(store: "Store", wanted: str) -> list[Found]:
         reports[row.report] = loaded
         for host in loaded["hosts"]:
             if host["host"] == row.host:
-                found += _in_host(loaded["scan"], host, row.fingerprint, _history(store, row))
+                found += _in_host(loaded["scan"], host, row.fingerprint, _seen(store, row))
     return found
 
 
@@ -74,17 +74,16 @@ def _report(store: "Store", row: "FindingRow | ScanRow") -> Json:
     return loaded
 
 
-def _history(store: "Store", row: "FindingRow") -> tuple[tuple[str, str], ...]:
-    facts = [("first seen", row.first_seen), ("last seen", row.last_seen)]
+def _seen(store: "Store", row: "FindingRow") -> tuple[str, str, str]:
+    """When it was first and last seen, and since when it no longer is, as `Found` has it."""
     last = store.last_scan(row.host)
-    if last is not None and last.id != row.scan:
-        facts.append(("since then", f"the scan of {last.started_at} no longer found it"))
-    return tuple(facts)
+    gone = last.started_at if last is not None and last.id != row.scan else ""
+    return row.first_seen, row.last_seen, gone
 
 
-def _in_host(scan: Json, host: Json, wanted: str, history: tuple[tuple[str, str], ...] = ()) -> Iterator[Found]:
+def _in_host(scan: Json, host: Json, wanted: str, seen: tuple[str, str, str] = ("", "", "")) -> Iterator[Found]:
     for finding in [*host["mutations"], *(one for one in host["controls"] if one["result"] in _TOLD)]:
-        found = Found(scan, host, finding, history)
+        found = Found(scan, host, finding, *seen)
         if found.id.startswith(wanted) or (found.is_control and finding["id"] == wanted):
             yield found
 

@@ -33,6 +33,10 @@ def _percent(text: str) -> int:
     return _number(1, 6400, text)
 
 
+def _days(text: str) -> int:
+    return _number(1, 366, text)
+
+
 def _cycle(text: str) -> int:
     return _number(2, 10_000, text)
 
@@ -201,6 +205,14 @@ ACCEPT_FINDING = Option(
 )
 REASON = Option(name="reason", metavar="TEXT", default="", help="why what is accepted is right")
 AGAIN = Option(name="again", help="record the birth anew, though there is one on record")
+WAIVERS = Option(
+    name="waivers", metavar="FILE", many=True, path=True, help="accepted findings, each for a time; repeatable"
+)
+OWNER = Option(name="owner", metavar="NAME", default="", help="who answers for it")
+EXPIRES = Option(name="expires", metavar="DAY", default="", help="its last day, in UTC: 2027-01-31")
+DAYS = Option(name="days", metavar="N", parse=_days, default=0, help="so many days from now")
+TICKET = Option(name="ticket", metavar="ID", default="", help="where it was decided")
+UNUSED = Option(name="unused", help="also those that accept nothing")
 JSON = Option(name="json", help="as JSON")
 HOST = Option(name="host", metavar="NAME", help="on this host, where several have it")
 PRINT = Option(name="print", help="print the program that is run on hosts")
@@ -240,6 +252,12 @@ ALL = (
     ACCEPT_FINDING,
     REASON,
     AGAIN,
+    WAIVERS,
+    OWNER,
+    EXPIRES,
+    DAYS,
+    TICKET,
+    UNUSED,
     JSON,
     HOST,
     PRINT,

@@ -53,6 +53,7 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
     return ScanOptions(
         manifest=getattr(settings, "manifest", ""),
         policies=getattr(settings, "policy", ()),
+        waivers=getattr(settings, "waivers", ()),
         workers=getattr(settings, "workers", 0),
         mode=_mode(settings),
         cycle=getattr(settings, "cycle", 0) or CYCLE,

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
-from driftscan.cli._explanation import Found, explain
+from driftscan.cli._explanation import by_hand, explain
 from driftscan.cli._findings import MOST, in_reports, in_store, report_path
+from driftscan.cli._grounds import Found, age, without
 from driftscan.cli._next_image import next_image
 from driftscan.cli._targets import state_directory
 from driftscan.errors import UsageError
@@ -28,7 +29,7 @@ def _run(call: Call) -> int:
         raise UsageError(f"{quoted(wanted)} is too short for a finding's id", "Give at least its first characters.")
     found = _find(call, wanted)
     chosen = _of_host(found, call.settings.host)
-    chosen = replace(chosen, history=(*chosen.history, *next_image(call, chosen.finding, chosen.host)))
+    chosen = replace(chosen, carried=tuple(next_image(call, chosen.finding, chosen.host)))
     if call.settings.format == "json":
         call.console.write(_json(chosen))
         return 0
@@ -60,7 +61,8 @@ def _of_host(found: Sequence[Found], host: str | None) -> Found:
 
 def _json(found: Found) -> str:
     host = {name: value for name, value in found.host.items() if name not in {"mutations", "controls"}}
-    return json.dumps({"scan": found.scan, "host": host, "finding": found.finding}, indent=2) + "\n"
+    told = {"age": age(found), "without_it": without(found), "by_hand": by_hand(found)}
+    return json.dumps({"scan": found.scan, "host": host, "finding": found.finding, **told}, indent=2) + "\n"
 
 
 COMMAND = Command(

@@ -21,6 +21,11 @@ COMMANDS = {
     "policy lint": "check policy files",
     "policy list": "list the policies that are shipped",
     "policy show": "show the rules of a policy",
+    "waiver add": "accept a finding for a time",
+    "waiver list": "list waivers with their state",
+    "waiver lint": "check files of waivers",
+    "waiver prune": "take waivers out that accept nothing any more",
+    "waiver adopt": "accept all that the last scans found, for a time: to begin with a fleet that has drifted",
     "probe": "print the program that runs on hosts, write it for images, or print a sudo rule for it",
 }
 """Command -> what it does, in the order of the help. Each command's module repeats its line; a test compares them."""

@@ -71,6 +71,7 @@ def _policy(policy: "Policy", painter: Painter) -> str:
     lines = [head, f"  {show(policy.file)}"]
     for parameter in policy.parameters.values():
         lines += painter.wrap(f"parameter {parameter.name} = {parameter.value}: {show(parameter.doc)}", "  ", "    ")
+    lines += [f"  patch window: {window}" for window in policy.windows]
     drift, controls = list(policy.drift), list(policy.controls)
     if drift:
         lines += ["", painter.paint("  What a change means (the most severe rule that fits decides)", "bold")]

@@ -9,7 +9,9 @@ from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
 from driftscan.cli._targets import chosen, scan_options, state_directory
 from driftscan.errors import DriftscanError
+from driftscan.model.names import show
 from driftscan.model.result import ScanResult
+from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.reports._base import Report
 
 
@@ -23,9 +25,22 @@ def _run(call: Call) -> int:
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
         progress.close()
         unwritten = _report(call, result, screen, files)
+    for waiver, state in result.waivers:
+        if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:
+            call.console.note(f"driftscan: {show(waiver.origin)}: waiver of {_what(waiver)}: {_told(waiver, state)}")
     for sentence in sentences(result, call.settings.fail_on):
         call.console.note(f"driftscan: {sentence}")
     return exit_code(result, call.settings.fail_on, unwritten)
+
+
+def _what(waiver: Waiver) -> str:
+    return show(waiver.finding or f"rule {waiver.rule}")
+
+
+def _told(waiver: Waiver, state: WaiverState) -> str:
+    if state is WaiverState.VOID:
+        return "void: none of its hosts runs the image that it is for"
+    return f"expire{'d' if state is WaiverState.EXPIRED else 's'} on {waiver.expires} ({show(waiver.owner)})"
 
 
 def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...]) -> bool:
@@ -79,6 +94,7 @@ COMMAND = Command(
     options=(
         opt.MANIFEST,
         opt.POLICY,
+        opt.WAIVERS,
         opt.ZONES,
         opt.PACKAGES,
         opt.FAIL_ON,

@@ -6,7 +6,7 @@ package is written `name:arch (version[, automatic])` or `name:arch (old, new)`.
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 
 from driftscan.compare.transaction import Item, Transaction
 
@@ -15,18 +15,18 @@ _ITEM = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))? \(([^()]{0,400})\)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d +\d\d:\d\d:\d\d")
 
 
-def parse(text: str, utc_offset: int = 0) -> tuple[Transaction, ...]:
-    """The entries in the file's order. `utc_offset`: seconds by which the host's zone is ahead of UTC. What is not
+def parse(text: str, zone: tzinfo = UTC) -> tuple[Transaction, ...]:
+    """The entries in the file's order. `zone`: the host's, in which the log has its times. What is not
     in the format is passed over: the log is evidence, and a damaged part must not take the rest away."""
     entries = []
     for block in re.split(r"\n[ \t]*\n", text):
-        entry = _entry(block, utc_offset)
+        entry = _entry(block, zone)
         if entry is not None:
             entries.append(entry)
     return tuple(entries[-MAX_ENTRIES:])
 
 
-def _entry(block: str, utc_offset: int) -> Transaction | None:
+def _entry(block: str, zone: tzinfo) -> Transaction | None:
     fields = {}
     for line in block.split("\n"):
         name, colon, value = line.partition(": ")
@@ -35,8 +35,8 @@ def _entry(block: str, utc_offset: int) -> Transaction | None:
     if "Start-Date" not in fields:
         return None
     return Transaction(
-        start=_time(fields["Start-Date"], utc_offset),
-        end=_time(fields.get("End-Date", ""), utc_offset),
+        start=_time(fields["Start-Date"], zone),
+        end=_time(fields.get("End-Date", ""), zone),
         command=fields.get("Commandline", ""),
         requested_by=fields.get("Requested-By", ""),
         install=tuple(_items(fields.get("Install", ""), "install")),
@@ -59,11 +59,11 @@ def _items(value: str, how: str) -> Iterator[Item]:
             yield Item(name, architecture, words[0], words[1], automatic)
 
 
-def _time(value: str, utc_offset: int) -> str:
+def _time(value: str, zone: tzinfo) -> str:
     if not _DATE.fullmatch(value):
         return ""
     try:
-        local = datetime.strptime(" ".join(value.split()), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        return (local - timedelta(seconds=utc_offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        local = datetime.strptime(" ".join(value.split()), "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone)
+        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         return ""

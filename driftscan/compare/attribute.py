@@ -19,9 +19,10 @@ from driftscan.compare.command_lines import words
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.logs import TOOLS
 from driftscan.compare.mutation import make
-from driftscan.compare.witness import BEFORE, LASTS, SECOND, Act, Deed, Session, Witness, between, nanoseconds, utc
+from driftscan.compare.witness import BEFORE, LASTS, Act, Deed, Session, Witness, between
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.names import show
+from driftscan.model.times import SECOND, nanoseconds, utc
 
 SHELL_LASTS = 3600 * SECOND
 MOST_FILES = 200
@@ -67,8 +68,8 @@ class _Thing:
 def attribute(mutations: Iterable[Mutation], evidence: Evidence) -> tuple[Mutation, ...]:
     """The same mutations with what is known of who made them. One that has an attribution (a package operation has it
     from its package manager's log) keeps its grade and gains the session in which it was done."""
-    acts, sessions = _whole(evidence.witness.acts), evidence.witness.sessions
-    return tuple(_claimed(mutation, evidence) or _attributed(mutation, acts, sessions) for mutation in mutations)
+    acts = _whole(evidence.witness.acts)
+    return tuple(_claimed(mutation, evidence) or _attributed(mutation, evidence, acts) for mutation in mutations)
 
 
 def _claimed(mutation: Mutation, evidence: Evidence) -> Mutation | None:
@@ -101,9 +102,10 @@ def _missing(log: str, why: str) -> Mutation:
     return make(CauseType.LOG_MISSING, log, f"{log}: {why}", [item], detail=detail)
 
 
-def _attributed(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Session]) -> Mutation:
+def _attributed(mutation: Mutation, evidence: Evidence, acts: Sequence[Act]) -> Mutation:
+    sessions = evidence.witness.sessions
     if mutation.cause.type in _PACKAGES:
-        return _operation(mutation, acts, sessions)
+        return _operation(mutation, evidence, acts)
     if heard := listening.opened(mutation, acts):
         return _by(mutation, *heard, sessions)
     thing = _thing(mutation)
@@ -254,12 +256,16 @@ def _present(mutation: Mutation, thing: _Thing, sessions: Sequence[Session]) -> 
     return replace(mutation, attribution=Attribution(Grade.GUESSED, actor, None, utc(time), evidence))
 
 
-def _operation(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Session]) -> Mutation:
-    """A package operation, whose own log may lack who stood behind root."""
-    given = mutation.attribution
+def _operation(mutation: Mutation, known: Evidence, acts: Sequence[Act]) -> Mutation:
+    """A package operation, whose own log may lack who stood behind root, or tell of another time than its files."""
+    given, sessions = mutation.attribution, known.witness.sessions
     if given.grade is Grade.NONE or not given.at:
         return mutation
     begun = nanoseconds(given.at)
+    if other := _at_another_time(mutation, known, given.at):
+        line = f"its files changed at {utc(other)}: not when the log has it"
+        contradicted = replace(given, grade=Grade.CONTRADICTED, evidence=(*given.evidence, line))
+        return replace(mutation, attribution=contradicted)
     near = between(acts, begun - 30 * SECOND, begun + BEFORE)
     ran = [act for act in near if _PACKAGE_TOOLS.search(act.command)]
     actor, command, evidence = given.actor, given.command, list(given.evidence)
@@ -271,6 +277,16 @@ def _operation(mutation: Mutation, acts: Sequence[Act], sessions: Sequence[Sessi
     if session is not None:
         evidence.append(show(session.words))
     return replace(mutation, attribution=replace(given, actor=actor, command=command, evidence=tuple(evidence)))
+
+
+def _at_another_time(mutation: Mutation, known: Evidence, at: str) -> int:
+    """When the files of its packages last changed, if none of them did while the operation ran that a log tells of; 0:
+    some did, or nothing is known of their times."""
+    owned = [item for item in mutation.differences if item.kind == "file" and known.owners_of(item.key)]
+    times = _times(owned)
+    spans = [span for entry in known.history if entry.start == at and (span := entry.span)]
+    during = any(first <= time <= last for time in times for first, last in spans)
+    return times[-1] if times and spans and not during else 0
 
 
 def _only(sessions: Iterable[Session]) -> Session | None:

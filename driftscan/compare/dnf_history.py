@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.compare.transaction import Item, Transaction
-from driftscan.compare.witness import SECOND, nanoseconds, utc
+from driftscan.model.times import SECOND, nanoseconds, utc
 
 MAX_LINES = 50_000
 LOG = "dnf.rpm.log"

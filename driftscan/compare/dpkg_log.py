@@ -11,10 +11,10 @@ Times are in the host's zone. It names no command and nobody: `dpkg -i` is in no
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 
 from driftscan.compare.transaction import Item, Transaction
-from driftscan.compare.witness import SECOND, nanoseconds
+from driftscan.model.times import SECOND, nanoseconds
 
 MAX_LINES = 50_000
 LOG = "dpkg.log"
@@ -25,9 +25,9 @@ _LINE = re.compile(
 _NEAR = 2 * SECOND
 
 
-def parse(text: str, utc_offset: int = 0) -> tuple[Transaction, ...]:
+def parse(text: str, zone: tzinfo = UTC) -> tuple[Transaction, ...]:
     """A transaction for each start of dpkg that changed something, in the log's order. What is not in the format is
-    passed over. `utc_offset`: seconds by which the host's zone is ahead of UTC."""
+    passed over. `zone`: the host's."""
     runs: list[list[re.Match[str]]] = [[]]
     for row in text.split("\n")[-MAX_LINES:]:
         match = _LINE.fullmatch(row[:1500])
@@ -35,7 +35,7 @@ def parse(text: str, utc_offset: int = 0) -> tuple[Transaction, ...]:
             runs.append([])
         elif match is not None:
             runs[-1].append(match)
-    return tuple(_transaction(run, utc_offset) for run in runs if run)
+    return tuple(_transaction(run, zone) for run in runs if run)
 
 
 def besides(runs: Iterable[Transaction], others: Iterable[Transaction]) -> Iterator[Transaction]:
@@ -59,7 +59,7 @@ def _spans(transactions: Iterable[Transaction]) -> list[tuple[int, int]]:
     return found
 
 
-def _transaction(run: list[re.Match[str]], utc_offset: int) -> Transaction:
+def _transaction(run: list[re.Match[str]], zone: tzinfo) -> Transaction:
     found: dict[str, list[Item]] = {}
     for match in run:
         old, new = ("" if version == "<none>" else version for version in (match[6], match[7]))
@@ -67,8 +67,8 @@ def _transaction(run: list[re.Match[str]], utc_offset: int) -> Transaction:
         found.setdefault(what, []).append(Item(match[4], match[5], old, new))
     return Transaction(
         log=LOG,
-        start=_time(run[0][1], utc_offset),
-        end=_time(run[-1][1], utc_offset),
+        start=_time(run[0][1], zone),
+        end=_time(run[-1][1], zone),
         install=tuple(found.get("install", ())),
         upgrade=tuple(found.get("upgrade", ())),
         reinstall=tuple(found.get("reinstall", ())),
@@ -76,9 +76,9 @@ def _transaction(run: list[re.Match[str]], utc_offset: int) -> Transaction:
     )
 
 
-def _time(value: str, utc_offset: int) -> str:
+def _time(value: str, zone: tzinfo) -> str:
     try:
-        local = datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        return (local - timedelta(seconds=utc_offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        local = datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone)
+        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         return ""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from driftscan.compare.transaction import Item, Transaction
-from driftscan.compare.witness import SECOND, Witness, nanoseconds
+from driftscan.compare.witness import Witness
 from driftscan.model.proof import Rank, Shipment
 from driftscan.model.snapshot import Resources
+from driftscan.model.times import SECOND, nanoseconds
 
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
 """Directories that a merged /usr makes links: package databases still name files through them."""

@@ -21,6 +21,7 @@ _OWN = frozenset(
         CauseType.HOST_KEY_CHANGED,
         CauseType.COVERAGE_FELL,
         CauseType.LOG_MISSING,
+        CauseType.INTERACTIVE_LOGIN,
     }
 )
 """Causes that are no difference from the image: nothing is said of how common they are."""

@@ -11,10 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, utc
+from driftscan.compare.witness import Act, Deed, Session, Witness
+from driftscan.model.times import SECOND, utc
 
 MAX_ENTRIES = 50_000
 _LINE = re.compile(
@@ -62,12 +63,12 @@ class Entry:
     log: str
 
 
-def lines(text: str, log: str, *, now: int, utc_offset: int = 0) -> Iterator[Entry]:
+def lines(text: str, log: str, *, now: int, zone: tzinfo = UTC) -> Iterator[Entry]:
     """The entries of a text log. `now` (the host's clock, nanoseconds) tells the year where lines have none, and
-    `utc_offset`, in seconds, the zone."""
+    `zone`, the host's, what their times mean."""
     for row in text.split("\n")[-MAX_ENTRIES:]:
         match = _LINE.fullmatch(row[:_LONGEST])
-        if match is None or not (at := _time(match["time"], now, utc_offset)):
+        if match is None or not (at := _time(match["time"], now, zone)):
             continue
         message = _INVISIBLE.sub(lambda code: chr(int(code[1], 8)), match["message"])
         yield Entry(at, match["program"], int(match["pid"] or 0), message, log)
@@ -175,7 +176,7 @@ def _sudo(entry: Entry, line: str) -> Act | None:
     return Act(at=entry.at, deed=deed, actor=user, command=command, directory=fields.get("PWD", ""), line=line)
 
 
-def _time(text: str, now: int, utc_offset: int) -> int:
+def _time(text: str, now: int, zone: tzinfo) -> int:
     """Nanoseconds since 1970; 0 if it is no time. Without a year: of the last twelve months."""
     try:
         if text[0].isdigit():
@@ -185,7 +186,7 @@ def _time(text: str, now: int, utc_offset: int) -> int:
         month, day, clock = _MONTHS.index(text[:3]) + 1, int(text[4:6]), text[7:]
         hour, minute, second = (int(part) for part in clock.split(":"))
         for guess in (year, year - 1):
-            found = datetime(guess, month, day, hour, minute, second, tzinfo=UTC) - timedelta(seconds=utc_offset)
+            found = datetime(guess, month, day, hour, minute, second, tzinfo=zone)
             at = int(found.timestamp()) * SECOND
             if at <= now + 86_400 * SECOND:
                 return at

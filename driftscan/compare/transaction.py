@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from driftscan.model.times import SECOND, nanoseconds
+
+GOES_ON = 120 * SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -21,7 +25,6 @@ class Transaction:
     log says so."""
 
     log: str = "apt history.log"
-
     start: str = ""
     end: str = ""
     command: str = ""
@@ -36,3 +39,10 @@ class Transaction:
     def items(self) -> tuple[Item, ...]:
         """All packages that the operation changed."""
         return (*self.install, *self.upgrade, *self.downgrade, *self.remove)
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """From when to when what it changed may have changed (nanoseconds): a clock of files ticks coarser than that of
+        logs, and what it started may go on after its end. None: no time is known."""
+        start, end = nanoseconds(self.start), nanoseconds(self.end)
+        return (start - 2 * SECOND, max(start, end) + GOES_ON) if start else None

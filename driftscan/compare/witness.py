@@ -1,37 +1,20 @@
-"""What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony."""
+"""What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony.
+Times are nanoseconds since 1970, as the host's own clock has them."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from driftscan.model.state import VISITS, Visit
+from driftscan.model.times import SECOND
 
-SECOND = 1_000_000_000
-"""Nanoseconds: all times are of those since 1970, as the host's own clock has them."""
 BEFORE = 2 * SECOND
 """A clock of files ticks coarser than that of logs."""
 LASTS = 120 * SECOND
 """How long what a command does may last: no log tells when it ended."""
 _NEAR = 3 * SECOND
 """By so much clocks and logs may be apart."""
-
-
-def utc(time: int) -> str:
-    """A time as RFC 3339; empty for one that no calendar has."""
-    try:
-        return datetime.fromtimestamp(time // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def nanoseconds(time: str) -> int:
-    """The other way; 0 if it is none."""
-    try:
-        return int(datetime.fromisoformat(time).timestamp()) * SECOND
-    except (ValueError, OverflowError):
-        return 0
 
 
 def between(acts: "Sequence[Act]", start: int, end: int) -> "Sequence[Act]":
@@ -76,6 +59,8 @@ class Session:
     key: str = ""
     """`SHA256:...` of the key that it was opened with."""
     how: str = "ssh"
+    terminal: bool | None = None
+    """Whether it had one; None: no log tells."""
 
     def open_at(self, time: int) -> bool:
         """Whether it was open then."""
@@ -103,6 +88,12 @@ class Witness:
     acts: tuple[Act, ...] = ()
     sessions: tuple[Session, ...] = ()
     missing: tuple[Missing, ...] = ()
+    logins: tuple[Session, ...] = ()
+    """Those of the sessions that policy asks about."""
+
+    def tells_of(self, visit: Visit, ahead: int = 0) -> bool:
+        """Whether one of the sessions may be that visit of the scanner; `ahead`: the host's clock."""
+        return any(_of(visit, each, ahead) for each in self.sessions)
 
     def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
         """The same without the scanner's own sessions: by user, key and time. Each visit takes one session, the nearest

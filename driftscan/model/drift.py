@@ -94,6 +94,7 @@ class CauseType(StrEnum):
     HOST_KEY_CHANGED = "host-key-changed"
     COVERAGE_FELL = "coverage-fell"
     LOG_MISSING = "log-missing"
+    INTERACTIVE_LOGIN = "interactive-login"
     UNEXPLAINED = "unexplained"
 
 

@@ -6,6 +6,8 @@ from enum import IntEnum, StrEnum
 
 from driftscan.model.cohort import UNPLACED, Cohort
 from driftscan.model.drift import Mutation
+from driftscan.model.resource import ResourceId
+from driftscan.model.waiver import Waiver
 
 
 class Severity(IntEnum):
@@ -69,11 +71,12 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleRef:
-    """The rule that says so: id, and where it stands."""
+    """The rule that says so: id, where it stands, and why it says so."""
 
     id: str
     file: str = ""
     line: int = 0
+    why: str = ""
 
 
 class CureCause(StrEnum):
@@ -99,6 +102,10 @@ class JudgedMutation:
     """How common it is among the hosts of the image; None: too few can tell."""
     returned: bool = False
     """Whether it was on the machine that this one replaced, and came back."""
+    waiver: Waiver | None = None
+    """What accepts it."""
+    considered: tuple[str, ...] = ()
+    """Waivers that speak of it and do not accept it, and why."""
 
     @property
     def urgency(self) -> int:
@@ -119,8 +126,13 @@ class JudgedControl:
     rule: RuleRef
     state: State = State.OPEN
     evidence: tuple[str, ...] = ()
+    about: tuple[ResourceId, ...] = ()
+    """(kind, key) of the resources that fail it, or that it names."""
     refs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fix: str = ""
+    waiver: Waiver | None = None
+    considered: tuple[str, ...] = ()
+    """As of a mutation."""
     cause: CureCause = CureCause.UNKNOWN
     """Of a failed control: `image` where the image has the same facts, `host` where it has others."""
 

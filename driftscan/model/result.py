@@ -7,6 +7,7 @@ from enum import StrEnum
 from driftscan.model.drift import Accounting, Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Severity, State, Verdict
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
+from driftscan.model.waiver import Waiver, WaiverState
 
 
 class ImageMatch(StrEnum):
@@ -103,4 +104,6 @@ class ScanResult:
     finished_at: str
     mode: str
     hosts: tuple[HostResult, ...]
+    waivers: tuple[tuple[Waiver, WaiverState], ...] = ()
+    """Those that were given, with their state."""
     interrupted: bool = False

@@ -1,6 +1,6 @@
 """Policies: what a change means (drift rules), and what was never acceptable (controls). Pure but for reading YAML."""
 
-from driftscan.policy.judge import judge_controls, judge_mutations
+from driftscan.policy.judge import asks, judge_controls, judge_mutations
 from driftscan.policy.load import load, shipped
 from driftscan.policy.model import Context, Policy
 from driftscan.policy.origin import placed
@@ -11,6 +11,7 @@ from driftscan.policy.verdict import verdict
 __all__ = [
     "Context",
     "Policy",
+    "asks",
     "judge_controls",
     "judge_mutations",
     "load",

@@ -67,7 +67,11 @@ def _run(rule: Rule, case: Case) -> CaseResult:
 
 
 def _drift(rule: DriftRule, case: Case) -> str:
-    context = Context(labels=case.data.get("labels", {}), manifest=_manifest(case.data.get("baseline") == "stand-in"))
+    context = Context(
+        labels=case.data.get("labels", {}),
+        manifest=_manifest(case.data.get("baseline") == "stand-in"),
+        windows=case.windows,
+    )
     mutation = mutation_of(case.data["mutation"])
     fits = applies(rule.applies, context) is not False and matches(rule.match, mutation, context)
     return "match" if fits else "no-match"
@@ -85,7 +89,9 @@ def mutation_of(data: Mapping[str, Any]) -> Mutation:
         title=data["cause"],
         cause=Cause(CauseType(data["cause"]), data.get("subject", ""), data.get("detail", "")),
         differences=tuple(_difference(each) for each in data.get("differences", ())),
-        attribution=Attribution(Grade(data.get("grade", "none")), data.get("actor"), data.get("command")),
+        attribution=Attribution(
+            Grade(data.get("grade", "none")), data.get("actor"), data.get("command"), data.get("at")
+        ),
         proof=Proof({Rank(data["proof"]): 1}) if "proof" in data else None,
     )
 

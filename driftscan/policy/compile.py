@@ -11,6 +11,7 @@ from driftscan.policy.compile_control import compile_control
 from driftscan.policy.compile_match import compile_match
 from driftscan.policy.model import Applies, Control, DriftRule, Extension, Override, Parameter, Policy
 from driftscan.policy.scope import Scope
+from driftscan.policy.window import compile_windows
 from driftscan.schema_check import Path, quoted
 from driftscan.yaml_strict import Document
 
@@ -40,8 +41,9 @@ def compile_policy(document: Document, kinds: Mapping[str, Kind], settings: Mapp
             controls.append(compile_control(scope, raw, path, common))
     for name in sorted(set(parameters) - scope.used):
         scope.problem(("parameters", name), f"no rule uses the parameter {quoted(name)}", key=True)
-    if not seen and "extends" not in data:
+    if not seen and "extends" not in data and "patch_window" not in data:
         scope.problem(("policy",), "this policy has no rules and extends none", key=True)
+    windows = compile_windows(scope, data["patch_window"], ("patch_window",)) if "patch_window" in data else ()
     extends = tuple(_extension(scope, raw, ("extends", index)) for index, raw in enumerate(data.get("extends", ())))
     scope.finish()
     return Policy(
@@ -50,6 +52,8 @@ def compile_policy(document: Document, kinds: Mapping[str, Kind], settings: Mapp
         title=data["title"],
         file=document.file,
         digest=digest(canonical([data, {name: _plain(value) for name, value in settings.items()}])),
+        applies=applies,
+        windows=windows,
         parameters=parameters,
         extends=extends,
         drift=tuple(drift),
@@ -72,7 +76,7 @@ def _common(scope: Scope, policy: str, raw: Mapping[str, Any], path: Path, appli
         "severity": Severity.parse(severity),
         "action": Action.parse(action),
         "why": raw.get("why", ""),
-        "ref": RuleRef(raw["id"], scope.document.file, scope.line(path)),
+        "ref": RuleRef(raw["id"], scope.document.file, scope.line(path), raw.get("why", raw.get("allow", ""))),
         "applies": applies + _applies(raw, path),
         "tests": compile_cases(scope, raw, path),
     }

@@ -8,6 +8,7 @@ from driftscan.model.resource import Kind
 from driftscan.policy.compile_conditions import read_value
 from driftscan.policy.model import Case
 from driftscan.policy.scope import Scope
+from driftscan.policy.window import compile_windows
 from driftscan.schema_check import Path, quoted
 
 _CONTROL = ("pass", "fail", "unknown", "not-applicable")
@@ -26,12 +27,14 @@ def compile_cases(scope: Scope, raw: Mapping[str, Any], path: Path) -> tuple[Cas
             _check_mutation(scope, case, where)
         else:
             _check_facts(scope, case, where)
-        found.append(Case(case["expect"], case, scope.line(where)))
+        given = case.get("patch_window")
+        windows = compile_windows(scope, given, (*where, "patch_window")) if given else ()
+        found.append(Case(case["expect"], case, scope.line(where), windows))
     return tuple(found)
 
 
 def _check_facts(scope: Scope, case: Mapping[str, Any], path: Path) -> None:
-    for name in ("mutation", "baseline"):
+    for name in ("mutation", "baseline", "patch_window"):
         if name in case:
             scope.problem((*path, name), f"a control's test has 'facts', not '{name}'", key=True)
     for index, pattern in enumerate(case.get("gaps", ())):

@@ -37,6 +37,7 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
         proof=frozenset(Rank(word) for word in _texts(raw, "proof")),
         actor=_texts(raw, "actor"),
         command=_texts(raw, "command"),
+        within=raw.get("within", ""),
         baseline=raw.get("baseline", ""),
         kind=frozenset(kind.name for kind in kinds),
         key=_texts(raw, "key"),

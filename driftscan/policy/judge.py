@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from driftscan.model.drift import CauseType, Change, Mutation
 from driftscan.model.finding import (
@@ -16,18 +17,28 @@ from driftscan.model.finding import (
     State,
 )
 from driftscan.model.manifest import Manifest
+from driftscan.model.resource import ResourceId
 from driftscan.model.snapshot import Snapshot
 from driftscan.policy.applies import applies
 from driftscan.policy.facts import Facts
 from driftscan.policy.matching import allows, matches
 from driftscan.policy.model import Context, Control, DriftRule, Policy
 from driftscan.policy.origin import CURED
-from driftscan.policy.outcome import Outcome, outcome
+from driftscan.policy.outcome import MAX_EVIDENCE, Outcome, outcome
 
-DEFAULT = RuleRef("default")
+DEFAULT = RuleRef("default", why="No rule speaks of it, and the server is to equal its image.")
 """What judges a mutation that no rule matches: medium, replace."""
-HIDDEN = RuleRef("hidden")
+HIDDEN = RuleRef("hidden", why="The image has it, and the server could not be asked whether it has it, too.")
 """What judges a mutation of which nothing is known but that a gap hides it: info, investigate."""
+
+
+UNASKED = RuleRef("not-asked", why="No policy asks for it.")
+"""What accepts a login that no rule speaks of: on most servers it is no matter."""
+
+
+def asks(policies: Iterable[Policy], cause: CauseType) -> bool:
+    """Whether a rule names a cause, so that what tells of it is to be looked at."""
+    return any(cause in rule.match.cause for policy in policies for rule in policy.drift if not rule.allow)
 
 
 def judge_mutations(
@@ -35,6 +46,8 @@ def judge_mutations(
 ) -> tuple[JudgedMutation, ...]:
     """Every mutation once, in the given order, judged by the most severe rule that matches it (then the stronger
     action, then the earlier rule); an `allow` rule that covers it wholly makes it `allowed`."""
+    windows = (window for policy in policies if applies(policy.applies, context) for window in policy.windows)
+    context = replace(context, windows=tuple(windows))
     index: defaultdict[CauseType, list[DriftRule]] = defaultdict(list)
     for policy in policies:
         for rule in policy.drift:
@@ -57,6 +70,10 @@ def _judged(mutation: Mutation, rules: Iterable[DriftRule], context: Context) ->
             return JudgedMutation(
                 mutation=mutation, severity=severity, action=Action.NONE, rule=rule.ref, state=State.ALLOWED
             )
+    if worst is None and mutation.cause.type is CauseType.INTERACTIVE_LOGIN:
+        return JudgedMutation(
+            mutation=mutation, severity=Severity.INFO, action=Action.NONE, rule=UNASKED, state=State.ALLOWED
+        )
     return JudgedMutation(mutation=mutation, severity=severity, action=action, rule=worst.ref if worst else DEFAULT)
 
 
@@ -90,10 +107,19 @@ def _control(control: Control, facts: Facts, image: Facts | None, context: Conte
         result=found.result,
         rule=control.ref,
         evidence=found.evidence,
+        about=_about(control, found),
         refs=control.refs,
         fix=control.fix,
         cause=cause,
     )
+
+
+def _about(control: Control, found: Outcome) -> tuple[ResourceId, ...]:
+    """The resources that fail it, else those that it names."""
+    if found.result not in (Result.FAIL, Result.UNKNOWN):
+        return ()
+    keys = sorted({key for key, _ in found.failing}) or control.selection.named
+    return tuple((control.selection.kind, key) for key in keys[:MAX_EVIDENCE])
 
 
 def fingerprint(control: Control) -> str:

@@ -38,6 +38,7 @@ def _outer(match: Match, mutation: Mutation, context: Context) -> bool:
         and (not match.detail or _like(match.detail, mutation.cause.detail))
         and (not match.actor or _like(match.actor, attribution.actor))
         and (not match.command or _like(match.command, attribution.command))
+        and (not match.within or any(window.holds(attribution.at or "") for window in context.windows))
         and (not match.baseline or match.baseline == _baseline(context))
     )
 

@@ -13,6 +13,7 @@ from driftscan.model.resource import Plane, Value
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.conditions import Condition, Predicate
+from driftscan.policy.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Context:
     labels: Mapping[str, str] = field(default_factory=dict)
     image: ImageRef = ImageRef()
     manifest: Manifest | None = None
+    windows: tuple[Window, ...] = ()
+    """The patch windows of the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +41,13 @@ class Applies:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An inline test: what is expected of its rule, the facts or the mutation as written, and where it stands."""
+    """An inline test: what is expected of its rule, the facts or the mutation as written, where it stands, and what
+    patch windows there are."""
 
     expect: str
     data: Mapping[str, Any]
     line: int
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,7 @@ class Match:
     proof: frozenset[Rank] = frozenset()
     actor: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    within: str = ""
     baseline: str = ""
     kind: frozenset[str] = frozenset()
     key: tuple[str, ...] = ()
@@ -194,6 +200,9 @@ class Policy:
     title: str
     file: str
     digest: str = ""
+    applies: tuple[Applies, ...] = ()
+    windows: tuple[Window, ...] = ()
+    """Patch windows of the hosts that the whole policy is for."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     extends: tuple[Extension, ...] = ()
     drift: tuple[DriftRule, ...] = ()

@@ -13,6 +13,7 @@ from driftscan.model.finding import (
     Recommendation,
     Result,
     Severity,
+    State,
     Verdict,
 )
 from driftscan.model.names import show
@@ -77,25 +78,36 @@ def recommend(
     labels: Mapping[str, str] | None = None,
     image: ImageRef | None = None,
     reason: str = "",
+    otherwise: Verdict = Verdict.CLEAN,
 ) -> Recommendation:
-    """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly."""
+    """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly; `otherwise`: what the
+    verdict would be without any finding."""
     fixed = BY_VERDICT[verdict]
     if fixed is not None:
         reason = reason or (_undecided(controls) if verdict is Verdict.INCOMPLETE else "")
         why = f" ({show(reason)})" if reason else ""
-        sentence = f"{show(host)}: {_SEEN[verdict]}{why}; {_ADVICE[fixed]}."
+        sentence = f"{show(host)}: {_SEEN[verdict]}{_aside(verdict, mutations, controls)}{why}; {_ADVICE[fixed]}."
         return Recommendation(action=fixed, sentence=sentence)
     grounds = sorted(_grounds(mutations, controls), key=_order)
-    action = grounds[0].action if grounds else Action.NONE
+    least = BY_VERDICT[otherwise] or Action.NONE
+    action = max(grounds[0].action, least) if grounds else least
     because = [ground for ground in grounds if ground.action is action]
+    unseen = f"; it {_SEEN[otherwise]}" + (f" ({show(reason)})" if reason else "") if not because else ""
     return Recommendation(
         action=action,
-        sentence=_sentence(host, action, grounds, because, image),
+        sentence=_sentence(host, action, grounds, because, image, unseen=unseen),
         because=tuple(ground.id for ground in because),
-        counterfactual=_counterfactual(action, grounds, because),
+        counterfactual=_counterfactual(grounds, because, least),
         cure=cure(because),
         command=command(labels or {}, keep=action is Action.QUARANTINE) if action in _REPLACING else "",
     )
+
+
+def _aside(verdict: Verdict, mutations: Sequence[JudgedMutation], controls: Sequence[JudgedControl]) -> str:
+    """What a clean host has all the same, because somebody accepts it."""
+    states = [judged.state for judged in mutations] + [judged.state for judged in controls]
+    waived = states.count(State.WAIVED)
+    return f" but for {waived} waived finding{'s' if waived > 1 else ''}" if waived and verdict is Verdict.CLEAN else ""
 
 
 def _order(ground: _Ground) -> tuple[int, int, int, str]:
@@ -158,16 +170,21 @@ def cure(because: Sequence[_Ground]) -> Cure:
 
 
 def _sentence(
-    host: str, action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground], image: ImageRef | None
+    host: str,
+    action: Action,
+    grounds: Sequence[_Ground],
+    because: Sequence[_Ground],
+    image: ImageRef | None,
+    *,
+    unseen: str = "",
 ) -> str:
-    named = [
-        _short(ground.fact) + (f" ({show(ground.where)})" if ground.where else "") for ground in because[:MAX_NAMED]
-    ]
+    strongest = (because or grounds)[:MAX_NAMED]
+    named = [_short(ground.fact) + (f" ({show(ground.where)})" if ground.where else "") for ground in strongest]
     rest = len(grounds) - len(named)
     more = f"; and {rest} more finding{'s' if rest > 1 else ''}" if rest else ""
     version = " ".join(part for part in (image.id, image.version) if part) if image else ""
     against = f" differs from image {show(version)}" if version else ""
-    return f"{show(host)}{against}: {'; '.join(named)}{more}: {_ADVICE[action]}{_caveat(action, because)}."
+    return f"{show(host)}{against}: {'; '.join(named)}{more}{unseen}: {_ADVICE[action]}{_caveat(action, because)}."
 
 
 def _caveat(action: Action, because: Sequence[_Ground]) -> str:
@@ -184,9 +201,12 @@ def _short(fact: str) -> str:
     return text if len(text) <= MAX_FACT else text[:MAX_FACT] + "..."
 
 
-def _counterfactual(action: Action, grounds: Sequence[_Ground], because: Sequence[_Ground]) -> str:
-    others = [ground.action for ground in grounds if ground.action is not action]
-    weaker = max(others, default=Action.NONE)
+def _counterfactual(grounds: Sequence[_Ground], because: Sequence[_Ground], without_any: Action) -> str:
+    """What the action would be without what led to it: the strongest of the others, or what a host without any finding
+    gets, if that is stronger."""
+    if grounds and not because:
+        return f"would be {grounds[0].action.word} if the host had been scanned wholly"
+    weaker = max([without_any, *(ground.action for ground in grounds[len(because) :])])
     names = [ground.id for ground in because[:MAX_NAMED]]
     more = f" and {len(because) - len(names)} more" if len(because) > len(names) else ""
     return f"would be {weaker.word} without {', '.join(names)}{more}" if names else ""

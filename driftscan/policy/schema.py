@@ -14,6 +14,7 @@ from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.operators import NESTED, ONLY_TRUE, OPERATORS, TEXT, TEXTS
 from driftscan.policy.scope import column_type
+from driftscan.policy.window import CLOCK, DAYS
 
 Schema = dict[str, Any]
 ID = {
@@ -22,6 +23,7 @@ ID = {
     "maxLength": 100,
     "x-expected": "lower-case words joined by '-', such as no-root-login",
 }
+INSTANT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 SEVERITIES = [severity.word for severity in Severity]
 ACTIONS = [action.word for action in Action if action is not Action.NONE]
 PARAMETER_TYPES = ["text", "number", "truth", "list"]
@@ -56,6 +58,7 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
         "control": _control(kinds),
         "drift": _drift(),
         "premise": _premise(kinds),
+        "windows": _windows(),
     }
     if kinds:
         definitions |= _column_definitions(kinds)
@@ -72,6 +75,7 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
             "extends": {"type": "array", "minItems": 1, "items": _extension()},
             "parameters": {"type": "object", "minProperties": 1, "additionalProperties": _parameter()},
             "applies_to": {"$ref": "#/$defs/applies"},
+            "patch_window": {"$ref": "#/$defs/windows"},
             "rules": {
                 "type": "array",
                 "minItems": 1,
@@ -152,10 +156,18 @@ def _drift() -> Schema:
     match: Schema = {name: _word_or_words(known) for name, known in words.items()}
     match |= dict.fromkeys(("subject", "detail", "actor", "command", "kind", "key", "attribute"), _KEYS)
     match |= {name: {"type": "object", "minProperties": 1} for name in ("expected", "actual")}
+    match["within"] = {"enum": ["patch-window"]}
     match["baseline"] = {"enum": ["image", "stand-in"]}
     match["unless"] = _object("unless", dict(match))
     own = {"on": {"enum": ["mutation"]}, "match": _object("match", match), "allow": TEXT}
     return _object("drift rule", _common() | own, ("id", "title", "on", "match"))
+
+
+def _windows() -> Schema:
+    clock = {"type": "string", "pattern": CLOCK, "x-expected": 'a time of day in quotes, such as "02:00"'}
+    days = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": list(DAYS)}}
+    window = _object("patch window", {"days": days, "from": clock, "to": clock, "timezone": TEXT}, ("from", "to"))
+    return {"if": {"type": "array"}, "then": {"type": "array", "minItems": 1, "items": window}, "else": window}
 
 
 def _word_or_words(known: list[str]) -> Schema:
@@ -186,6 +198,7 @@ def _case() -> Schema:
             "command": TEXT,
             "grade": {"enum": [grade.value for grade in Grade]},
             "proof": {"enum": [rank.value for rank in Rank]},
+            "at": {"type": "string", "pattern": INSTANT, "x-expected": "a time such as 2026-11-24T02:30:00Z"},
             "differences": {"type": "array", "minItems": 1, "items": difference},
         },
         ("cause",),
@@ -201,6 +214,7 @@ def _case() -> Schema:
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
             "mutation": mutation,
             "baseline": {"enum": ["image", "stand-in"]},
+            "patch_window": {"$ref": "#/$defs/windows"},
         },
         ("expect",),
     )

@@ -8,12 +8,13 @@ from typing import Any
 from driftscan import __version__
 from driftscan.model.cohort import Cohort
 from driftscan.model.drift import Difference
-from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, Severity, Verdict
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, RuleRef, Severity, Verdict
 from driftscan.model.proof import WORTH, Proof
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.source import Gap
+from driftscan.model.waiver import Waiver
 
 SCHEMA = "driftscan.report/1"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,6 +33,7 @@ def envelope(result: ScanResult) -> dict[str, Any]:
             "interrupted": result.interrupted,
         },
         "summary": _summary(result.hosts),
+        "waivers": [{**_waiver(waiver), "state": state.value} for waiver, state in result.waivers],
     }
 
 
@@ -149,7 +151,7 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
         "title": plain(mutation.title),
         "severity": judged.severity.word,
         "action": judged.action.word,
-        "rule": {"id": judged.rule.id, "file": plain(judged.rule.file), "line": judged.rule.line},
+        "rule": {"id": judged.rule.id, **_rule(judged.rule)},
         "state": judged.state.value,
         "cause": {
             "type": mutation.cause.type.value,
@@ -166,6 +168,9 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
         "proof": _proof(mutation.proof) if mutation.proof else None,
         "cohort": _cohort(judged.cohort) if judged.cohort else None,
         "returned": judged.returned,
+        "waiver": _waiver(judged.waiver) if judged.waiver else None,
+        "waivers_considered": plain(judged.considered),
+        "content": mutation.content,
         "explains": mutation.explains,
         "differences": [difference(item) for item in mutation.differences],
     }
@@ -178,6 +183,23 @@ def _proof(proof: Proof) -> dict[str, Any]:
         "origins": plain(proof.origins),
         "worth": WORTH[proof.rank],
     }
+
+
+def _waiver(waiver: Waiver) -> dict[str, Any]:
+    """What accepts a finding: of what it is, who says so, and until when."""
+    return {
+        "finding": waiver.finding or None,
+        "rule": waiver.rule or None,
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "expires": waiver.expires.isoformat(),
+        "ticket": waiver.ticket or None,
+        "origin": waiver.origin,
+    }
+
+
+def _rule(rule: RuleRef) -> dict[str, Any]:
+    return {"file": plain(rule.file), "line": rule.line, "why": plain(rule.why)}
 
 
 def _cohort(cohort: Cohort) -> dict[str, Any]:
@@ -207,7 +229,10 @@ def control(judged: JudgedControl) -> dict[str, Any]:
         "result": judged.result.value,
         "state": judged.state.value,
         "evidence": plain(judged.evidence),
-        "rule": {"file": plain(judged.rule.file), "line": judged.rule.line},
+        "about": [{"kind": kind, "key": plain(key)} for kind, key in judged.about],
+        "rule": _rule(judged.rule),
+        "waiver": _waiver(judged.waiver) if judged.waiver else None,
+        "waivers_considered": plain(judged.considered),
         "refs": plain(judged.refs),
         "fix": plain(judged.fix),
     }

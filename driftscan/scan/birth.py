@@ -15,7 +15,6 @@ from driftscan.compare.diff import Diff, diff
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities
 from driftscan.compare.lineage import at_first, first, machine_of, mark, view_of
-from driftscan.compare.witness import SECOND, utc
 from driftscan.errors import DriftscanError, IncompleteError, UsageError
 from driftscan.model.birth import Birth, BirthRecord, Ground
 from driftscan.model.codec import encode_resource
@@ -25,6 +24,7 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.result import ImageMatch
 from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import History
+from driftscan.model.times import SECOND, utc
 from driftscan.model.zone import ZoneClass
 from driftscan.policy import Context, judge_mutations
 from driftscan.scan import born, evidence, launch, logs, machine, texts
@@ -168,7 +168,7 @@ class _Look:
         watch("explain")
         asked = self.seen.session.ask([logs.CLOCK])
         inputs = launch.ask(self.seen.session)
-        birth = known or self._first(taken, inputs, logs.clock(asked))
+        birth = known or self._first(taken, inputs, logs.clock(asked, taken.resources))
         mutations = self._unaccounted(birth, taken)
         more = self._more(mutations, inputs, taken, birth) if known is None else {}
         chosen = [each.id for each in mutations if each.id in self.wish.accept]

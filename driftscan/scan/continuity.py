@@ -52,6 +52,14 @@ class States:
         except DriftscanError as error:
             self._tell(error)
 
+    def visited(self, target: Target, visit: Visit) -> None:
+        """Keep that a scanner was on a target, if the scan has not: its log tells of that."""
+        before = self.load(target)
+        known = before is not None and before.visits and before.visits[-1].end >= visit.start
+        if visit.user and not known:
+            state = before or HostState(key=secrets.token_bytes(32))
+            self.save(target, replace(state, visits=(*state.visits, visit)[-VISITS:]), before)
+
     def follow(self, target: Target, now: History, *, settled: bool) -> History | None:
         """The history of a target with one scan more, which is kept; None where nothing is."""
         if self._store is None:
@@ -155,7 +163,7 @@ def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *
     if not seen.session.converses:
         taken = seen.snapshot(plan.zones)
         lost = _keep(seen.target, states, before, replace(state, files=None), taken)
-        return Sighting(taken, Reading(), 0, lost, state.visits, before is None)
+        return Sighting(taken, Reading(), 0, lost, state.visits, _known(before) is None)
     quick = options.mode != Mode.FULL and plan.fits(state.files)
     drawn = audit(state.key, state.scans, options.cycle)
     manner = Manner(before=state.files, quick=quick, audited=drawn.buckets if quick else (), whole=whole)
@@ -171,7 +179,7 @@ def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *
     reading = Reading(mode=Mode.QUICK, probability=drawn.probability, within=drawn.cycle, since=state.full_at)
     lost = _keep(seen.target, states, before, state, taken)
     told = reading if quick else Reading(since=now)
-    return Sighting(taken, told, found.accepted, lost, state.visits, before is None)
+    return Sighting(taken, told, found.accepted, lost, state.visits, _known(before) is None)
 
 
 def _keep(

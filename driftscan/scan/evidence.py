@@ -9,17 +9,19 @@ from driftscan.capture.base import Session
 from driftscan.collectors import files, packages_dpkg
 from driftscan.collectors._deb822 import stanzas
 from driftscan.compare.evidence import Evidence, dpkg_files
-from driftscan.compare.witness import nanoseconds
+from driftscan.compare.witness import Missing, Witness
 from driftscan.model.drift import Difference
 from driftscan.model.manifest import Manifest
 from driftscan.model.names import encode_name
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.model.source import Captures, Glob, Member, Source, Status
 from driftscan.model.state import Visit
+from driftscan.model.times import SECOND, nanoseconds
 from driftscan.scan import histories, logs
 
 SOURCES: tuple[Source, ...] = (*histories.SOURCES, *logs.SOURCES)
 """What is asked whichever packages changed; of those, what everyone may read."""
+UNTOLD = "no log tells of logins, not even of this scan's own"
 MAX_PACKAGES = 3000
 MAX_DIGESTS = 20_000
 _INFO = "/var/lib/dpkg/info/"
@@ -35,12 +37,13 @@ def gather(
     manifest: Manifest,
     *,
     visits: Sequence[Visit] = (),
+    logins_since: int | None = None,
 ) -> tuple[Evidence, tuple[Difference, ...]]:
     """What folds may look at, and the differences with `md5` among what was observed of changed files. One round at
-    most; nothing is asked where nothing differs. `captures` are those that the snapshot was parsed from; `visits` the
-    scanner's own, which the host's logs tell of, too."""
+    most; nothing is asked where nothing differs, unless policy asks for logins since a time (nanoseconds). `captures`
+    are those that the snapshot was parsed from; `visits` the scanner's own, which the host's logs tell of, too."""
     told = [item for item in differences if not item.allowed]
-    if not told:
+    if not told and logins_since is None:
         return Evidence(resources=snapshot.resources), tuple(differences)
     since = _oldest(told, nanoseconds(manifest.provenance.baked_at))
     packages = sorted({item.key for item in differences if item.kind == "package"})[:MAX_PACKAGES]
@@ -49,18 +52,25 @@ def gather(
     system = package_system(snapshot)
     asked = (*histories.sources(system), *logs.sources(since, time.time_ns()))
     sources: list[Source] = [*asked, *([info] if packages else []), *([digests] if digests else [])]
+    begun = time.time_ns()
     answers = session.ask(sources)
-    shown = logs.clock(answers)
-    ahead = shown.now - time.time_ns() if shown.now else 0
+    ended = time.time_ns()
+    shown = logs.clock(answers, snapshot.resources)
+    ahead = shown.now - max(begun - SECOND, min(shown.now, ended)) if shown.now else 0
+    witness = logs.read(answers, snapshot.resources)
+    if logins_since is not None:
+        others = witness.without(visits, ahead).sessions
+        witness = replace(witness, logins=tuple(each for each in others if each.opened >= logins_since + ahead))
+        witness = witness if _tell_logins(answers, witness, visits, ahead) else _blind(witness)
     database = _texts(answers[info].members) if packages else {}
     found = Evidence(
         package_files=_package_files(packages, database, captures),
         baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
-        history=histories.read(answers, shown.offset),
+        history=histories.read(answers, shown.zone),
         package_system=system,
         resources=snapshot.resources,
-        witness=logs.read(answers, snapshot.resources).without(visits, ahead),
+        witness=witness.without(visits, ahead),
     )
     known = _digests(answers, digests) if digests else {}
     return found, tuple(_with_time(_with_digest(item, known), shown) for item in differences)
@@ -71,6 +81,17 @@ def _oldest(told: Iterable[Difference], baked: int) -> int:
     was baked."""
     times = [item.observed.get("ctime") for item in told]
     return max(baked, min((time if isinstance(time, int) and time > 0 else baked for time in times), default=baked))
+
+
+def _tell_logins(answers: Captures, witness: Witness, visits: Sequence[Visit], ahead: int) -> bool:
+    """Whether the logs tell of logins: the one by which they were asked, if there was one, is among them."""
+    if visits and visits[-1].user:
+        return witness.without(visits[:-1], ahead).tells_of(visits[-1], ahead)
+    return any(answers[source].data for source in (*logs.FILES.values(), logs.JOURNAL))
+
+
+def _blind(witness: Witness) -> Witness:
+    return replace(witness, missing=(*witness.missing, Missing("logins", UNTOLD)))
 
 
 def _patterns(packages: Iterable[str]) -> Iterable[str]:

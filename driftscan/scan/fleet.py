@@ -3,7 +3,7 @@
 import logging
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,8 +17,12 @@ from driftscan.compare.lineage import machine_of
 from driftscan.errors import DriftscanError
 from driftscan.model.codec import canonical
 from driftscan.model.cohort import Cohort
+from driftscan.model.finding import Verdict
 from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.snapshot import ImageRef
+from driftscan.model.waiver import Waiver, WaiverState
+from driftscan.policy.waive import Scanned, Waiving, state
 from driftscan.scan import program
 from driftscan.scan.continuity import mode_of
 from driftscan.scan.host import Job, scan_host
@@ -59,6 +63,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
         finished_at=_now(),
         mode=mode_of([result.reading for result in results]).value,
         hosts=results,
+        waivers=_waivers(job.waiving, results),
         interrupted=stop.is_set(),
     )
 
@@ -168,6 +173,26 @@ def _conclude(
     others = {other.target.name: other.identities for other in sharing if isinstance(other, Assessment)}
     shared = shared_identities(own.identities, (), others) if own.identities else ()
     return conclude(replace(own, mutations=(*own.mutations, *shared)) if shared else own)
+
+
+def _waivers(waiving: Waiving, results: Sequence[HostResult]) -> tuple[tuple[Waiver, WaiverState], ...]:
+    """Every waiver with its state, by what was wholly seen."""
+    scanned = [
+        Scanned(
+            host=result.host,
+            labels=result.labels,
+            image=ImageRef(result.image.id, result.image.version),
+            used=frozenset(waiver.origin for waiver in _accepting(result)),
+        )
+        for result in results
+        if result.verdict in {Verdict.CLEAN, Verdict.FINDINGS}
+    ]
+    return tuple((waiver, state(waiver, waiving.today, scanned)) for waiver in waiving.waivers)
+
+
+def _accepting(result: HostResult) -> Iterator[Waiver]:
+    yield from (judged.waiver for judged in result.mutations if judged.waiver is not None)
+    yield from (judged.waiver for judged in result.controls if judged.waiver is not None)
 
 
 def _now() -> str:

@@ -1,6 +1,8 @@
 """The logs of a target's package managers, those that were rotated and compressed included: asked where something
 differs."""
 
+from datetime import tzinfo
+
 from driftscan.compare import apt_history, dnf_history, dpkg_log
 from driftscan.compare.transaction import Transaction
 from driftscan.model.source import Captures, Command, File, Redact, Source, Status
@@ -29,10 +31,10 @@ def sources(package_system: str) -> tuple[Source, ...]:
     return {"rpm": (DNF, DNF_COMMANDS), "dpkg": (APT, APT_OLDER, DPKG)}.get(package_system, ())
 
 
-def read(captures: Captures, utc_offset: int) -> tuple[Transaction, ...]:
+def read(captures: Captures, zone: tzinfo) -> tuple[Transaction, ...]:
     """All transactions that the logs tell, by the time at which they began."""
-    apt = apt_history.parse(f"{_text(captures, APT_OLDER)}\n\n{_text(captures, APT)}", utc_offset)
-    dpkg = dpkg_log.besides(dpkg_log.parse(_text(captures, DPKG), utc_offset), apt)
+    apt = apt_history.parse(f"{_text(captures, APT_OLDER)}\n\n{_text(captures, APT)}", zone)
+    dpkg = dpkg_log.besides(dpkg_log.parse(_text(captures, DPKG), zone), apt)
     dnf = dnf_history.parse(_text(captures, DNF), _text(captures, DNF_COMMANDS))
     return tuple(sorted((*apt, *dpkg, *dnf), key=lambda each: each.start))
 

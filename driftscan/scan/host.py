@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from driftscan import __version__
@@ -13,10 +14,14 @@ from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
-from driftscan.model.drift import Difference, Mutation
+from driftscan.compare.logins import logins
+from driftscan.model.drift import CauseType, Difference, Mutation
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import Snapshot
-from driftscan.policy import Policy, load
+from driftscan.model.state import Visit
+from driftscan.model.times import nanoseconds
+from driftscan.policy import Policy, asks, load
+from driftscan.policy.waive import Waiving
 from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
 from driftscan.scan.continuity import States, sight
@@ -31,6 +36,7 @@ from driftscan.scan.plans import Plans
 from driftscan.scan.progress import Progress, Silent
 from driftscan.scan.proof import Proofs
 from driftscan.scan.targets import Target
+from driftscan.waivers import load as load_waivers
 from driftscan.zones import load as load_zones
 
 WITH_MANIFEST = ("immutable-core",)
@@ -48,6 +54,8 @@ class Job:
         self.baselines.check(targets)
         self.proofs = Proofs(options.packages, self.baselines, options.state_dir)
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
+        accepted = tuple(waiver for path in options.waivers for waiver in load_waivers(path))
+        self.waiving = Waiving(waivers=accepted, today=datetime.now(UTC).date())
         self.memory = Memory()
         self.states = States(options.state_dir)
         self.plans = Plans(self.zones, options.state_dir)
@@ -115,27 +123,36 @@ def scan_host(job: Job, target: Target, progress: Progress) -> Assessment:
     """Everything that one scan finds out about one target; HostError when it can't be reached."""
     watch = Stopwatch(target.name, progress)
     if target.scheme in ON_FILE:
-        return _stored(job, target, watch)
-    session: Session | None = None
+        return replace(_stored(job, target, watch), waiving=job.waiving)
     own = Own(job.baselines, job.states, job.plans, target)
+    sessions: list[Session] = []
+    begun = time.time_ns()
+
+    def opened(session: Session) -> None:
+        sessions.append(session)
+        job.opened(session)
+
     try:
         with observing(
             target,
             job.options,
             watch,
-            job.opened,
+            opened,
             memory=job.memory,
             manifest=own.ahead(),
             by_image=own.by_image(),
             also=own.sources,
         ) as seen:
-            session = seen.session
             facts = _compare(job, seen, own, watch)
+    except Exception:
+        for session in sessions:
+            job.states.visited(target, Visit(begun, time.time_ns(), session.facts.user, session.facts.key))
+        raise
     finally:
-        if session is not None:
+        for session in sessions:
             job.closed(session)
     watch("")
-    return replace(facts, timings=watch.spent)
+    return replace(facts, timings=watch.spent, waiving=job.waiving)
 
 
 def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessment:
@@ -160,8 +177,15 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
     if taken.texts:
         found = diff(expected.manifest, taken, zones, born=expected.born, same=same)
+    told = asks(policies, CauseType.INTERACTIVE_LOGIN) and seen.session.facts.live
     known, differences = evidence.gather(
-        seen.session, found.differences, taken, seen.captures, manifest, visits=sighting.visits
+        seen.session,
+        found.differences,
+        taken,
+        seen.captures,
+        manifest,
+        visits=sighting.visits,
+        logins_since=nanoseconds(expected.since) if told else None,
     )
     known = replace(known, shipments=job.proofs.of(seen.target, differences, taken.resources))
     mine = identities(taken.resources, zones)
@@ -178,14 +202,15 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         identities=mine,
         reading=sighting.reading,
         accepted=sighting.accepted,
+        logins_told=told,
     )
     scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first)
     return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 
 def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:
-    """What happened, who did it, and which logs do not tell."""
-    return (*attribute(fold(differences, known), known), *missing(known.witness))
+    """What happened, who did it, who logged in, and which logs do not tell."""
+    return (*attribute(fold(differences, known), known), *logins(known.witness), *missing(known.witness))
 
 
 def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stopwatch) -> Assessment:

@@ -15,7 +15,9 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
-from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy.verdict import is_failure, is_finding
+from driftscan.policy.waive import Waiving
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -51,6 +53,7 @@ class Assessment:
     """In what it differed in earlier scans and this one; None: nothing is kept of it."""
     cohorts: Mapping[str, Cohort] = field(default_factory=dict)
     """By the id of a mutation, where it stands among the hosts of the image."""
+    waiving: Waiving = Waiving()
     timings: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +71,7 @@ class Assessment:
         identities: Mapping[str, str] | None = None,
         reading: Reading = Reading(),  # noqa: B008 - a frozen value
         accepted: int = 0,
+        logins_told: bool = False,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
@@ -79,6 +83,7 @@ class Assessment:
         )
         controls = judge_controls(policies, taken, context)
         told = [*notes, *([] if taken.privileged or not taken.live else [NO_ROOT]), *_other_versions(manifest, taken)]
+        told += [NO_LOGINS] if asks(policies, CauseType.INTERACTIVE_LOGIN) and not logins_told else []
         return cls(
             target=target,
             image=image,
@@ -113,6 +118,7 @@ def alone(found: Assessment, *, manifest: str, young: bool) -> History:
     )
 
 
+NO_LOGINS = "a policy asks who logged in, and that is looked for only on running hosts that have a manifest."
 NO_ROOT = "the probe ran without root rights: what only root may read was not seen (see coverage)."
 
 
@@ -132,16 +138,26 @@ def _other_versions(manifest: Manifest | None, taken: Snapshot) -> list[str]:
 def conclude(found: Assessment) -> HostResult:
     """The result of a host: pure, so that it can be drawn again when other hosts have shown more."""
     returned = frozenset(mutation.id for mutation in found.mutations if came_back(found.history, mutation))
+    waiving = found.waiving.of_host(
+        found.target.name, found.context.labels, ImageRef(found.image.id, found.image.version)
+    )
     judged = tuple(
-        placed(each, found.cohorts.get(each.mutation.id), returned=each.mutation.id in returned)
+        waiving.mutation(placed(each, found.cohorts.get(each.mutation.id), returned=each.mutation.id in returned))
         for each in judge_mutations(found.policies, found.mutations, found.context)
     )
+    controls = tuple(map(waiving.control, found.controls))
     word = verdict(
         mutations=judged,
-        controls=found.controls,
+        controls=controls,
         unknown=found.unknown,
         torn=found.torn,
         settling=not found.settled,
+    )
+    otherwise = verdict(
+        mutations=[each for each in judged if not is_finding(each)],
+        controls=[each for each in controls if not is_failure(each)],
+        unknown=found.unknown,
+        torn=found.torn,
     )
     errors = tuple(_incomplete(found))
     return HostResult(
@@ -150,18 +166,19 @@ def conclude(found: Assessment) -> HostResult:
         verdict=word,
         recommendation=recommend(
             judged,
-            found.controls,
+            controls,
             word,
             host=found.target.name,
             labels=found.context.labels,
             image=found.context.image,
             reason=errors[0].message if errors else "",
+            otherwise=otherwise,
         ),
         image=found.image,
         labels=found.context.labels,
         accounting=accounting(found.differences, found.mutations, found.accepted),
         mutations=judged,
-        controls=found.controls,
+        controls=controls,
         allowed=tuple(item for item in found.differences if item.allowed),
         coverage=found.coverage,
         files=found.files,
@@ -186,7 +203,9 @@ def failed(target: Target, error: DriftscanError) -> HostResult:
         host=target.name,
         target=target.spec,
         verdict=word,
-        recommendation=recommend(judged, (), word, host=target.name, labels=labels, reason=error.message),
+        recommendation=recommend(
+            judged, (), word, host=target.name, labels=labels, reason=error.message, otherwise=Verdict.UNREACHABLE
+        ),
         labels=labels,
         accounting=accounting((), mutations),
         mutations=judged,

@@ -2,14 +2,19 @@
 
 import re
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 from driftscan.compare.logs import TOOLS, Entry, journal, lines, witness
-from driftscan.compare.witness import SECOND, Missing, Witness, utc
+from driftscan.compare.witness import Missing, Session, Witness
 from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
+from driftscan.model.times import SECOND, utc
 from driftscan.scan.rotated import older, text
 
 _BYTES = 4 << 20
@@ -55,6 +60,7 @@ OLDER = text(
 """What logrotate(8) put away before those: asked where something may have been done before they begin."""
 SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP, OLDER)
 _DAY = 86_400 * SECOND
+_ZONE = re.compile(r"/zoneinfo/([A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2})$", re.ASCII)
 _TICK = SECOND // 100
 _LATE = 60 * SECOND
 """A boot may take so long before its first entry."""
@@ -64,18 +70,21 @@ _COMPARED = 500
 _WTMP = struct.Struct("<h2xi32s4s32s256shhiii16s20x")
 """utmp(5), as glibc has it on 64-bit machines that are compatible with 32-bit ones: 384 bytes."""
 _BOOT_TIME = 2
-_SECONDS = 9
-"""The field with the time."""
+_USER_PROCESS = 7
+_USER, _HOST, _SECONDS = 4, 5, 9
+"""Fields."""
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-f.:]*:[0-9a-f.:]*(?:%\S+)?")
+"""As against the name of a host (`UseDNS yes` of sshd_config(5))."""
 _WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod", "userdel", "passwd"})
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and by how many seconds its
-    zone is ahead of UTC. `kernel`: when its kernel booted, which is before a container did."""
+    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and its zone. `kernel`: when
+    its kernel booted, which is before a container did."""
 
     now: int = 0
-    offset: int = 0
+    zone: tzinfo = UTC
     booted: int = 0
     kernel: int = 0
 
@@ -87,13 +96,14 @@ def sources(since: int, now: int) -> tuple[Source, ...]:
 
 def read(captures: Captures, resources: Resources) -> Witness:
     """What the logs tell; `resources` are the target's."""
-    shown = clock(captures)
+    shown = clock(captures, resources)
     told: list[Entry] = []
     for path, source in FILES.items():
-        told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, utc_offset=shown.offset)
+        told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, zone=shown.zone)
     journaled = list(journal(_text(captures, JOURNAL)))
-    before = lines(_text(captures, OLDER), "rotated log", now=shown.now, utc_offset=shown.offset)
+    before = lines(_text(captures, OLDER), "rotated log", now=shown.now, zone=shown.zone)
     found = witness([*before, *told, *journaled])
+    found = replace(found, sessions=_with_terminals(captures, found.sessions))
     return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
 
 
@@ -140,16 +150,29 @@ def _text(captures: Captures, source: Source) -> str:
     return capture.data.decode("utf-8", "replace")
 
 
-def clock(captures: Captures) -> Clock:
-    """What the host's clock shows."""
+def clock(captures: Captures, resources: Resources) -> Clock:
+    """What the host's clock shows; `resources` are the host's."""
     words = " ".join(_text(captures, CLOCK).split())
     match = re.fullmatch(r"(\d{9,11}) ([+-])(\d\d)(\d\d)(?: (\d{9,11}) (\d{1,15}))?", words, re.ASCII)
     if match is None:
         return Clock()
-    offset = int(match[3]) * 3600 + int(match[4]) * 60
+    offset = timedelta(hours=int(match[3]), minutes=int(match[4])) * (-1 if match[2] == "-" else 1)
     kernel = int(match[5]) * SECOND if match[5] else 0
     booted = kernel + int(match[6]) * _TICK if match[5] else 0
-    return Clock(int(match[1]) * SECOND, -offset if match[2] == "-" else offset, booted, kernel)
+    return Clock(int(match[1]) * SECOND, _zone(resources, int(match[1]), offset), booted, kernel)
+
+
+def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
+    """By the name that /etc/localtime has, so that times from before the clocks were changed are right; by the present
+    offset where it has none, or none that is known here and agrees with the clock; UTC for an offset of no zone."""
+    link = resources.get("file", "/etc/localtime")
+    name = _ZONE.search(str(link.attributes.get("target", ""))) if link else None
+    if name is not None:
+        with suppress(KeyError, ValueError, OverflowError, OSError):  # whatever the host calls it
+            found = ZoneInfo(name[1])
+            if datetime.fromtimestamp(now, found).utcoffset() == offset:
+                return found
+    return timezone(offset) if abs(offset) < timedelta(days=1) else UTC
 
 
 def began(observed: Mapping[str, Value], shown: Clock) -> int:
@@ -179,6 +202,42 @@ def _first(captures: Captures) -> tuple[int, bool]:
 
 
 def _boot_is_told(captures: Captures, booted: int) -> bool:
+    return any(row.type == _BOOT_TIME and row.at >= booted - _LATE for row in _wtmp(captures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A record of wtmp. `host`: from where; empty where it is no address."""
+
+    type: int
+    at: int
+    user: str
+    host: str
+
+
+def _wtmp(captures: Captures) -> Iterator[_Row]:
     data = captures[WTMP].data
-    rows = _WTMP.iter_unpack(data[: len(data) // _WTMP.size * _WTMP.size])
-    return any(row[0] == _BOOT_TIME and row[_SECONDS] * SECOND >= booted - _LATE for row in rows)
+    for row in _WTMP.iter_unpack(data[: len(data) // _WTMP.size * _WTMP.size]):
+        user, host = (row[index].split(b"\0")[0].decode("utf-8", "replace") for index in (_USER, _HOST))
+        yield _Row(row[0], row[_SECONDS] * SECOND, user, host if _ADDRESS.fullmatch(host) else "")
+
+
+def _with_terminals(captures: Captures, sessions: Sequence[Session]) -> tuple[Session, ...]:
+    """Sessions with whether they had a terminal: sshd writes to wtmp of those alone, when it gives them one. Before the
+    first record, nothing is known."""
+    rows = sorted(_wtmp(captures), key=lambda row: row.at)
+    given: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row.type == _USER_PROCESS:
+            given.setdefault((row.user, row.host), []).append(row.at)
+
+    def terminal(session: Session) -> bool | None:
+        if session.how != "ssh":
+            return True
+        if not rows or session.opened < rows[0].at:
+            return None
+        times = [given.get((session.user, host), []) for host in (session.address, "")]
+        firsts = [each[index] for each in times if (index := bisect_left(each, session.opened - SECOND)) < len(each)]
+        return any(not session.closed or first <= session.closed + SECOND for first in firsts)
+
+    return tuple(replace(session, terminal=terminal(session)) for session in sessions)

@@ -23,6 +23,8 @@ class ScanOptions:
     """Quick scans in which every file is read."""
     workers: int = 0
     """Hosts at once; 0: as many as there are, at most 32."""
+    waivers: tuple[str, ...] = ()
+    """Files of waivers."""
     zones: str = ""
     """A file of zones written by hand, for this scan alone."""
     packages: tuple[str, ...] = ()

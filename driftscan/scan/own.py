@@ -25,6 +25,8 @@ class Expected:
     plan: Plan
     born: bool = False
     apart: frozenset[str] = frozenset()
+    since: str = ""
+    """When it was so, or had been baked; UTC, RFC 3339. What a log tells from before that is no matter of this host."""
     notes: tuple[str, ...] = ()
 
 
@@ -73,19 +75,20 @@ class Own:
             return self._alike(seen, manifest, (_OTHER_MACHINE,))
         doubts = tuple(f"its birth (recorded {birth.taken_at}) is in doubt: {doubt}" for doubt in birth.doubts)
         plan = born.plan(self._plans.of(manifest, born=True), self._made, birth)
-        return Expected(self._made, plan, born=True, notes=doubts)
+        return Expected(self._made, plan, born=True, since=birth.taken_at, notes=doubts)
 
     def _alike(self, seen: Observation, manifest: Manifest, notes: tuple[str, ...]) -> Expected:
         """That of a host without a birth: its image, and what others that were launched alike had at birth."""
-        general = self._plans.of(manifest)
+        general, baked = self._plans.of(manifest), manifest.provenance.baked_at
         user_data = launch.digest_of(seen.captures)
         births = self._states.births(manifest.digest, user_data).values() if user_data else ()
         alike = born.template(births, general.matcher)
         if alike is None:
-            return Expected(manifest, general, notes=notes)
+            return Expected(manifest, general, since=baked, notes=notes)
         own = born.reference(manifest, alike)
         known = frozenset(record.kind for record in alike.records)
-        return Expected(own, born.plan(general, own, alike), apart=known, notes=(*notes, _TEMPLATE))
+        plan = born.plan(general, own, alike)
+        return Expected(own, plan, apart=known, since=baked, notes=(*notes, _TEMPLATE))
 
     def _of_template(self, manifest: Manifest) -> tuple[Source, ...]:
         return (launch.DIGEST,) if self._states.templates(manifest.digest) else ()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from driftscan.cli import _by_hand
-from driftscan.cli._by_hand import MOST, commands, quote
+from driftscan.cli._by_hand import MOST, commands, of_logs, quote
+from driftscan.cli._grounds import Found, age, without
 from driftscan.model.names import encode_name
 from driftscan.model.result import ScanResult
 from driftscan.reports._base import Style
@@ -18,6 +19,10 @@ from driftscan.store import Store
 from tests.cli.runner import run
 from tests.reports import golden, samples
 
+JOURNAL = (
+    "journalctl --utc --since='2026-11-20 09:11:44 UTC' --until='2026-11-20 09:15:44 UTC'"
+    " SYSLOG_FACILITY=4 SYSLOG_FACILITY=10"
+)
 KINDS = tuple(sorted(_by_hand._OF))
 
 
@@ -88,6 +93,78 @@ def test_the_newest_sighting_is_told(store: Store, capsys: pytest.CaptureFixture
     assert said["scan"]["id"] == "S-2"
     assert said["finding"]["id"] == "F-00000002"
     assert "mutations" not in said["host"]
+
+
+def test_json_has_the_argument_too(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    _keep(store, samples.fleet())
+    said = json.loads(run(capsys, "explain", "F-00000002", "-o", "json").out)
+    assert said["age"] == {
+        "first_seen": "2026-11-20T10:00:00Z",
+        "last_seen": "2026-11-20T10:00:00Z",
+        "changed_first": "2026-11-20T09:20:01Z",
+        "changed_last": "2026-11-20T09:20:01Z",
+        "content_of": "2026-11-19T09:03:20Z",
+        "logged": None,
+    }
+    assert said["without_it"] == "would be rotate without F-00000002"
+    assert said["by_hand"][0] == "sshd -T | grep -i -- '^permitrootlogin'"
+    assert said["finding"]["rule"]["why"]
+    assert said["host"]["coverage"]["files"]["seen"] == 33012
+    control = json.loads(run(capsys, "explain", "C-00000002", "-o", "json").out)
+    assert control["by_hand"] == ["sshd -T | grep -i -- '^permitrootlogin'"]
+
+
+def _found(*, because: list[str], state: str = "open", name: str = "F-1", **more: object) -> Found:
+    advice = {"action": "replace", "because": because, "counterfactual": f"would be observe without {because}"}
+    return Found({}, {"recommendation": advice, "verdict": "settling"}, {"id": name, "state": state, **more})
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (_found(because=["F-1"]), "would be observe without ['F-1']"),
+        (_found(because=["F-1", "F-2"]), "still replace: F-2 asks for it, too"),
+        (_found(because=["F-1", "F-2", "F-3"]), "still replace: F-2, F-3 ask for it, too"),
+        (_found(because=["F-2"]), "still replace: F-2 asks for it"),
+        (_found(because=[f"F-{n}" for n in range(2, 9)]), "still replace: F-2, F-3, F-4 and 4 more ask for it"),
+        (_found(because=["F-2"], state="allowed"), "still replace: what is allowed is no ground for it"),
+        (_found(because=["F-2"], result="unknown"), "still replace: what is unknown is no ground for it"),
+        (_found(because=[]), "still replace: it is what settling hosts get"),
+    ],
+)
+def test_what_would_be_advised_without_it(found: Found, says: str) -> None:
+    assert without(found) == says
+
+
+def test_times_of_a_directory_count_only_where_there_is_nothing_else() -> None:
+    def item(second: int, kind: str) -> dict[str, object]:
+        observed = {"ctime": second * 10**9, "mtime": "2026"}
+        return {"observed": observed, "attributes": {"type": {"expected": None, "actual": kind}}}
+
+    directory, early, late = item(5000, "directory"), item(1000, "regular"), item(2000, "regular")
+    nothing: dict[str, object] = {"attributes": {}}
+    for items, first, last in (
+        ([directory, late, early, nothing], "1970-01-01T00:16:40Z", "1970-01-01T00:33:20Z"),
+        ([directory], "1970-01-01T01:23:20Z", "1970-01-01T01:23:20Z"),
+        ([nothing], None, None),
+        ([item(10**30, "regular"), item(-1, "regular")], None, None),
+    ):
+        known = age(_found(because=[], differences=items, attribution={"at": None}))
+        assert (known["changed_first"], known["changed_last"], known["content_of"]) == (first, last, None)
+
+
+@pytest.mark.parametrize(
+    ("at", "evidence", "expected"),
+    [
+        (None, [], []),
+        ("$(reboot)", [], []),
+        ("9999-12-31T23:59:59Z", [], []),
+        ("2026-11-20T09:12:44Z", ["auth.log: x"], [JOURNAL]),
+        ("2026-11-20T09:12:44Z", ["apt history.log: Start-Date x"], ["less /var/log/apt/history.log", JOURNAL]),
+    ],
+)
+def test_what_the_logs_have_by_hand(at: str | None, evidence: list[str], expected: list[str]) -> None:
+    assert of_logs({"at": at, "evidence": evidence}) == expected
 
 
 def test_on_several_hosts(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

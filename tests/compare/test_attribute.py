@@ -10,8 +10,9 @@ from driftscan.compare import fold
 from driftscan.compare.attribute import attribute, missing
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Item, Transaction
-from driftscan.compare.witness import SECOND, Act, Deed, Missing, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import Act, Deed, Missing, Session, Witness
 from driftscan.model.drift import Attribution, CauseType, Difference, Grade
+from driftscan.model.times import SECOND, nanoseconds, utc
 from tests.compare.building import A, B, added, file, modified, thing
 
 NOON = nanoseconds("2026-11-26T12:00:00Z")
@@ -159,6 +160,39 @@ def test_what_apt_claims_and_the_content_denies_is_contradicted(after: int, grad
     given = found[CauseType.BINARY_CHANGED].attribution
     assert (given.grade, given.actor) == (grade, None)
     assert found[CauseType.PACKAGE_UPGRADED].attribution.grade is Grade.RECORDED
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "grade"),
+    [
+        ((5,), Grade.RECORDED),
+        ((100,), Grade.RECORDED),  # triggers run on
+        ((-86_400, 5), Grade.RECORDED),  # one of its files changed then, another was touched at another time
+        ((-86_400,), Grade.CONTRADICTED),
+        ((86_400, 90_000), Grade.CONTRADICTED),
+        ((), Grade.RECORDED),
+    ],
+)
+def test_an_operation_at_another_time_than_its_files_changed_is_contradicted(
+    changed_at: tuple[int, ...], grade: Grade
+) -> None:
+    """Who writes into apt's history that it was unattended-upgrades has not yet set the ctime of files back."""
+    upgrade = (Item("curl", "amd64", "1", "2"),)
+    command = "/usr/bin/unattended-upgrade"
+    entry = Transaction(start=utc(NOON), end=utc(NOON + 10 * SECOND), command=command, upgrade=upgrade)
+    paths = [f"/usr/share/curl/{index}" for index in range(len(changed_at))]
+    files = [
+        replace(modified("file", path, sha256=(A, B)), observed={"ctime": NOON + after * SECOND, "md5": "e" * 32})
+        for path, after in zip(paths, changed_at, strict=True)
+    ]
+    known = Evidence(package_files={"curl/amd64": dict.fromkeys(paths, "e" * 32)}, history=(entry,))
+    status = changed("/var/lib/dpkg/status", NOON + 10**6 * SECOND)  # later operations write it, too
+    package = modified("package", "curl/amd64", version=("1", "2"))
+    (found,) = attribute(fold([*files, status, package], known), known)
+    assert (found.attribution.grade, found.attribution.actor) == (grade, "unattended-upgrades")
+    assert any("not when the log has it" in line for line in found.attribution.evidence) is (
+        grade is Grade.CONTRADICTED
+    )
 
 
 def test_logs_that_do_not_tell_are_findings() -> None:

@@ -1,5 +1,8 @@
 """What a host tells about causes: apt's history, dpkg's lists, install scripts."""
 
+from datetime import timedelta, timezone
+from zoneinfo import ZoneInfo
+
 from driftscan.compare.apt_history import parse
 from driftscan.compare.evidence import Evidence, dpkg_files, spellings
 from driftscan.compare.transaction import Item
@@ -27,7 +30,7 @@ End-Date: 2026-11-20  07:00:02
 
 
 def test_history_of_apt() -> None:
-    install, upgrade, purge = parse(HISTORY, 3600)
+    install, upgrade, purge = parse(HISTORY, timezone(timedelta(hours=1)))
     assert (install.start, install.end) == ("2026-11-20T05:12:33Z", "2026-11-20T05:12:36Z")
     assert (install.command, install.requested_by) == ("apt-get install -qy nginx", "deploy (1000)")
     assert install.install == (
@@ -38,11 +41,17 @@ def test_history_of_apt() -> None:
     assert purge.remove == (Item("nginx", "amd64", "1.22.1-9+deb12u9"),)
 
 
+def test_times_from_before_the_clocks_were_changed() -> None:
+    text = "Start-Date: 2026-10-24  03:10:00\nUpgrade: a:amd64 (1, 2)\n\n" + HISTORY
+    entries = parse(text, ZoneInfo("Europe/Berlin"))
+    assert [each.start for each in entries[:2]] == ["2026-10-24T01:10:00Z", "2026-11-20T05:12:33Z"]
+
+
 def test_a_damaged_history_costs_only_what_is_damaged() -> None:
     broken = (
         "\x00\xff garbage\n\nStart-Date: never\nInstall: (((\n\n" + HISTORY + "\nStart-Date: 9999-99-99  99:99:99\n"
     )
-    entries = parse(broken, -(10**12))
+    entries = parse(broken, timezone(timedelta(hours=-23)))
     assert len(entries) == 5
     assert entries[0].start == entries[-1].start == ""
     assert entries[1].install[0].name == "nginx"

@@ -1,9 +1,14 @@
 """The fold `package`: operations with their files and all that they generate; impostors are promoted."""
 
+from dataclasses import replace
+
+import pytest
+
 from driftscan.compare import fold
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import CauseType, Difference, Grade, Mutation
+from driftscan.model.times import SECOND, nanoseconds
 from tests.compare.building import A, B, added, directory, file, link, modified, removed, thing
 
 GOOD, BAD = "1" * 32, "2" * 32
@@ -70,6 +75,29 @@ def test_one_operation_with_everything_that_follows() -> None:
     assert only.attribution.grade is Grade.RECORDED
     assert (only.attribution.actor, only.attribution.at) == ("deploy", "2026-11-20T06:12:33Z")
     assert only.attribution.command == "apt-get install nginx"
+
+
+@pytest.mark.parametrize(
+    ("command", "actor"),
+    [
+        ("/usr/bin/unattended-upgrade", "unattended-upgrades"),
+        ("/usr/bin/unattended-upgrades --verbose --minimal-upgrade-steps", "unattended-upgrades"),
+        ("/usr/bin/python3 /usr/bin/unattended-upgrade -v", "unattended-upgrades"),
+        ("/tmp/unattended-upgrade", "root"),
+        ("unattended-upgrade", "root"),
+        ("/usr/bin/unattended-upgrade install nginx", "root"),
+        ("apt-get -o Dir::Log::x=unattended-upgrade install nginx", "root"),
+        ("/usr/bin/unattended-upgrade\nx", "root"),
+        ("", "root"),
+    ],
+)
+def test_who_calls_himself_unattended_upgrades_is_not(command: str, actor: str) -> None:
+    evidence = replace(EVIDENCE, history=(replace(HISTORY[1], command=command, requested_by=""),))
+    (only,) = folded(*PACKAGES, evidence=evidence).values()
+    assert only.attribution.actor == actor
+    by_sudo = replace(EVIDENCE, history=(replace(HISTORY[1], command=command),))
+    (only,) = folded(*PACKAGES, evidence=by_sudo).values()
+    assert only.attribution.actor == "deploy"
 
 
 def test_what_lies_in_its_paths_and_is_something_else_is_promoted() -> None:
@@ -207,3 +235,35 @@ def test_the_id_does_not_hang_on_what_merely_follows() -> None:
     first = folded(*PACKAGES, added(file("/var/lib/dpkg/info/nginx.list")))
     second = folded(*PACKAGES, modified("file", "/etc/ld.so.cache", sha256=(A, B)))
     assert [item.id for item in first.values()] == [item.id for item in second.values()]
+
+
+@pytest.mark.parametrize("seconds", [-100 * 86_400, -3600, -1, 0, 100, 300])
+def test_what_is_loaded_follows_only_if_it_changed_while_apt_ran(seconds: int) -> None:
+    at = nanoseconds(HISTORY[1].end) + seconds * SECOND
+    before_the_log = at < nanoseconds(HISTORY[0].start)  # it was rotated since
+    loaded = [
+        modified("file", "/boot/initrd.img-6.1.0-28-amd64", {"ctime": at}, sha256=(A, B)),
+        modified("file", "/etc/ld.so.cache", {"ctime": at}, sha256=(A, B)),
+        added(file("/usr/lib/python3/dist-packages/__pycache__/x.pyc", {"ctime": at})),
+        added(replace(link("/etc/alternatives/pager", "/usr/bin/less"), observed={"ctime": at})),
+    ]
+    found = folded(*PACKAGES, *loaded)["package-installed nginx/amd64"].differences
+    assert [item for item in loaded if item in found] == (loaded if -1 <= seconds <= 100 or before_the_log else [])
+
+
+def test_an_alternative_takes_the_place_of_no_file_and_leads_to_packaged_ones() -> None:
+    good = [
+        added(link("/usr/bin/pager", "/etc/alternatives/pager")),
+        added(link("/etc/alternatives/pager", "/usr/bin/less")),
+        removed(link("/etc/alternatives/x", "/opt/x")),
+        added(link("/etc/alternatives/php-fpm.sock", "/run/php/php8.2-fpm.sock")),
+        modified("file", "/etc/alternatives/vi", target=("/usr/bin/vim.tiny", "/usr/bin/vim.basic")),
+    ]
+    bad = [
+        added(link("/etc/alternatives/editor", "/home/eve/x")),
+        added(link("/etc/alternatives/awk", "/usr/bin/../../tmp/x")),
+        added(link("/etc/alternatives/nc", "/usr/local/bin/nc")),
+        modified("file", "/usr/bin/sudo", type=("regular", "symlink"), target=(None, "/etc/alternatives/sudo")),
+    ]
+    found = folded(*PACKAGES, *good, *bad)["package-installed nginx/amd64"].differences
+    assert [item for item in (*good, *bad) if item in found] == good

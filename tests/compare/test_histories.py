@@ -5,6 +5,7 @@ of its own; options that named its place are taken out of the command lines), `l
 12 host of the test bed. `EL9` are lines of a RHEL 9 host as public notes of a course show them.
 """
 
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from driftscan.compare import dnf_history, dpkg_log, fold
 from driftscan.compare.attribute import attribute
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Item, Transaction
-from driftscan.compare.witness import Act, Deed, Witness, nanoseconds
+from driftscan.compare.witness import Act, Deed, Witness
 from driftscan.model.drift import Grade
+from driftscan.model.times import nanoseconds
 from tests.compare.building import added, modified, thing
 
 LOGS = Path(__file__).parent / "logs"
@@ -90,7 +92,7 @@ def test_an_upgrade_by_dnf_is_one_mutation_with_its_command_and_who_ran_it() -> 
 
 
 def test_the_runs_of_dpkg() -> None:
-    runs = dpkg_log.parse(DPKG, 3600)
+    runs = dpkg_log.parse(DPKG, timezone(timedelta(hours=1)))
     assert [(run.start, len(run.items), len(run.reinstall)) for run in runs] == [
         ("2026-11-26T06:30:34Z", 2, 0),
         ("2026-11-26T06:30:35Z", 1, 0),
@@ -144,7 +146,7 @@ def test_damaged_lines_cost_only_themselves(line: str) -> None:
 @given(st.text(max_size=400))
 def test_no_text_is_an_error(text: str) -> None:
     dnf_history.parse(text, text)
-    dpkg_log.parse(text, 10**12)
+    dpkg_log.parse(text, timezone(timedelta(hours=-23)))
 
 
 def test_a_log_of_one_endless_run_stays_small() -> None:

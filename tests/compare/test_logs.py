@@ -1,6 +1,7 @@
 """Lines of logs as acts and sessions. `logs/` was recorded on a Debian 12 host of the test bed: alice logs in by key,
 works with sudo, and opens a root shell; auth.log is rsyslog's, journal.json journalctl's with the same events."""
 
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.compare.logs import Entry, journal, lines, witness
-from driftscan.compare.witness import SECOND, Act, Deed, Session, Witness, nanoseconds, utc
+from driftscan.compare.witness import Act, Deed, Session, Witness
 from driftscan.model.state import Visit
+from driftscan.model.times import SECOND, nanoseconds, utc
 
 LOGS = Path(__file__).parent / "logs"
 NOW = nanoseconds("2026-11-26T05:00:00Z")
@@ -47,7 +49,7 @@ def test_the_same_from_the_file_from_the_journal_and_from_both(entries: list[Ent
 
 def test_times_without_a_year_are_of_the_last_twelve_months() -> None:
     text = "Dec 31 23:59:58 h sudo:  a : PWD=/ ; USER=root ; COMMAND=/bin/true\nJan  2 00:00:00 h sudo: x"
-    found = list(lines(text, "auth.log", now=nanoseconds("2027-01-02T00:00:00Z"), utc_offset=3600))
+    found = list(lines(text, "auth.log", now=nanoseconds("2027-01-02T00:00:00Z"), zone=timezone(timedelta(hours=1))))
     assert [utc(entry.at) for entry in found] == ["2026-12-31T22:59:58Z", "2027-01-01T23:00:00Z"]
 
 

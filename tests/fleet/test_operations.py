@@ -13,6 +13,7 @@ from tests.fleet.driver import Driftscan, Json, Outcome, assert_accounted, open_
 from tests.fleet.repository import PLACE, Package, publish
 
 NAME = "operated"
+WINDOW = 'policy: ours/windows\nversion: 1\ntitle: W\npatch_window: {from: "00:00", to: "24:00"}\n'
 TROJAN = "/usr/lib/tool-parts/part-7"
 
 
@@ -41,12 +42,16 @@ def host(bed: Testbed) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def outcome(bed: Testbed, driftscan: Driftscan, host: Host) -> Outcome:
+def options(driftscan: Driftscan, host: Host) -> tuple[str, ...]:
     inventory = driftscan.inventory("operated.yaml", [host])
     manifest = driftscan.home / "operated.manifest"
     baked = driftscan.run("bake", NAME, "-i", str(inventory), "-o", str(manifest))
     assert baked.code == 0, baked.stderr
-    options = ("-i", str(inventory), "-m", str(manifest))
+    return ("-i", str(inventory), "-m", str(manifest))
+
+
+@pytest.fixture(scope="module")
+def outcome(bed: Testbed, driftscan: Driftscan, host: Host, options: tuple[str, ...]) -> Outcome:
     assert driftscan.scan(*options).verdicts() == {NAME: "clean"}
     Package("tool", "2.0", depends=("tool-parts",)).build(host)
     Package("tool-parts", "2.0", files=310).build(host)
@@ -58,7 +63,9 @@ def outcome(bed: Testbed, driftscan: Driftscan, host: Host) -> Outcome:
     Package("agent", "1.1", files=41).build(host)
     publish(host)
     host.must("unattended-upgrade", timeout=300)
-    return driftscan.scan(*options)
+    policy = driftscan.home / "windows.yaml"
+    policy.write_text(WINDOW)
+    return driftscan.scan(*options, "-p", "immutable-core", "-p", str(policy))
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +102,7 @@ def test_each_names_who_asked_for_it(
     assert len(found) == 1, outcome.explain()
     given = found[0]["attribution"]
     assert (given["grade"], given["actor"], given["command"]) == ("recorded", actor, command), given
+    assert found[0]["action"] == ("rotate" if actor == "unattended-upgrades" else "replace")
 
 
 def test_what_hides_in_an_operation_is_promoted(mutations: list[Json]) -> None:
@@ -102,6 +110,14 @@ def test_what_hides_in_an_operation_is_promoted(mutations: list[Json]) -> None:
     assert found["cause"]["subject"] == TROJAN
     assert found["severity"] == "critical"
     assert "tool-parts/all" in found["cause"]["detail"]
+
+
+def test_without_a_patch_window_nothing_is_rotated(
+    driftscan: Driftscan, outcome: Outcome, options: tuple[str, ...]
+) -> None:
+    after = driftscan.scan(*options)
+    asked = {m["action"] for m in open_mutations(after.host(NAME)) if m["cause"]["type"].startswith("package-")}
+    assert asked == {"replace"}, after.explain()
 
 
 def test_what_dpkg_did_alone_and_what_a_rotated_log_tells(

@@ -328,3 +328,24 @@ def test_survey_of_the_tree_finds_what_looking_at_each_file_finds(rows: list[Col
     truths = {row.key: predicate.holds(row) for row in everything.rows}
     assert [row.key for row in selected.rows] == [key for key, truth in truths.items() if truth is True]
     assert [row.key for row in selected.doubtful] == [key for key, truth in truths.items() if truth is None]
+
+
+NAMED = "over: user; key: [b, a]; missing: fail; require: {uid: 0}"
+
+
+@pytest.mark.parametrize(
+    ("body", "facts", "expected"),
+    [
+        (NAMED, _users(a={"uid": 0}, b={"uid": 1}), ["b"]),
+        (NAMED, _users(a={"uid": 0}), ["b"]),
+        (NAMED, _users(a={"uid": 0}, b={"uid": 0}), []),
+        (NAMED, _users(a={"uid": 0}, b={}), ["b", "a"]),
+        (FORBID, _users(a=SH, b=SH, c=BASH), ["a", "b"]),
+        (ANY, _users(), []),
+    ],
+)
+def test_what_it_is_about(tmp_path: Path, body: str, facts: Facts, expected: list[str]) -> None:
+    """The resources that fail it; where that is not known, those that it names."""
+    found = _judge(tmp_path, body, facts, covered=("user",))
+    assert found.about == tuple(("user", key) for key in expected)
+    assert found.rule.why

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from driftscan import policy
-from driftscan.model.drift import Mutation
+from driftscan.model.drift import CauseType, Mutation
 from driftscan.model.finding import Action, JudgedMutation, Severity, State
 from driftscan.model.proof import Proof, Rank
-from tests.policy.support import difference, loaded, manifest, mutation
+from tests.policy.support import KINDS, difference, loaded, manifest, mutation
 
 
 def _rule(name: str, match: str, severity: str = "low", action: str = "observe", more: str = "") -> str:
@@ -151,3 +151,27 @@ def test_every_mutation_is_judged_once_in_order(tmp_path: Path) -> None:
     many = [mutation("file-added", name=f"F-{index}") for index in range(5)]
     judged = policy.judge_mutations(loaded(tmp_path, "rules:\n" + SEVERE), many, policy.Context())
     assert [each.mutation.id for each in judged] == [each.id for each in many]
+
+
+LOGIN = mutation("interactive-login", difference("login", "alice/SHA256:a"), subject="alice/SHA256:a", actor="alice")
+OF_ROOT = _rule("a", "{cause: interactive-login, actor: root}")
+ALLOWED = _rule("b", "{cause: interactive-login, subject: alice/*}", more="allow: it is her server")
+
+
+def test_a_login_is_a_finding_only_where_a_rule_says_so(tmp_path: Path) -> None:
+    for rules in ([_rule("a", "{cause: file-added}")], [OF_ROOT]):
+        found = _judge(tmp_path, rules, LOGIN)
+        assert (found.state, found.action, found.rule.id) == (State.ALLOWED, Action.NONE, "not-asked")
+    found = _judge(tmp_path, [_rule("a", "{cause: interactive-login}", "medium", "rotate")], LOGIN)
+    assert (found.state, found.severity, found.action) == (State.OPEN, Severity.MEDIUM, Action.ROTATE)
+    found = _judge(tmp_path, [_rule("a", "{cause: interactive-login}", "medium", "rotate"), ALLOWED], LOGIN)
+    assert (found.state, found.rule.id) == (State.ALLOWED, "b")
+
+
+def test_which_causes_are_asked_for(tmp_path: Path) -> None:
+    """An allow rule alone is no reason to look, nor is a rule for whatever there is."""
+    for rules, expected in (([OF_ROOT], True), ([ALLOWED], False), ([_rule("a", "{kind: file}")], False)):
+        policies = loaded(tmp_path, "rules:\n" + "".join(rules))
+        assert policy.asks(policies, CauseType.INTERACTIVE_LOGIN) is expected
+    for name, expected in (("immutable-core", False), ("server-hardening", False), ("no-logins", True)):
+        assert policy.asks(policy.load([name], KINDS), CauseType.INTERACTIVE_LOGIN) is expected

@@ -19,14 +19,25 @@ TYPES = ("text", "number", "truth", "list", "mapping")
 def test_example(tmp_path: Path, example: str) -> None:
     whole = example if example.startswith("policy:") else HEAD + "rules:\n" + example
     policies = policy.load([written(tmp_path, whole)], KINDS)
-    assert any(each.rules for each in policies)
+    assert any(each.rules or each.windows for each in policies)
     assert [result for result in run(policies) if not result.passed] == []
 
 
 def test_there_are_examples_of_everything() -> None:
     text = "\n".join(EXAMPLES)
     assert len(EXAMPLES) >= 8
-    for word in ("extends", "overrides", "parameters", "applies_to", "allow", "unless", "any_of", "default", "tests"):
+    for word in (
+        "extends",
+        "overrides",
+        "parameters",
+        "applies_to",
+        "allow",
+        "unless",
+        "patch_window",
+        "any_of",
+        "default",
+        "tests",
+    ):
         assert f"{word}:" in text, word
 
 

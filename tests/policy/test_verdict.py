@@ -138,6 +138,40 @@ def test_sentence_names_host_image_facts_and_what_to_do() -> None:
     assert found.cure == Cure(True, CureCause.HOST)
 
 
+@pytest.mark.parametrize(
+    ("actions", "otherwise", "expected"),
+    [
+        (["replace"], "clean", "would be none without F-0"),
+        (["replace"], "incomplete", "would be investigate without F-0"),
+        (["quarantine"], "unreachable", "would be investigate without F-0"),
+        (["replace", "observe"], "incomplete", "would be investigate without F-0"),
+        (["replace", "replace", "rotate", "observe"], "clean", "would be rotate without F-0, F-1"),
+        (["observe"] * 5, "clean", "would be none without F-0, F-1, F-2 and 2 more"),
+        ([], "incomplete", ""),
+    ],
+)
+def test_the_counterfactual_is_what_would_be_advised(actions: list[str], otherwise: str, expected: str) -> None:
+    judged = [_mutation(action, name=f"F-{index}") for index, action in enumerate(actions)]
+    found = recommend(judged, [], Verdict.FINDINGS, host="h", otherwise=Verdict(otherwise))
+    assert found.counterfactual == expected
+    left = [each for each in judged if each.mutation.id not in found.because]
+    rest = recommend(left, [], Verdict.FINDINGS if left else Verdict(otherwise), host="h", otherwise=Verdict(otherwise))
+    assert not judged or expected.startswith(f"would be {rest.action.word} without")
+
+
+def test_a_finding_does_not_make_good_for_what_was_not_seen() -> None:
+    """Else whoever hides something would add a trifle."""
+    judged = [_mutation("observe", "low", name="F-1"), _mutation("observe", "info", name="F-2")]
+    found = recommend(judged, [], Verdict.FINDINGS, host="h", reason="no right", otherwise=Verdict.INCOMPLETE)
+    assert (found.action, found.because, found.cure) == (Action.INVESTIGATE, (), Cure())
+    assert found.sentence == (
+        "h: file-added F-1; file-added F-2; it could not be scanned wholly (no right): look into it by hand."
+    )
+    assert found.counterfactual == "would be observe if the host had been scanned wholly"
+    stronger = recommend([_mutation("rotate")], [], Verdict.FINDINGS, host="h", otherwise=Verdict.INCOMPLETE)
+    assert (stronger.action, stronger.counterfactual) == (Action.ROTATE, "would be investigate without F-1")
+
+
 def test_a_failed_control_is_told_as_one() -> None:
     found = recommend([], [_control(evidence=("door is open",))], Verdict.FINDINGS, host="h")
     assert found.sentence == 'h: fails "The door is shut" (door is open): keep an eye on it.'
@@ -259,6 +293,6 @@ def test_the_published_tables_are_the_code() -> None:
     rules = {row[0]: tuple(row[1:4]) for row in rows if len(row) == 4 and row[2] in {each.word for each in Severity}}
     assert rules == {
         rule.id: (", ".join(sorted(rule.match.cause)) or "any", rule.severity.word, rule.action.word)
-        for each in load(["immutable-core"], KINDS)
+        for each in load(["immutable-core", "no-logins"], KINDS)
         for rule in each.drift
     }

@@ -49,7 +49,9 @@ HOSTILE = (
 OLD, NEW = "3f" * 32, "9a" * 32
 DIGEST = "sha256:" + "5c" * 32
 NOBODY = Attribution()
-RULE = RuleRef("immutable-core/executables", "policies/immutable-core.yaml", 42)
+RULE = RuleRef(
+    "immutable-core/executables", "policies/immutable-core.yaml", 42, "Nobody but the bake brings programs to a server."
+)
 SETTING = """--- image:/etc/ssh/sshd_config
 +++ web-1:/etc/ssh/sshd_config
 @@ -32,3 +32,3 @@
@@ -121,7 +123,7 @@ def setting_changed() -> Mutation:
                 key="/etc/ssh/sshd_config",
                 change=Change.MODIFIED,
                 attributes={"sha256": Delta(OLD, NEW), "size": Delta(3214, 3215)},
-                observed={"mtime": 1795166401461972930, "inode": 16121896},
+                observed={"ctime": 1795166401467972931, "mtime": 1795079000461972930, "inode": 16121896},
                 text=SETTING,
             ),
             Difference(
@@ -170,15 +172,20 @@ def control(number: int, result: Result, severity: Severity, state: State = Stat
         rule=RuleRef(f"ssh-{number:02}", "policies/server-hardening.yaml", 10 * number),
         state=state,
         evidence=("sshd_setting permitrootlogin: value is 'yes', should be 'no'",),
+        about=(("sshd_setting", "permitrootlogin"),) if result in {Result.FAIL, Result.UNKNOWN} else (),
         refs={"cis-debian-12": ("5.1.20",), "nist-800-53": ("AC-6", "IA-2")},
         fix="Set PermitRootLogin no in the image.",
     )
 
 
-def recommendation(action: Action, sentence: str, *because: str, command: str = "") -> Recommendation:
+def recommendation(
+    action: Action, sentence: str, *because: str, command: str = "", counterfactual: str = ""
+) -> Recommendation:
     """What to do."""
     cure = Cure(True, CureCause.HOST) if action >= Action.ROTATE else Cure()
-    return Recommendation(action=action, sentence=sentence, because=because, cure=cure, command=command)
+    return Recommendation(
+        action=action, sentence=sentence, because=because, counterfactual=counterfactual, cure=cure, command=command
+    )
 
 
 IMAGE = HostImage(id="web", version="2026.11.20", manifest_digest=DIGEST, match=ImageMatch.OS_RELEASE)
@@ -201,8 +208,8 @@ def drifted() -> HostResult:
             Action.REPLACE,
             "deploy installed nginx 1.22.1-9 by hand and root may now log in over ssh: this is no longer image web "
             "2026.11.20; replace it.",
-            "F-00000001",
             "F-00000002",
+            counterfactual="would be rotate without F-00000002",
             command="aws autoscaling terminate-instance-in-auto-scaling-group --instance-id i-0abc"
             " --no-should-decrement-desired-capacity",
         ),
@@ -244,7 +251,10 @@ def attacked() -> HostResult:
         target="ssh://web-2:22",
         verdict=Verdict.FINDINGS,
         recommendation=recommendation(
-            Action.QUARANTINE, "A binary that no package owns runs: \x1b[2J<script>`x`|", "F-00000003"
+            Action.QUARANTINE,
+            "A binary that no package owns runs: \x1b[2J<script>`x`|",
+            "F-00000003",
+            counterfactual="would be investigate without F-00000003",
         ),
         image=IMAGE,
         accounting=Accounting(raw=12, folded=12),

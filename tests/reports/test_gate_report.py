@@ -153,7 +153,7 @@ def test_what_is_cut_on_the_screen_is_whole_in_json() -> None:
 @pytest.mark.parametrize("cause", CauseType)
 def test_every_cause_has_a_place_in_the_changelog(cause: CauseType) -> None:
     alone = {CauseType.UNEXPLAINED, CauseType.IDENTITY_SHARED, CauseType.IMAGE_UNKNOWN, CauseType.HOST_KEY_CHANGED,
-             CauseType.COVERAGE_FELL, CauseType.LOG_MISSING}  # fmt: skip
+             CauseType.COVERAGE_FELL, CauseType.LOG_MISSING, CauseType.INTERACTIVE_LOGIN}  # fmt: skip
     assert (section_of(cause) == "Other") is (cause in alone)
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from driftscan.compare.diff import diff
 from driftscan.compare.mutation import make
-from driftscan.compare.witness import SECOND, utc
 from driftscan.errors import IncompleteError
 from driftscan.model.drift import Attribution, CauseType, Grade, Mutation
 from driftscan.model.resource import Resource
+from driftscan.model.times import SECOND, utc
 from driftscan.scan.birth import LATE, _doubts, _of_commands, _of_packages, check
 from driftscan.scan.launch import Launch
 from driftscan.scan.logs import Clock
@@ -91,7 +91,11 @@ def test_commands_of_user_data_account_for_harmless_files_of_first_boot_alone(
         (INPUTS, Clock(now=ENDED + 3 * 86400 * SECOND), "taken late, 3 days after first boot had ended"),
         (Launch(), Clock(now=ENDED + 7200 * SECOND, booted=ENDED), "taken late, 2 hours after the host was booted"),
         (Launch(), Clock(now=ENDED), "when first boot had ended is not known"),
-        (Launch(unread="user data could not be read: x"), Clock(ENDED, 0, ENDED), "user data could not be read: x"),
+        (
+            Launch(unread="user data could not be read: x"),
+            Clock(now=ENDED, booted=ENDED),
+            "user data could not be read: x",
+        ),
     ],
 )
 def test_doubts(inputs: Launch, clock: Clock, doubt: str) -> None:

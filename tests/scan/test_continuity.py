@@ -17,12 +17,16 @@ from driftscan.model.resource import Resource
 from driftscan.model.result import HostResult, Mode
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.source import Captures, Gap, Status
+from driftscan.model.state import Visit
 from driftscan.scan import facts, fleet, parsing, torn
 from driftscan.scan.audit import audit
 from driftscan.scan.bake import bake
+from driftscan.scan.continuity import States, name_of
+from driftscan.scan.judgement import NO_LOGINS
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Silent
 from driftscan.scan.targets import Target, resolve
+from driftscan.store import HostStates
 
 
 @dataclass
@@ -213,3 +217,30 @@ def test_nothing_is_kept_without_a_directory(host: Host) -> None:
     for _ in range(2):
         (result,) = fleet.scan(host.target, options, Silent(), threading.Event()).hosts
         assert result.reading.mode is Mode.FULL
+
+
+def test_a_visit_of_a_scan_that_was_cut_off_is_kept_and_is_no_scan(host: Host) -> None:
+    """The host's log tells of it; and the next scan is still the first."""
+    (target,) = host.target
+    states = States(host.state)
+    for start in (100, 100, 50, 300):
+        states.visited(target, Visit(start, start + 10, "scan", "SHA256:x"))
+    states.visited(target, Visit(900, 910, ""))  # this machine: there is no login
+    known = states.load(target)
+    states.close()
+    assert known is not None
+    assert [visit.start for visit in known.visits] == [100, 300]
+    result = host.scan()
+    assert result.reading.mode is Mode.FULL
+    assert result.mutations == ()
+    history = HostStates(host.state).history(name_of(target))
+    assert history is not None
+    assert history.young
+
+
+def test_where_logins_are_not_looked_for_the_report_says_so(host: Host) -> None:
+    for names, expected in ((("immutable-core",), False), (("immutable-core", "no-logins"), True)):
+        options = ScanOptions(manifest=str(host.manifest), state_dir=host.state, policies=names)
+        (result,) = fleet.scan(host.target, options, Silent(), threading.Event()).hosts
+        assert (NO_LOGINS in result.notes) is expected
+        assert result.verdict is Verdict.CLEAN

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftscan.compare import diff
 from driftscan.model.glob import to_regex
 from driftscan.model.patterns import compile_key_glob, matches
 from driftscan.model.zone import Provenance, Zone, ZoneClass
 from driftscan.zones import Matcher, in_force, packs, walk_rules
-from tests.compare.building import file, manifest, resources, thing, zone
+from tests.compare.building import B, file, manifest, resources, snapshot, thing, zone
 
 GLOBS = [
     ("/run/**", "/run/a", True),
@@ -160,6 +161,23 @@ def test_shadow_is_never_read_whatever_a_zone_says() -> None:
     rules = walk_rules([zone("/etc/shadow", "sealed"), zone("/etc/*", "renewing")])
     first = next(rule for rule in rules if re.fullmatch(to_regex(rule.pattern), "/etc/shadow"))
     assert first.action == "stat"
+
+
+def test_a_journal_that_was_rotated_is_no_difference() -> None:
+    """journald notes in user.crtime_usec when it made a file, and sets its access lists (seen on Debian 12)."""
+    path = "/var/log/journal/0242990d06b24caba04d89a2d49d4cf5/system.journal"
+    image = resources([thing("os_version", "-", platform="debian"), file("/usr/lib/systemd/systemd")])
+    baked = manifest(
+        file(path, mode="0640", acl="group:4:r--", xattrs={"user.crtime_usec": "38"}), zones=in_force(packs(), image)
+    )
+    new = file(path, mode="0640", acl="group:4:r-x", xattrs={"user.crtime_usec": "0b"}, sha256=B)
+    archived = path.replace("system.journal", "system@0123-0045.journal")
+    found = diff(baked, snapshot(new, file(archived, mode="0640")))
+    assert len(found.differences) == 2
+    assert all(item.allowed for item in found.differences)
+    for wrong in (file(path, mode="0666"), file(path, mode="0640", uid=1000), file(archived, mode="4755")):
+        refused = [item.key for item in diff(baked, snapshot(wrong)).differences if not item.allowed]
+        assert refused == [wrong.key]
 
 
 def test_packs_leave_alone_what_runs_and_who_gets_in() -> None:

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence, spellings
 from driftscan.compare.folds._generated import account_files, enabling_links, state_of
 from driftscan.compare.folds._operations import Operation, Step
 from driftscan.compare.folds._proof import Ruling, rule
+from driftscan.compare.folds.binary import is_program
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
 from driftscan.compare.pool import Pool, actual, text, value
@@ -84,12 +84,13 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     for step in operation.steps:
         _files(pool, step, evidence, contents)
     _gone(pool, operation, evidence, contents)
+    tables = frozenset(item.key for item in contents.items)
     paths = frozenset(name for key in keys for path in _all_paths(key, evidence) for name in spellings(path))
     units = frozenset(unit for path in paths if (unit := unit_of(path)))
     contents.items += _services(pool, units, operation)
     contents.items += enabling_links(pool, units)
     contents.items += _running(pool, paths)
-    contents.items += _jobs(pool, paths)
+    contents.items += _jobs(pool, tables)
     contents.items += _accounts(pool, keys, evidence)
     contents.items += _language(pool, paths)
     contents.items += _made_by_scripts(pool, keys, evidence)
@@ -151,10 +152,10 @@ def _services(pool: Pool, units: frozenset[str], operation: Operation) -> Iterat
 
 
 def _made_by_scripts(pool: Pool, keys: Sequence[str], evidence: Evidence) -> Iterator[Difference]:
-    """What came at a path that the install scripts name; not what is executed, and no settings."""
+    """What came at a path that the install scripts name; not what is executed or loaded, and no settings."""
     for path in sorted({path for key in keys for path in evidence.scripts_name(key)}):
         item = pool.get("file", path)
-        if item is None or item.change is not Change.ADDED or is_executable(actual(item)):
+        if item is None or item.change is not Change.ADDED or is_program(item, evidence):
             continue
         if actual(item).get("type") == "directory" or not path.startswith(("/etc/", "/root/", "/home/")):
             yield item
@@ -169,9 +170,10 @@ def _running(pool: Pool, paths: frozenset[str]) -> Iterator[Difference]:
             yield row
 
 
-def _jobs(pool: Pool, paths: frozenset[str]) -> Iterator[Difference]:
+def _jobs(pool: Pool, tables: frozenset[str]) -> Iterator[Difference]:
+    """Jobs of tables that came or went with the packages, and are as shipped."""
     for row in pool.of("cron"):
-        if row.key.rsplit("/", 2)[0] in paths:
+        if row.key.rsplit("/", 2)[0] in tables:
             yield row
 
 

@@ -3,6 +3,7 @@ install scripts regenerate. They follow an operation; without one they are diffe
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from posixpath import normpath
 
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence
@@ -29,20 +30,54 @@ _FILES = re.compile(
     r"|/usr/lib/udev/hwdb\.bin|/etc/udev/hwdb\.bin|/usr/lib/locale/locale-archive|/var/lib/systemd/catalog/database"
     r"|/usr/lib/modules/[^/]+/modules\.[^/]+|/etc/mailcap|/etc/shells(?:-old)?|/var/lib/shells\.state"
 )
+_LOADED = re.compile(
+    r"/boot/.+|/etc/ld\.so\.cache|/usr/lib/modules/.+"
+    r"|/usr/lib/[^/]+/(?:gconv/gconv-modules\.cache|gio/modules/giomodule\.cache|gdk-pixbuf-2\.0/[^/]+/loaders\.cache)"
+)
+"""Of these, what a kernel, a loader or a library takes code from."""
+_ALTERNATIVES = "/etc/alternatives/"
+_PACKAGED = re.compile(
+    r"/etc/alternatives/[^/]+|(?:/usr)?/(?:s?bin|lib|lib32|lib64|libexec|share|games)/.+|/etc/.+|/run/.+\.sock"
+)
 _BYTECODE = re.compile(r"/usr/(?:lib|share)/(?!local/).+/__pycache__(?:/[^/]+\.pyc)?")
 
 
-def generated(pool: Pool) -> Iterator[Difference]:
-    """What any operation of a package system may have written."""
+def generated(pool: Pool, evidence: Evidence) -> Iterator[Difference]:
+    """What any operation of a package system may have written. What is executed or loaded from it follows only if it
+    changed while one ran, as far as that is known: nothing proves its content."""
     for root in _STATE:
         if (item := pool.get("file", root)) is not None:
             yield item
-        yield from (item for item in pool.beneath(root) if not _runs(item))
+        yield from (item for item in pool.beneath(root) if not _runs(item) and not _is_alternative(item))
     yield from (item for path in ("/var/lib/dpkg/info", "/var/lib/dpkg") if (item := pool.get("file", path)))
+    spans = [span for entry in evidence.history if (span := entry.span)]
     for item in pool.of("file"):
-        made = _FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key)
-        if (made and not _runs(item)) or text(item, "target").startswith("/etc/alternatives/"):
+        made = not _runs(item) and (_FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key))
+        loaded = _LOADED.fullmatch(item.key) or _BYTECODE.fullmatch(item.key) or _is_alternative(item)
+        if (made or _is_harmless_alternative(item)) and (not loaded or _during(item, spans)):
             yield item
+
+
+def _during(item: Difference, spans: list[tuple[int, int]]) -> bool:
+    """Whether it last changed while an operation ran; also where no time is known, as before the log was rotated."""
+    changed = item.observed.get("ctime")
+    if not isinstance(changed, int) or all(changed < start for start, _ in spans):
+        return True
+    return any(start <= changed <= end for start, end in spans)
+
+
+def _is_alternative(item: Difference) -> bool:
+    """A link that update-alternatives(1) makes, of a name of the system or in its own directory."""
+    return text(item, "target").startswith(_ALTERNATIVES) or item.key.startswith(_ALTERNATIVES)
+
+
+def _is_harmless_alternative(item: Difference) -> bool:
+    """One of those that takes the place of no program, and leads to where packages have theirs."""
+    if not _is_alternative(item):
+        return False
+    target, kind = text(item, "target"), item.attributes.get("type")
+    came_of_a_file = item.change is Change.MODIFIED and kind is not None and kind.expected != "symlink"
+    return not came_of_a_file and (item.change is Change.REMOVED or _PACKAGED.fullmatch(normpath(target)) is not None)
 
 
 def state_of(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterator[Difference]:

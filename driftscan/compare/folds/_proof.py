@@ -81,6 +81,8 @@ def _named_by(scripts: str, path: str) -> bool:
 
 def _by_database(item: Difference, package: str, evidence: Evidence, now: Mapping[str, Value]) -> Ruling:
     shipped, found = evidence.shipped(package, item.key), item.observed.get("md5")
+    if shipped and (kind := now.get("type")) not in {None, "regular"}:
+        return Ruling(Rank.DATABASE, f"it is a {kind}, and its database has the digest of a file")
     if shipped and isinstance(found, str):
         return Ruling(Rank.DATABASE, "" if found == shipped else "its database has another digest")
     if not shipped and "sha256" in item.attributes and is_executable(now) and evidence.has_digests(package):

@@ -1,6 +1,7 @@
 """A package operation: packages installed, removed, upgraded or downgraded together, with their files and all that
 the operation generates. What lies in a package's paths but is not what it shipped is promoted, never folded."""
 
+import re
 from collections.abc import Iterator
 
 from driftscan.compare.evidence import Evidence
@@ -12,6 +13,7 @@ from driftscan.compare.folds._parts import and_more, moved
 from driftscan.compare.pool import Pool
 from driftscan.model.drift import Attribution, CauseType, Grade, Mutation
 
+_UNATTENDED = re.compile(r"(?:/usr/bin/python3 )?/usr/bin/unattended-upgrades?(?: --?[a-z][a-z-]*)*")
 _VERB = {
     CauseType.PACKAGE_INSTALLED: "installed",
     CauseType.PACKAGE_REMOVED: "removed",
@@ -26,7 +28,7 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for number, operation in enumerate(done):
         contents = follow(pool, operation, evidence)
         yield from _promoted(pool, contents)
-        contents.items += generated(pool) if number == 0 else ()
+        contents.items += generated(pool, evidence) if number == 0 else ()
         yield _mutation(pool, operation, contents)
     for step in found:
         if step.cause is CauseType.PACKAGE_STATE:
@@ -87,8 +89,14 @@ def _attribution(operation: Operation) -> Attribution:
         lines.append(f"command line: {entry.command}")
     if entry.requested_by:
         lines.append(f"requested by: {entry.requested_by}")
-    actor = entry.requested_by.partition(" ")[0] or ("unattended-upgrades" if "unattended" in entry.command else "root")
+    actor = entry.requested_by.partition(" ")[0] or ("unattended-upgrades" if _unattended(entry.command) else "root")
     return Attribution(Grade.RECORDED, actor, entry.command or None, entry.start or None, tuple(lines))
+
+
+def _unattended(command: str) -> bool:
+    """Whether this is unattended-upgrades where its package puts it. It takes nothing but options: what asks for a
+    package, or for an upgrade, is apt under another name."""
+    return _UNATTENDED.fullmatch(command) is not None
 
 
 fold = Fold("package", 100, _apply)

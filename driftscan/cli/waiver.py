@@ -1,0 +1,350 @@
+"""`driftscan waiver add`, `list`, `lint`, `prune`, `adopt`."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from driftscan import atomic
+from driftscan.cli import _options as opt
+from driftscan.cli._command import Argument, Call, Command, Settings
+from driftscan.cli._targets import state_directory
+from driftscan.errors import DriftscanError, UsageError
+from driftscan.model.finding import Action, Severity
+from driftscan.model.names import show
+from driftscan.model.snapshot import ImageRef
+from driftscan.model.waiver import Waiver, WaiverState
+
+if TYPE_CHECKING:
+    from driftscan.policy.waive import Scanned, Subject
+
+Json = Mapping[str, Any]
+BAD_INPUT = 2
+DEFAULT = "waivers.yaml"
+_SEEN_WHOLLY = frozenset({"clean", "findings"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """One open finding of one host, as its last scan reported it."""
+
+    host: str
+    title: str
+    subject: "Subject"
+
+
+def _lint(call: Call) -> int:
+    """Each file by itself, so that one bad file does not hide the next."""
+    from driftscan.waivers import load
+
+    bad = False
+    for path in call.settings.file:
+        try:
+            found = load(path)
+        except DriftscanError as error:
+            call.console.error(error)
+            bad = True
+        else:
+            call.console.note(f"{show(path)}: good, {_counted(len(found), 'waiver')}")
+    return BAD_INPUT if bad else 0
+
+
+def _list(call: Call) -> int:
+    from driftscan.policy.waive import state
+    from driftscan.reports._terminal import table
+    from driftscan.waivers import load
+
+    today, scanned = _today(), _scanned(call)
+    waivers = [waiver for path in call.settings.file for waiver in load(path)]
+    told = sorted(((state(waiver, today, scanned), waiver) for waiver in waivers), key=_soonest)
+    if call.settings.json:
+        call.console.write(json.dumps([_as_json(waiver, word) for word, waiver in told], indent=2) + "\n")
+        return 0
+    rows = [
+        [word.value, waiver.expires.isoformat(), _what(waiver), _where(waiver), show(waiver.owner), show(waiver.reason)]
+        for word, waiver in told
+    ]
+    widths = [None, None, None, 30, 24, max(20, call.console.width - 100)]
+    call.console.write(table(rows, ["STATE", "UNTIL", "WHAT", "WHERE", "OWNER", "REASON"], widths) + "\n")
+    return 0
+
+
+def _soonest(item: tuple[WaiverState, Waiver]) -> tuple[bool, date, str]:
+    return item[0] in {WaiverState.ACTIVE, WaiverState.EXPIRING}, item[1].expires, item[1].origin
+
+
+def _prune(call: Call) -> int:
+    from driftscan.policy.waive import state
+    from driftscan.waivers import load, parse, pruned
+
+    today, scanned = _today(), _scanned(call)
+    gone = {WaiverState.EXPIRED, WaiverState.VOID, *([WaiverState.UNUSED] if call.settings.unused else [])}
+    for path in call.settings.file:
+        told = [(state(waiver, today, scanned), waiver) for waiver in load(path)]
+        out = [(word, waiver) for word, waiver in told if word in gone]
+        text = Path(path).read_text("utf-8")
+        kept = pruned(text, path, {_line(waiver) for _, waiver in out})
+        if len(parse(kept, path)) != len(told) - len(out):
+            raise UsageError(f"{show(path)}: is not written as one waiver after another", "Take them out by hand.")
+        if out:
+            atomic.write(path, [kept.encode()])
+        for word, waiver in out:
+            call.console.write(f"{show(waiver.origin)}: {word.value}: {_what(waiver)} {_where(waiver)}\n")
+        call.console.note(f"{show(path)}: {len(out)} of {_counted(len(told), 'waiver')} taken out")
+    return 0
+
+
+def _line(waiver: Waiver) -> int:
+    return int(waiver.origin.rpartition(":")[2])
+
+
+def _add(call: Call) -> int:
+    settings = call.settings
+    wanted = [each for each in _sightings(call) if _is_meant(each, settings.finding, settings.host)]
+    ids = {each.subject.finding for each in wanted}
+    if len(ids) != 1:
+        what = f"{len(ids)} findings begin with it" if ids else "no host's last scan has it open"
+        raise UsageError(f"{show(settings.finding)}: {what}", "See `driftscan scan`, and give the whole id.")
+    waivers = _waivers(wanted, settings, capped=False)
+    _append(call, waivers)
+    return 0
+
+
+def _is_meant(each: _Sighting, finding: str, host: str | None) -> bool:
+    return each.subject.finding.startswith(finding) and host in {None, each.host}
+
+
+def _adopt(call: Call) -> int:
+    settings = call.settings
+    every = list(_sightings(call))
+    severe = [each for each in every if each.subject.action is Action.QUARANTINE]
+    adopted = _waivers([each for each in every if each not in severe], settings, capped=True)
+    for each in sorted({(each.subject.finding, each.title) for each in severe}):
+        call.console.warn(f"not adopted, it is to be quarantined: {show(each[1])} [{each[0]}]")
+    if not adopted:
+        call.console.note("driftscan: the last scans have no open finding that could be adopted")
+        return 0
+    _append(call, adopted)
+    return 0
+
+
+def _waivers(sightings: Sequence[_Sighting], settings: Settings, *, capped: bool) -> list[Waiver]:
+    """A waiver for each thing that was found, with the hosts that have it alike. `capped`: those that would last longer
+    than their severity allows end earlier; else that is an error."""
+    from driftscan.policy.waive import LONGEST, refusal
+
+    if not settings.reason.strip() or not settings.owner.strip():
+        raise UsageError("a waiver needs --reason and --owner", "Say why it is right, and who answers for it.")
+    today = _today()
+    expires = _expires(settings, today)
+    groups: dict[tuple[str, str], list[_Sighting]] = {}
+    for each in sightings:
+        groups.setdefault((each.subject.finding, each.subject.content), []).append(each)
+    found = []
+    for (finding, content), group in sorted(groups.items()):
+        worst = max(each.subject.severity for each in group)
+        last = min(expires, today + timedelta(days=LONGEST[worst])) if capped else expires
+        waiver = Waiver(
+            finding=finding,
+            content=content,
+            hosts=tuple(sorted({each.host for each in group})),
+            reason=settings.reason.strip(),
+            owner=settings.owner.strip(),
+            expires=last,
+            added=today,
+            ticket=settings.ticket.strip(),
+        )
+        for each in group:
+            if why := refusal(waiver, each.subject, today):
+                raise UsageError(f"{finding}: {why}", "Give an earlier --expires.")
+        found.append(waiver)
+    return found
+
+
+def _expires(settings: Settings, today: date) -> date:
+    if bool(settings.expires) == bool(settings.days):
+        raise UsageError("one of --expires DAY and --days N says how long", "Nothing is waived for ever.")
+    if settings.days:
+        return today + timedelta(days=settings.days)
+    try:
+        last = date.fromisoformat(settings.expires)
+    except ValueError:
+        raise UsageError(f"--expires: {show(settings.expires)} is no day such as 2027-01-31") from None
+    if last < today:
+        raise UsageError(f"--expires: {last} is over", "Give a day to come.")
+    return last
+
+
+def _append(call: Call, waivers: Sequence[Waiver]) -> None:
+    """Nothing is written that could not be read again."""
+    from driftscan.waivers import added, parse
+
+    path = call.settings.output
+    text = Path(path).read_text("utf-8") if os.path.exists(path) else ""
+    if text.strip():
+        parse(text, path)
+    more = added(text, waivers)
+    parse(more, path)
+    atomic.write(path, [more.encode()])
+    for waiver in waivers:
+        call.console.write(f"{_what(waiver)} {_where(waiver)}: waived until {waiver.expires}\n")
+    call.console.note(f"driftscan: {_counted(len(waivers), 'waiver')} added to {show(path)}; review and commit it")
+
+
+def _sightings(call: Call) -> Iterator[_Sighting]:
+    """The open findings of the last scan of each host that the store knows."""
+    for host in _last_hosts(call):
+        for mutation in host["mutations"]:
+            if mutation["state"] == "open":
+                yield _Sighting(
+                    host["host"], mutation["title"], _subject(mutation, mutation["id"], mutation["rule"]["id"])
+                )
+        for control in host["controls"]:
+            if control["state"] == "open" and control["result"] == "fail":
+                yield _Sighting(host["host"], control["title"], _subject(control, control["finding"], control["id"]))
+
+
+def _subject(found: Json, finding: str, rule: str) -> "Subject":
+    from driftscan.policy.waive import Subject
+
+    return Subject(
+        finding=finding,
+        rule=rule,
+        content=found.get("content", ""),
+        severity=Severity.parse(found["severity"]),
+        action=Action.parse(found.get("action", "none")),
+    )
+
+
+def _scanned(call: Call) -> "list[Scanned]":
+    """The hosts that were wholly seen in their last scan, with the waivers that accepted something there."""
+    from driftscan.policy.waive import Scanned
+
+    return [
+        Scanned(
+            host=host["host"],
+            labels=host.get("labels", {}),
+            image=ImageRef(host["image"]["id"], host["image"]["version"]),
+            used=frozenset(
+                each["waiver"]["origin"] for each in [*host["mutations"], *host["controls"]] if each.get("waiver")
+            ),
+        )
+        for host in _last_hosts(call)
+        if host["verdict"] in _SEEN_WHOLLY
+    ]
+
+
+def _last_hosts(call: Call) -> Iterator[Json]:
+    from driftscan.store import Store
+
+    store = Store(state_directory(call))
+    reports: dict[str, Json] = {}
+    for row in store.last_of_each():
+        if row.report not in reports:
+            reports[row.report] = json.loads(store.report(row))
+        yield from (host for host in reports[row.report]["hosts"] if host["host"] == row.host)
+
+
+def _what(waiver: Waiver) -> str:
+    return show(waiver.finding or f"rule {waiver.rule}")
+
+
+def _where(waiver: Waiver) -> str:
+    labels = [f"{name}={'|'.join(globs)}" for name, globs in sorted(waiver.labels.items())]
+    image = [f"image {' or '.join(waiver.image)}"] if waiver.image else []
+    hosts = list(waiver.hosts[:3]) + ([f"and {len(waiver.hosts) - 3} more"] if len(waiver.hosts) > 3 else [])
+    return show(", ".join([*hosts, *labels, *image]))
+
+
+def _as_json(waiver: Waiver, word: WaiverState) -> dict[str, Any]:
+    return {
+        "state": word.value,
+        "finding": waiver.finding or None,
+        "rule": waiver.rule or None,
+        "content": waiver.content or None,
+        "hosts": list(waiver.hosts),
+        "labels": {name: list(globs) for name, globs in sorted(waiver.labels.items())},
+        "image": list(waiver.image),
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "expires": waiver.expires.isoformat(),
+        "added": waiver.added.isoformat() if waiver.added else None,
+        "ticket": waiver.ticket or None,
+        "origin": waiver.origin,
+    }
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+_FILES = Argument(name="FILE", many=True, least=1, help="files of waivers")
+_OUTPUT = replace(opt.OUTPUT, default=DEFAULT, default_text=DEFAULT, help="the file of waivers to add to")
+_SAYING = (opt.REASON, opt.OWNER, opt.EXPIRES, opt.DAYS, opt.TICKET, _OUTPUT, opt.STORE)
+ADD = Command(
+    name="waiver add",
+    summary="accept a finding for a time",
+    examples=(
+        (
+            "driftscan waiver add F-3fa9c1d2e4b5 --reason 'agent of OPS-12' --owner ops@example.net --days 30",
+            "with its content now, on all hosts whose last scan has it",
+        ),
+    ),
+    arguments=(Argument(name="FINDING", help="a finding's id or its first characters, from the last scans"),),
+    options=(opt.HOST, *_SAYING),
+    notes=(
+        "What is accepted is pinned: the same finding with other content is open again.",
+        "Exit codes: 0; 2 wrong input, or longer than the severity allows.",
+    ),
+    run=_add,
+)
+LIST = Command(
+    name="waiver list",
+    summary="list waivers with their state",
+    examples=(("driftscan waiver list waivers.yaml", "what needs somebody first: expired, void, unused"),),
+    arguments=(_FILES,),
+    options=(opt.JSON, opt.STORE),
+    notes=("States: active, expiring (within 14 days), expired, unused, void (its image is run no more).",),
+    run=_list,
+)
+LINT = Command(
+    name="waiver lint",
+    summary="check files of waivers",
+    examples=(("driftscan waiver lint waivers.yaml", "each problem with file:line:column"),),
+    arguments=(_FILES,),
+    notes=("Exit codes: 0 all are good; 2 some are not.",),
+    run=_lint,
+)
+PRUNE = Command(
+    name="waiver prune",
+    summary="take waivers out that accept nothing any more",
+    examples=(("driftscan waiver prune waivers.yaml", "those that have expired, or are for images that are gone"),),
+    arguments=(_FILES,),
+    options=(opt.UNUSED, opt.STORE),
+    notes=("Comments and all other waivers stay as they are written.",),
+    run=_prune,
+)
+ADOPT = Command(
+    name="waiver adopt",
+    summary="accept all that the last scans found, for a time: to begin with a fleet that has drifted",
+    examples=(
+        (
+            "driftscan waiver adopt --reason 'as we found it, OPS-40' --owner ops@example.net --days 60",
+            "one waiver for each thing, with the hosts that have it; what is new stands out at once",
+        ),
+    ),
+    options=_SAYING,
+    notes=(
+        "What is to be quarantined is not adopted. Each waiver ends when its severity demands it, at the latest.",
+        "Exit codes: 0; 2 wrong input.",
+    ),
+    run=_adopt,
+)
+commands = (ADD, LIST, LINT, PRUNE, ADOPT)

@@ -1,0 +1,123 @@
+"""Which findings waivers accept. A waived finding stays listed and counted; it is open no more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity, State
+from driftscan.model.snapshot import ImageRef
+from driftscan.model.waiver import Waiver, WaiverState
+
+LONGEST: Mapping[Severity, int] = {
+    Severity.CRITICAL: 30,
+    Severity.HIGH: 90,
+    Severity.MEDIUM: 180,
+    Severity.LOW: 366,
+    Severity.INFO: 366,
+}
+"""Days for which a finding can be waived at once, by severity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A finding, as far as a waiver looks at it."""
+
+    finding: str
+    rule: str
+    content: str
+    severity: Severity
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiving:
+    """The waivers of a run, and its day in UTC."""
+
+    waivers: tuple[Waiver, ...] = ()
+    today: date = date.min
+
+    def of_host(self, host: str, labels: Mapping[str, str], image: ImageRef) -> "Waiving":
+        """Those that are for a host."""
+        mine = (
+            waiver
+            for waiver in self.waivers
+            if waiver.is_for(host, labels) and waiver.is_for_image(image.id, image.version)
+        )
+        return replace(self, waivers=tuple(mine))
+
+    def mutation(self, judged: JudgedMutation) -> JudgedMutation:
+        """The same, waived if a waiver accepts it."""
+        if judged.state is not State.OPEN:
+            return judged
+        mutation = judged.mutation
+        subject = Subject(
+            finding=mutation.id,
+            rule=judged.rule.id,
+            content=mutation.content,
+            severity=judged.severity,
+            action=judged.action,
+        )
+        waiver, considered = self._decide(subject)
+        state = State.OPEN if waiver is None else State.WAIVED
+        return replace(judged, state=state, waiver=waiver, considered=considered)
+
+    def control(self, judged: JudgedControl) -> JudgedControl:
+        """The same, waived if it failed and a waiver accepts that."""
+        if judged.state is not State.OPEN or judged.result is not Result.FAIL:
+            return judged
+        subject = Subject(
+            finding=judged.finding, rule=judged.id, content="", severity=judged.severity, action=judged.action
+        )
+        waiver, considered = self._decide(subject)
+        state = State.OPEN if waiver is None else State.WAIVED
+        return replace(judged, state=state, waiver=waiver, considered=considered)
+
+    def _decide(self, subject: Subject) -> tuple[Waiver | None, tuple[str, ...]]:
+        """The waiver that accepts a finding, the one that lasts longest; and why others that speak of it do not."""
+        judged = [
+            (waiver, refusal(waiver, subject, self.today)) for waiver in self.waivers if speaks_of(waiver, subject)
+        ]
+        accepting = [waiver for waiver, why in judged if not why]
+        told = tuple(f"{waiver.origin}: {why}" for waiver, why in judged if why)
+        return max(accepting, key=lambda waiver: waiver.expires, default=None), told
+
+
+def speaks_of(waiver: Waiver, subject: Subject) -> bool:
+    """Whether a waiver is about a finding, be it that it accepts it or not."""
+    return waiver.finding == subject.finding if waiver.finding else waiver.rule == subject.rule
+
+
+def refusal(waiver: Waiver, subject: Subject, today: date) -> str:
+    """Why a waiver that speaks of a finding does not accept it; empty: it does."""
+    if waiver.state(today) is WaiverState.EXPIRED:
+        return f"expired on {waiver.expires}"
+    if waiver.content and waiver.content != subject.content:
+        return "the content is another than the one that was accepted"
+    if subject.action is Action.QUARANTINE and not waiver.exact:
+        return "what is to be quarantined is waived only by the finding's id, on hosts that are each named"
+    longest = LONGEST[subject.severity]
+    if waiver.expires > (waiver.added or today) + timedelta(days=longest):
+        return f"it lasts longer than the {longest} days for which a {subject.severity.word} finding can be waived"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """A host that was wholly seen, and the waivers that accept something of it, by their origin."""
+
+    host: str
+    labels: Mapping[str, str]
+    image: ImageRef
+    used: frozenset[str] = frozenset()
+
+
+def state(waiver: Waiver, today: date, scanned: Sequence[Scanned]) -> WaiverState:
+    """The state of a waiver. Where none of the hosts that it is for was wholly seen, the calendar alone tells."""
+    by_day = waiver.state(today)
+    if by_day is WaiverState.EXPIRED or any(waiver.origin in each.used for each in scanned):
+        return by_day
+    mine = [each.image for each in scanned if waiver.is_for(each.host, each.labels)]
+    if not mine:
+        return by_day
+    fits = any(waiver.is_for_image(image.id, image.version) for image in mine)
+    return WaiverState.UNUSED if fits else WaiverState.VOID

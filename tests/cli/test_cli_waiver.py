@@ -1,0 +1,133 @@
+"""`driftscan waiver` and `scan --waivers`, from a fleet that has drifted to one in which what is new stands out."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.runner import Ran, run
+
+SAID = ("--reason", "as found, OPS-40", "--owner", "ops@example.net")
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    root = tmp_path / "host"
+    for path, text in {
+        "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
+        "etc/passwd": "root:x:0:0:root:/root:/bin/bash\n",
+        "etc/group": "root:x:0:\n",
+        "etc/motd": "hello\n",
+        "usr/bin/tool": "x\n",
+        "var/lib/dpkg/status": "",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+@pytest.fixture
+def driftscan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DRIFTSCAN_STATE_DIR", str(tmp_path / "state"))
+    assert run(capsys, "bake", f"rootfs:{image}", "-o", "m").code == 0
+    return lambda *words: run(capsys, *words)
+
+
+def scan(driftscan: Run, image: Path, *more: str) -> tuple[int, Any]:
+    done = driftscan("scan", f"rootfs:{image}", "-m", "m", "-o", "json", *more)
+    (host,) = json.loads(done.out)["hosts"]
+    return done.code, host
+
+
+def test_a_drifted_fleet_is_adopted_and_what_is_new_stands_out(driftscan: Run, image: Path, tmp_path: Path) -> None:
+    (image / "etc/motd").write_text("changed\n")
+    code, host = scan(driftscan, image)
+    assert (code, host["verdict"]) == (1, "findings")
+    assert driftscan("waiver", "adopt", *SAID, "--days", "60").code == 0
+    assert driftscan("waiver", "lint", "waivers.yaml").code == 0
+    code, host = scan(driftscan, image, "--waivers", "waivers.yaml")
+    assert (code, host["verdict"], host["recommendation"]["action"]) == (0, "clean", "none")
+    (found,) = host["mutations"]
+    assert (found["state"], found["waiver"]["owner"]) == ("waived", "ops@example.net")
+    assert "is as baked but for 1 waived finding" in host["recommendation"]["sentence"]
+
+    told = driftscan("explain", found["id"]).out
+    assert "by ops@example.net: as found, OPS-40 (" in told
+
+    (image / "etc/motd").write_text("changed again\n")
+    code, host = scan(driftscan, image, "--waivers", "waivers.yaml")
+    assert (code, host["mutations"][0]["state"]) == (1, "open")
+    assert "content is another" in host["mutations"][0]["waivers_considered"][0]
+    assert "not waived" in driftscan("explain", found["id"]).out
+    told = json.loads(driftscan("waiver", "list", "waivers.yaml", "--json").out)
+    assert [each["state"] for each in told] == ["unused"]
+    assert driftscan("waiver", "prune", "waivers.yaml").code == 0
+    assert "F-" in (tmp_path / "waivers.yaml").read_text()
+    assert driftscan("waiver", "prune", "waivers.yaml", "--unused").code == 0
+    assert "F-" not in (tmp_path / "waivers.yaml").read_text()
+
+
+def test_what_is_to_be_quarantined_is_not_adopted_but_can_be_added(driftscan: Run, image: Path) -> None:
+    (image / "usr/bin/implant").write_text("#!/bin/sh\n")
+    (image / "usr/bin/implant").chmod(0o755)
+    _, host = scan(driftscan, image)
+    (found,) = host["mutations"]
+    assert found["action"] == "quarantine"
+    done = driftscan("waiver", "adopt", *SAID, "--days", "20")
+    assert done.code == 0
+    assert "not adopted" in done.err
+    assert not Path("waivers.yaml").exists()
+    assert driftscan("waiver", "add", found["id"][:8], *SAID, "--days", "31").code == 2
+    assert driftscan("waiver", "add", found["id"][:8], *SAID, "--days", "30", "--ticket", "OPS-1").code == 0
+    assert scan(driftscan, image, "--waivers", "waivers.yaml")[0] == 0
+
+
+def test_an_expired_waiver_is_told_and_accepts_nothing(driftscan: Run, image: Path) -> None:
+    (image / "etc/motd").write_text("changed\n")
+    scan(driftscan, image)
+    assert driftscan("waiver", "adopt", *SAID, "--days", "1").code == 0
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    text = Path("waivers.yaml").read_text()
+    lines = [line for line in text.splitlines() if "added:" not in line]
+    Path("waivers.yaml").write_text(
+        "\n".join(f"    expires: {yesterday}" if "expires:" in line else line for line in lines) + "\n"
+    )
+    done = driftscan("scan", f"rootfs:{image}", "-m", "m", "--waivers", "waivers.yaml")
+    assert done.code == 1
+    assert f"expired on {yesterday} (ops@example.net)" in done.err
+    assert driftscan("waiver", "prune", "waivers.yaml").code == 0
+    assert Path("waivers.yaml").read_text().endswith("waivers: []\n")
+    assert driftscan("waiver", "lint", "waivers.yaml").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("add", "F-000000000000", *SAID, "--days", "9"), "no host's last scan has it open"),
+        (("adopt", *SAID), "one of --expires DAY and --days N says how long"),
+        (("adopt", *SAID, "--expires", "soon"), "soon is no day"),
+        (("adopt", *SAID, "--expires", "2020-01-01"), "2020-01-01 is over"),
+        (("adopt", "--days", "9"), "a waiver needs --reason and --owner"),
+        (("lint", "nowhere.yaml"), "nowhere.yaml"),
+        (("list", "nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_wrong_input(driftscan: Run, image: Path, words: tuple[str, ...], message: str) -> None:
+    (image / "etc/motd").write_text("changed\n")
+    scan(driftscan, image)
+    done = driftscan("waiver", *words)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_a_bad_file_of_waivers_is_told_before_anything_is_looked_at(driftscan: Run, image: Path) -> None:
+    Path("waivers.yaml").write_text("waivers:\n  - {finding: F-1}\n")
+    done = driftscan("scan", f"rootfs:{image}", "-m", "m", "--waivers", "waivers.yaml")
+    assert done.code == 2
+    assert "waivers.yaml:2:" in done.err
+    assert done.out == ""
