@@ -24,6 +24,7 @@ FLOORS = (
     {
         "inventory",
         "manifests",
+        "archives",
         "capture",
         "collectors",
         "zones",
@@ -48,6 +49,7 @@ HOMES = {
     "jsonschema": {"schema_check.py"},
     "deepdiff": {"compare/texts.py"},
     "tabulate": {"reports/"},
+    "backports": {"archives/"},
 }
 PURE = ("collectors", "compare", "policy")
 CLOCKS_AND_NOISE = {"logging", "time", "datetime.now", "datetime.utcnow", "datetime.today"}

@@ -49,6 +49,10 @@ def _mutation_facts(found: Found) -> Iterator[tuple[str, str]]:
     if given["at"]:
         yield "when", show(given["at"])
     yield from age_rows(found)
+    if proof := mutation.get("proof"):
+        yield "proof", f"{proof['rank']}: {show(proof.get('worth', ''))}".removesuffix(": ")
+        if proof["origins"]:
+            yield "told by", show(", ".join(proof["origins"]))
     cohort = mutation.get("cohort")
     yield "how common", show(cohort.get("sentence", cohort["class"])) if cohort else NOT_COMPARED
     if mutation.get("returned"):

@@ -157,6 +157,13 @@ POLICY = Option(
 ZONES = Option(
     name="zones", metavar="FILE", default="", path=True, help="a file of zones by hand: what may differ, and why"
 )
+PACKAGES = Option(
+    name="packages",
+    metavar="DIR",
+    many=True,
+    path=True,
+    help="package archives (.deb, at any depth): what they hold proves, or refutes, what a host upgraded; repeatable",
+)
 FAIL_ON = Option(
     name="fail-on",
     metavar="LEVEL",
@@ -230,6 +237,7 @@ ALL = (
     MANIFEST,
     POLICY,
     ZONES,
+    PACKAGES,
     FAIL_ON,
     FULL,
     QUICK,

@@ -58,6 +58,7 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
         mode=_mode(settings),
         cycle=getattr(settings, "cycle", 0) or CYCLE,
         zones=getattr(settings, "zones", ""),
+        packages=getattr(settings, "packages", ()),
         state_dir=state_directory(call),
         prompt=prompt,
         captures=Path(captures) if captures else None,

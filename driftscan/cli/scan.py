@@ -96,6 +96,7 @@ COMMAND = Command(
         opt.POLICY,
         opt.WAIVERS,
         opt.ZONES,
+        opt.PACKAGES,
         opt.FAIL_ON,
         opt.FULL,
         opt.QUICK,

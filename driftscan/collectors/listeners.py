@@ -136,7 +136,7 @@ class _Context:
         shown = f"[{where}]" if socket.address.version == 6 else where
         ephemeral = self._low <= socket.port <= self._high
         attributes = self._columns(socket, holder) | {"address": where, "port": 0 if ephemeral else socket.port}
-        observed: dict[str, Value] = {"pids": holder.pids}
+        observed = _evidence(holder)
         if where != address:
             observed["addresses"] = (address,)
         port = str(socket.port)
@@ -150,7 +150,7 @@ class _Context:
             return None
         stable = key(_stable_path(path, holder.pids))
         attributes = self._columns(socket, holder) | {"address": stable, "port": 0}
-        observed: dict[str, Value] = {"pids": holder.pids}
+        observed = _evidence(holder)
         if stable != key(path):
             observed["addresses"] = (key(path),)
         return f"unix/{stable}", _Found(attributes, observed)
@@ -166,6 +166,12 @@ class _Context:
         elif holder.seen:
             columns["process"] = columns["unit"] = ""
         return columns
+
+
+def _evidence(holder: _Holder) -> dict[str, Value]:
+    """Who holds it, and when the first of them began: hundredths of a second after the kernel's boot (proc(5))."""
+    began: dict[str, Value] = {} if holder.row is None else {"started": (holder.row.started,)}
+    return {"pids": holder.pids, **began}
 
 
 def _range(captures: Captures) -> tuple[int, int]:
@@ -204,7 +210,7 @@ def _tuple(item: Value) -> tuple[Value, ...]:
 
 collector = Collector(
     name="listeners",
-    version=1,
+    version=2,
     doc="Sockets that take connections or packets, with their processes",
     kinds=(LISTEN,),
     sources=(*TABLES, UNIX, PROCESSES, PORT_RANGE, PASSWD, *_addresses.SOURCES),

@@ -2,14 +2,15 @@
 
 from driftscan.compare.accounting import accounting
 from driftscan.compare.diff import Diff, diff
-from driftscan.compare.evidence import AptEntry, Evidence
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, is_reference, shared_identities
+from driftscan.compare.transaction import Transaction
 
 __all__ = [
-    "AptEntry",
     "Diff",
     "Evidence",
+    "Transaction",
     "accounting",
     "diff",
     "fold",

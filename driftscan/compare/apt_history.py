@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 
-from driftscan.compare.evidence import AptEntry, AptItem
+from driftscan.compare.transaction import Item, Transaction
 
 MAX_ENTRIES = 5000
 _ITEM = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))? \(([^()]{0,400})\)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d +\d\d:\d\d:\d\d")
 
 
-def parse(text: str, zone: tzinfo = UTC) -> tuple[AptEntry, ...]:
+def parse(text: str, zone: tzinfo = UTC) -> tuple[Transaction, ...]:
     """The entries in the file's order. `zone`: the host's, in which the log has its times. What is not
     in the format is passed over: the log is evidence, and a damaged part must not take the rest away."""
     entries = []
@@ -26,7 +26,7 @@ def parse(text: str, zone: tzinfo = UTC) -> tuple[AptEntry, ...]:
     return tuple(entries[-MAX_ENTRIES:])
 
 
-def _entry(block: str, zone: tzinfo) -> AptEntry | None:
+def _entry(block: str, zone: tzinfo) -> Transaction | None:
     fields = {}
     for line in block.split("\n"):
         name, colon, value = line.partition(": ")
@@ -34,7 +34,7 @@ def _entry(block: str, zone: tzinfo) -> AptEntry | None:
             fields[name.strip()] = value.strip()
     if "Start-Date" not in fields:
         return None
-    return AptEntry(
+    return Transaction(
         start=_time(fields["Start-Date"], zone),
         end=_time(fields.get("End-Date", ""), zone),
         command=fields.get("Commandline", ""),
@@ -47,16 +47,16 @@ def _entry(block: str, zone: tzinfo) -> AptEntry | None:
     )
 
 
-def _items(value: str, how: str) -> Iterator[AptItem]:
+def _items(value: str, how: str) -> Iterator[Item]:
     for name, architecture, inside in _ITEM.findall(value):
         words = [word.strip() for word in inside.split(",")]
         automatic = "automatic" in words[1:]
         if how == "install":
-            yield AptItem(name, architecture, "", words[0], automatic)
+            yield Item(name, architecture, "", words[0], automatic)
         elif how == "remove":
-            yield AptItem(name, architecture, words[0], "", automatic)
+            yield Item(name, architecture, words[0], "", automatic)
         elif len(words) >= 2:
-            yield AptItem(name, architecture, words[0], words[1], automatic)
+            yield Item(name, architecture, words[0], words[1], automatic)
 
 
 def _time(value: str, zone: tzinfo) -> str:

@@ -7,7 +7,6 @@ Nothing that a host alone says is proved.
 """
 
 import re
-import shlex
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,18 +14,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from posixpath import basename, dirname, join, normpath
 
+from driftscan.compare import listening
+from driftscan.compare.command_lines import words
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.logs import TOOLS
 from driftscan.compare.mutation import make
-from driftscan.compare.witness import Act, Deed, Session, Witness
+from driftscan.compare.witness import BEFORE, LASTS, Act, Deed, Session, Witness, between
 from driftscan.model.drift import Attribution, CauseType, Change, Delta, Difference, Grade, Mutation
 from driftscan.model.names import show
 from driftscan.model.times import SECOND, nanoseconds, utc
 
-BEFORE = 2 * SECOND
-"""A clock of files ticks coarser than that of logs."""
-LASTS = 120 * SECOND
-"""How long what a command does may last: no log tells when it ended."""
 SHELL_LASTS = 3600 * SECOND
 MOST_FILES = 200
 _LONGEST = 300
@@ -80,13 +77,12 @@ def _claimed(mutation: Mutation, evidence: Evidence) -> Mutation | None:
     would have it that this was all. None: no log claims it."""
     if mutation.cause.type is not CauseType.BINARY_CHANGED or not (thing := _thing(mutation)).times:
         return None
-    owners = {key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)}
-    for entry in evidence.apt_history:
-        start, end = nanoseconds(entry.start), nanoseconds(entry.end)
-        names = sorted(owners & {item.name for item in (*entry.items, *entry.reinstall)})
-        if names and start and start <= thing.times[-1] <= end + SECOND:
-            line = f"apt history.log: {entry.start} to {entry.end}: {entry.command or 'no command'}"
-            claim = f"it handled {', '.join(names)}, which shipped another content"
+    owners = sorted({key.partition("/")[0] for path in thing.paths for key in evidence.owners_of(path)})
+    for name in owners:
+        entry = evidence.under_way(name, thing.times[-1])
+        if entry is not None:
+            line = f"{entry.log}: {entry.start} to {entry.end}: {entry.command or 'no command'}"
+            claim = f"it handled {name}, which shipped another content"
             given = Attribution(Grade.CONTRADICTED, None, entry.command or None, entry.start, (line, claim))
             return replace(mutation, attribution=given)
     return None
@@ -110,6 +106,8 @@ def _attributed(mutation: Mutation, evidence: Evidence, acts: Sequence[Act]) -> 
     sessions = evidence.witness.sessions
     if mutation.cause.type in _PACKAGES:
         return _operation(mutation, evidence, acts)
+    if heard := listening.opened(mutation, acts):
+        return _by(mutation, *heard, sessions)
     thing = _thing(mutation)
     if not thing.times:
         named = [act for act in acts if _names(act, thing)] or _writers(mutation, acts)
@@ -135,11 +133,12 @@ def _writers(mutation: Mutation, acts: Sequence[Act]) -> list[Act]:
 def _thing(mutation: Mutation) -> _Thing:
     items = mutation.differences
     files = [item for item in items if item.kind == "file"]
+    times = _times(files) or listening.times(items)
     paths = {item.key for item in files[:MOST_FILES]} | {mutation.cause.subject}
     names = {name for item in items if item.kind not in {"file", *_ACCOUNTS} for name in _words_of(item)}
     accounts = {item.key for item in items if item.kind in _ACCOUNTS}
     return _Thing(
-        frozenset(path for path in paths if path.startswith("/")), frozenset(names), frozenset(accounts), _times(files)
+        frozenset(path for path in paths if path.startswith("/")), frozenset(names), frozenset(accounts), times
     )
 
 
@@ -197,20 +196,20 @@ def _names(act: Act, thing: _Thing) -> bool:
     """Whether an act speaks of a thing by its own name."""
     if act.names:
         return bool(act.names & (thing.accounts | thing.names | thing.paths))
-    words = _words(act.command)
+    told = words(act.command)
     accounts = thing.accounts - {"root"}  # whom commands name for other reasons
-    if not accounts.isdisjoint(words) or not thing.names.isdisjoint(words):
+    if not accounts.isdisjoint(told) or not thing.names.isdisjoint(told):
         return True
     places = _places(act.directory, act.command)
     if not thing.paths.isdisjoint(places):
         return True
     # `cp helper /usr/local/bin`, `tar -x -C /opt/tool`, `rm -r /opt/tool`: its directory, and its own name or one above
     deep = {place for place in places if place.count("/") >= 2}
-    return any((dirname(path) in deep and _comes_with(path, words)) or _above(path, deep) for path in thing.paths)
+    return any((dirname(path) in deep and _comes_with(path, told)) or _above(path, deep) for path in thing.paths)
 
 
-def _comes_with(path: str, words: Iterable[str]) -> bool:
-    return basename(path) in {basename(word) for word in words}
+def _comes_with(path: str, told: Iterable[str]) -> bool:
+    return basename(path) in {basename(word) for word in told}
 
 
 def _above(path: str, places: Iterable[str]) -> bool:
@@ -220,19 +219,7 @@ def _above(path: str, places: Iterable[str]) -> bool:
 @lru_cache(maxsize=1 << 15)
 def _places(directory: str, command: str) -> frozenset[str]:
     """The words of a command line as paths from where it was run."""
-    return frozenset(normpath(join(directory or "/", word)) for word in _words(command) if not word.startswith("-"))
-
-
-@lru_cache(maxsize=1 << 15)
-def _words(command: str) -> frozenset[str]:
-    """The words of a command line, also those within quoted scripts and after `=` and redirections. What `sudo -i`
-    hands to a shell has a backslash before each character that is no letter or digit (sudo(8))."""
-    try:
-        parts = shlex.split(command)
-    except ValueError:
-        parts = command.split()
-    parts += [bare for part in parts if (bare := part.replace("\\", "")) != part]
-    return frozenset(word for part in parts for word in (part, *re.split(r"[\s;&|<>()='\"`,]+", part)) if word)
+    return frozenset(normpath(join(directory or "/", word)) for word in words(command) if not word.startswith("-"))
 
 
 def _at_that_time(act: Act, times: Sequence[int], lasts: int = LASTS) -> bool:
@@ -279,15 +266,17 @@ def _operation(mutation: Mutation, known: Evidence, acts: Sequence[Act]) -> Muta
         line = f"its files changed at {utc(other)}: not when the log has it"
         contradicted = replace(given, grade=Grade.CONTRADICTED, evidence=(*given.evidence, line))
         return replace(mutation, attribution=contradicted)
-    ran = [act for act in acts if _PACKAGE_TOOLS.search(act.command) and abs(act.at - begun) <= 30 * SECOND]
-    actor, evidence = given.actor, list(given.evidence)
+    near = between(acts, begun - 30 * SECOND, begun + BEFORE)
+    ran = [act for act in near if _PACKAGE_TOOLS.search(act.command)]
+    actor, command, evidence = given.actor, given.command, list(given.evidence)
     if ran and ran[-1].actor:
         evidence.append(show(ran[-1].line)[:_LONGEST])
         actor = ran[-1].actor if actor in {None, "root"} else actor
+        command = command or ran[-1].command  # dpkg's own log names none
     session = _only(each for each in sessions if each.user == actor and each.open_at(begun))
     if session is not None:
         evidence.append(show(session.words))
-    return replace(mutation, attribution=replace(given, actor=actor, evidence=tuple(evidence)))
+    return replace(mutation, attribution=replace(given, actor=actor, command=command, evidence=tuple(evidence)))
 
 
 def _at_another_time(mutation: Mutation, known: Evidence, at: str) -> int:
@@ -295,7 +284,7 @@ def _at_another_time(mutation: Mutation, known: Evidence, at: str) -> int:
     some did, or nothing is known of their times."""
     owned = [item for item in mutation.differences if item.kind == "file" and known.owners_of(item.key)]
     times = _times(owned)
-    spans = [span for entry in known.apt_history if entry.start == at and (span := entry.span)]
+    spans = [span for entry in known.history if entry.start == at and (span := entry.span)]
     during = any(first <= time <= last for time in times for first, last in spans)
     return times[-1] if times and spans and not during else 0
 

@@ -1,61 +1,27 @@
-"""What a host tells about the causes of its differences: package file lists, install scripts, apt's history.
+"""What is told about the causes of a host's differences: package file lists, install scripts, apt's history, and what
+archives and manifests say of packages.
 
-All of it is the host's own testimony. It decides how differences are grouped, never whether they are reported.
+All but the latter is the host's own testimony. It decides how differences are grouped, never whether they are reported.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.compare.witness import Witness
+from driftscan.model.proof import Rank, Shipment
 from driftscan.model.snapshot import Resources
 from driftscan.model.times import SECOND, nanoseconds
 
-GOES_ON = 120 * SECOND
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
 """Directories that a merged /usr makes links: package databases still name files through them."""
 _MAKES_ACCOUNTS = re.compile(r"adduser|addgroup|useradd|groupadd|sysusers")
 _MAX_FILES = 500_000
-
-
-@dataclass(frozen=True, slots=True)
-class AptItem:
-    """One package of an operation: `name:architecture`, the versions before and after (empty: none), and whether
-    apt chose it by itself."""
-
-    name: str
-    architecture: str
-    old: str = ""
-    new: str = ""
-    automatic: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptEntry:
-    """One operation of apt's history.log; times are UTC, RFC 3339."""
-
-    start: str = ""
-    end: str = ""
-    command: str = ""
-    requested_by: str = ""
-    install: tuple[AptItem, ...] = ()
-    upgrade: tuple[AptItem, ...] = ()
-    downgrade: tuple[AptItem, ...] = ()
-    reinstall: tuple[AptItem, ...] = ()
-    remove: tuple[AptItem, ...] = ()
-
-    @property
-    def items(self) -> tuple[AptItem, ...]:
-        """All packages that the operation changed."""
-        return (*self.install, *self.upgrade, *self.downgrade, *self.remove)
-
-    @property
-    def span(self) -> tuple[int, int] | None:
-        """From when to when what it changed may have changed (nanoseconds): a clock of files ticks coarser than that of
-        logs, and what it started may go on after its end. None: no time is known."""
-        start, end = nanoseconds(self.start), nanoseconds(self.end)
-        return (start - 2 * SECOND, max(start, end) + GOES_ON) if start else None
+_AT_ONCE = 100
+"""A log may be made to tell of any number of transactions at one time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +32,14 @@ class Evidence:
     """Package key -> path as the package database writes it -> MD5 of the content as shipped, or empty."""
     baseline_files: Mapping[str, Iterable[str]] = field(default_factory=dict)
     """Package key -> paths, as the reference had them; for packages that are gone."""
+    shipments: Mapping[str, tuple[Shipment, ...]] = field(default_factory=dict)
+    """Package key -> what archives and manifests say of it, at the version that the host has."""
     every_package: bool = False
     """Whether `package_files` speaks of all packages of the host, so that a path it lacks belongs to none."""
     package_scripts: Mapping[str, str] = field(default_factory=dict)
     """Package key -> text of its install scripts and sysusers.d files."""
-    apt_history: tuple[AptEntry, ...] = ()
+    history: tuple[Transaction, ...] = ()
+    """What package managers logged; of two that name the same, the later is believed."""
     package_system: str = "dpkg"
     """dpkg, rpm or apk: whose order of versions holds."""
     resources: Resources = Resources()
@@ -91,6 +60,34 @@ class Evidence:
                     return {}
         return {path: tuple(keys) for path, keys in found.items()}
 
+    @cached_property
+    def handled(self) -> Mapping[str, Sequence[tuple[int, Item]]]:
+        """Package's name -> the transactions that changed it, by their place in the history."""
+        found: dict[str, list[tuple[int, Item]]] = {}
+        for index, transaction in enumerate(self.history):
+            for item in transaction.items:
+                found.setdefault(item.name, []).append((index, item))
+        return found
+
+    @cached_property
+    def _spans(self) -> Mapping[str, Sequence[tuple[int, int, int]]]:
+        """Package's name -> when transactions that wrote its files began and ended, and their place in the history."""
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        for index, each in enumerate(self.history):
+            start, end = nanoseconds(each.start), nanoseconds(each.end)
+            for name in {item.name for item in (*each.items, *each.reinstall)} if start else ():
+                found.setdefault(name, []).append((start, end, index))
+        return {name: sorted(spans) for name, spans in found.items()}
+
+    def under_way(self, package: str, time: int) -> Transaction | None:
+        """The transaction that wrote a package's files (by its name) at that time, in nanoseconds since 1970."""
+        spans = self._spans.get(package, ())
+        last = bisect_right(spans, time, key=lambda span: span[0])
+        for _, end, index in reversed(spans[max(0, last - _AT_ONCE) : last]):
+            if time <= end + SECOND:
+                return self.history[index]
+        return None
+
     def owners_of(self, path: str) -> tuple[str, ...]:
         """The packages that own a path."""
         return tuple(sorted({key for name in spellings(path) for key in self.owners.get(name, ())}))
@@ -100,10 +97,31 @@ class Evidence:
         files = self.package_files.get(package, {})
         return next((files[name] for name in spellings(path) if name in files), None)
 
+    def has_digests(self, package: str) -> bool:
+        """Whether the host's database has digests of a package's files."""
+        return any(self.package_files.get(package, {}).values())
+
+    def files_of(self, package: str) -> Mapping[str, str]:
+        """A package's paths with a digest of each that has a content, else nothing. Where an archive or a manifest
+        tells them, the host's own lists add none: who wants to hide a file can write it there."""
+        own = self.package_files.get(package, {})
+        if archive := self._archive(package):
+            return {path: (file.content or "") * (file.type == "regular") for path, file in archive.files.items()}
+        told = [each.paths for each in self.shipments.get(package, ()) if each.paths is not None]
+        return {path: own.get(path, "") for paths in told for path in paths} if told else own
+
+    def scripts_of(self, package: str) -> str:
+        """The text of a package's install scripts, of its archive where there is one."""
+        archive = self._archive(package)
+        return self.package_scripts.get(package, "") if archive is None else archive.scripts
+
+    def _archive(self, package: str) -> Shipment | None:
+        return next((each for each in self.shipments.get(package, ()) if each.rank is Rank.ARCHIVE), None)
+
     def scripts_name(self, package: str) -> frozenset[str]:
         """The paths that a package's install scripts name, and the directories above them."""
         found = set()
-        for path in re.findall(r"(?<![A-Za-z0-9._/+-])/[A-Za-z0-9._/+-]+", self.package_scripts.get(package, "")):
+        for path in re.findall(r"(?<![A-Za-z0-9._/+-])/[A-Za-z0-9._/+-]+", self.scripts_of(package)):
             place = path.rstrip("/")
             while place.count("/") > 1:
                 found.add(place)
@@ -112,7 +130,7 @@ class Evidence:
 
     def scripts_make_account(self, package: str, name: str) -> bool:
         """Whether a package's install scripts make accounts and name this one."""
-        text = self.package_scripts.get(package, "")
+        text = self.scripts_of(package)
         return bool(_MAKES_ACCOUNTS.search(text)) and name in _words(text)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from driftscan.model.codec import canonical
 from driftscan.model.drift import Attribution, Cause, CauseType, Difference, Mutation
 from driftscan.model.names import show
+from driftscan.model.proof import Proof
 from driftscan.model.resource import ResourceId, Value
 
 
@@ -26,6 +27,7 @@ def make(
     *,
     detail: str = "",
     attribution: Attribution = Attribution(),  # noqa: B008 - a frozen value
+    proof: Proof | None = None,
 ) -> Mutation:
     """A mutation of its heart and of what follows from it, the differences in order of kind and key. Subject and
     title may hold names that the host chose: they are made safe to show."""
@@ -37,6 +39,7 @@ def make(
         cause=Cause(cause, show(subject), show(detail)),
         differences=tuple(sorted((*heart, *rest), key=lambda item: item.id)),
         attribution=attribution,
+        proof=proof,
         content=content_of(heart, rest),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from driftscan.compare.mutation import make
 from driftscan.model.drift import Attribution, CauseType, Change, Difference, Mutation
+from driftscan.model.proof import Proof
 from driftscan.model.resource import ResourceId, Value
 
 
@@ -61,13 +62,14 @@ class Pool:
         *,
         detail: str = "",
         attribution: Attribution = Attribution(),  # noqa: B008 - a frozen value
+        proof: Proof | None = None,
     ) -> Mutation:
         """A mutation of its heart, which must be open, and of what follows and was not taken before."""
         heart = tuple(primary)
         for item in heart:
             del self._open[item.kind][item.key]
         carried = {item.id: item for item in following if item is not None and self._take(item)}
-        return make(cause, subject, title, heart, carried.values(), detail=detail, attribution=attribution)
+        return make(cause, subject, title, heart, carried.values(), detail=detail, attribution=attribution, proof=proof)
 
     def _take(self, item: Difference) -> bool:
         was_open = self._open.get(item.kind, {}).pop(item.key, None)

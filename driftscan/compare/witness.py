@@ -1,15 +1,26 @@
 """What the logs of a host say was done on it: sessions, and acts within them. All of it is the host's own testimony.
 Times are nanoseconds since 1970, as the host's own clock has them."""
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from driftscan.model.state import Visit
+from driftscan.model.state import VISITS, Visit
 from driftscan.model.times import SECOND
 
+BEFORE = 2 * SECOND
+"""A clock of files ticks coarser than that of logs."""
+LASTS = 120 * SECOND
+"""How long what a command does may last: no log tells when it ended."""
 _NEAR = 3 * SECOND
 """By so much clocks and logs may be apart."""
+
+
+def between(acts: "Sequence[Act]", start: int, end: int) -> "Sequence[Act]":
+    """Those of that time, of acts in order of time."""
+    first = bisect_left(acts, start, key=lambda act: act.at)
+    return acts[first : bisect_right(acts, end, key=lambda act: act.at)]
 
 
 class Deed(StrEnum):
@@ -86,9 +97,15 @@ class Witness:
 
     def without(self, visits: Iterable[Visit], ahead: int = 0) -> "Witness":
         """The same without the scanner's own sessions: by user, key and time. Each visit takes one session, the nearest
-        to its start: were there two at that time, with that key, one is somebody else's. `ahead`: the host's clock."""
+        to its start: were there two at that time, with that key, one is somebody else's. Older ones than the visits
+        that are kept may be the scanner's, if they are of its user and key. `ahead`: the host's clock."""
+        told = tuple(visits)
         sessions = list(self.sessions)
-        for visit in visits:
+        if len(told) >= VISITS:
+            first = min(visit.start for visit in told) + ahead - _NEAR
+            own = {(visit.user, visit.key) for visit in told}
+            sessions = [each for each in sessions if each.opened >= first or (each.user, each.key) not in own]
+        for visit in told:
             fitting = [each for each in sessions if _of(visit, each, ahead)]
             if fitting:
                 sessions.remove(min(fitting, key=lambda each: abs(each.opened - visit.start - ahead)))

@@ -73,6 +73,20 @@ class Registry:
                 return None
             return self._only(image, place, [item for rank, item in ranked if rank == best])
 
+    def manifests(self, most: int) -> tuple[Manifest, ...]:
+        """The manifests that were baked last, the newest first. Those that cannot be read are passed over. UsageError
+        if the registry itself cannot be."""
+        with self._lock:
+            place, listed = self._list()
+            usable = sorted((each for each in listed if not each[1].problem), key=lambda each: each[1].baked_at)
+            found = []
+            for item, entry in reversed(usable[-most:]):
+                try:
+                    found.append(self._manifest(place, item))
+                except UsageError as error:
+                    log.warning("registry %s: passed over: %s: %s", show(self.location), entry.name, error.message)
+            return tuple(found)
+
     def _list(self) -> tuple[Place, tuple[tuple[Item, Entry], ...]]:
         if self._listed is None or self._place is None:
             self._place = open_place(self.location, self._cache)
@@ -85,11 +99,7 @@ class Registry:
     def _only(self, image: ImageRef, place: Place, items: Iterable[Item]) -> Manifest:
         found: dict[str, tuple[Item, Manifest]] = {}
         for item in items:
-            if item.size > MAX_FILE:
-                raise UsageError(f"{show(item.name)}: larger than {MAX_FILE >> 30} GiB", "Is it a manifest?")
-            if item not in self._read:
-                self._read[item] = files.parse_manifest(place.body(item))
-            manifest = self._read[item]
+            manifest = self._manifest(place, item)
             found.setdefault(manifest.digest, (item, manifest))
         if len(found) > 1:
             names = " and ".join(
@@ -100,6 +110,13 @@ class Registry:
             raise UsageError(f"different manifests for {_words(image)}: {names}", hint)
         ((_, manifest),) = found.values()
         return manifest
+
+    def _manifest(self, place: Place, item: Item) -> Manifest:
+        if item.size > MAX_FILE:
+            raise UsageError(f"{show(item.name)}: larger than {MAX_FILE >> 30} GiB", "Is it a manifest?")
+        if item not in self._read:
+            self._read[item] = files.parse_manifest(place.body(item))
+        return self._read[item]
 
     def _check_problems(self, image: ImageRef, broken: list[Entry]) -> None:
         if broken:

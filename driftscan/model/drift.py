@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from driftscan.model.proof import Proof
 from driftscan.model.resource import ResourceId, Value
 from driftscan.model.zone import ZoneClass
 
@@ -136,6 +137,8 @@ class Mutation:
     cause: Cause
     differences: tuple[Difference, ...]
     attribution: Attribution = Attribution()
+    proof: Proof | None = None
+    """Of a package operation: how its files were told to be the packages'."""
     content: str = ""
     """A digest of what the target has at the heart of it: equal where one thing happened to two hosts alike."""
 

@@ -26,6 +26,10 @@ class FileState:
     """The walk's records of what is not as in the manifest."""
 
 
+VISITS = 400
+"""That are kept of a host: more than two weeks of hourly ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """When a scanner was on a host (nanoseconds, its own clock), as whom, and with which key (empty: without one)."""

@@ -9,6 +9,7 @@ from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, 
 from driftscan.model.finding import Result
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.patterns import split_pattern
+from driftscan.model.proof import Proof, Rank
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources, Snapshot
@@ -91,6 +92,7 @@ def mutation_of(data: Mapping[str, Any]) -> Mutation:
         attribution=Attribution(
             Grade(data.get("grade", "none")), data.get("actor"), data.get("command"), data.get("at")
         ),
+        proof=Proof({Rank(data["proof"]): 1}) if "proof" in data else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.drift import CauseType, Change, Grade
+from driftscan.model.proof import Rank
 from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.compile_conditions import compile_condition
@@ -33,6 +34,7 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
         subject=_texts(raw, "subject"),
         detail=_texts(raw, "detail"),
         grade=frozenset(Grade(word) for word in _texts(raw, "grade")),
+        proof=frozenset(Rank(word) for word in _texts(raw, "proof")),
         actor=_texts(raw, "actor"),
         command=_texts(raw, "command"),
         within=raw.get("within", ""),

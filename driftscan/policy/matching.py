@@ -33,6 +33,7 @@ def _outer(match: Match, mutation: Mutation, context: Context) -> bool:
     return (
         (not match.cause or mutation.cause.type in match.cause)
         and (not match.grade or attribution.grade in match.grade)
+        and (not match.proof or (mutation.proof is not None and mutation.proof.rank in match.proof))
         and (not match.subject or _like(match.subject, mutation.cause.subject))
         and (not match.detail or _like(match.detail, mutation.cause.detail))
         and (not match.actor or _like(match.actor, attribution.actor))

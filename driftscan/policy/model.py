@@ -8,6 +8,7 @@ from typing import Any
 from driftscan.model.drift import CauseType, Change, Grade
 from driftscan.model.finding import Action, Result, RuleRef, Severity
 from driftscan.model.manifest import Manifest
+from driftscan.model.proof import Rank
 from driftscan.model.resource import Plane, Value
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.zone import ZoneClass
@@ -74,6 +75,7 @@ class Match:
     subject: tuple[str, ...] = ()
     detail: tuple[str, ...] = ()
     grade: frozenset[Grade] = frozenset()
+    proof: frozenset[Rank] = frozenset()
     actor: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     within: str = ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from driftscan.model.drift import CauseType, Change, Grade
 from driftscan.model.finding import Action, Result, Severity
+from driftscan.model.proof import Rank
 from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.operators import NESTED, ONLY_TRUE, OPERATORS, TEXT, TEXTS
@@ -148,6 +149,7 @@ def _drift() -> Schema:
     words = {
         "cause": [cause.value for cause in CauseType],
         "grade": [grade.value for grade in Grade],
+        "proof": [rank.value for rank in Rank],
         "change": [change.value for change in Change],
         "zone": [zone.value for zone in ZoneClass],
     }
@@ -195,6 +197,7 @@ def _case() -> Schema:
             "actor": TEXT,
             "command": TEXT,
             "grade": {"enum": [grade.value for grade in Grade]},
+            "proof": {"enum": [rank.value for rank in Rank]},
             "at": {"type": "string", "pattern": INSTANT, "x-expected": "a time such as 2026-11-24T02:30:00Z"},
             "differences": {"type": "array", "minItems": 1, "items": difference},
         },

@@ -9,6 +9,7 @@ from driftscan import __version__
 from driftscan.model.cohort import Cohort
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, RuleRef, Severity, Verdict
+from driftscan.model.proof import WORTH, Proof
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
@@ -164,6 +165,7 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
             "at": attribution.at,
             "evidence": plain(attribution.evidence),
         },
+        "proof": _proof(mutation.proof) if mutation.proof else None,
         "cohort": _cohort(judged.cohort) if judged.cohort else None,
         "returned": judged.returned,
         "waiver": _waiver(judged.waiver) if judged.waiver else None,
@@ -171,6 +173,15 @@ def _mutation(judged: JudgedMutation) -> dict[str, Any]:
         "content": mutation.content,
         "explains": mutation.explains,
         "differences": [difference(item) for item in mutation.differences],
+    }
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    return {
+        "rank": proof.rank.value,
+        "files": {rank.value: count for rank, count in proof.files.items()},
+        "origins": plain(proof.origins),
+        "worth": WORTH[proof.rank],
     }
 
 

@@ -1,5 +1,6 @@
 """Which manifest belongs to a host: by option or inventory, by the cloud's image id, by os-release; else none."""
 
+import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +10,14 @@ from driftscan.errors import UsageError
 from driftscan.manifests.files import read_manifest
 from driftscan.manifests.registry import Registry
 from driftscan.model.manifest import Manifest
+from driftscan.model.names import show
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import ImageRef
 from driftscan.scan.targets import Target
+
+log = logging.getLogger(__name__)
+MOST = 20
+"""Manifests of a registry that are asked what a package shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,19 @@ class Baselines:
         """Whether only what the host says of its image tells which manifest is its own."""
         place = self._place(target)
         return bool(place) and _is_registry(place)
+
+    def manifests(self, target: Target) -> tuple[Manifest, ...]:
+        """All that is at hand of other images: the newest of the target's registry, and the files that this scan reads.
+        A registry that cannot be read has none."""
+        place = self._place(target)
+        with self._lock:
+            found = list(self._files.values())
+        if place and _is_registry(place):
+            try:
+                found += self._registry(place).manifests(MOST)
+            except UsageError as error:
+                log.warning("no proof from %s: %s", show(place), error.message)
+        return tuple({manifest.digest: manifest for manifest in found}.values())
 
     def _place(self, target: Target) -> str:
         return self._given or (target.host.manifest if target.host else "")

@@ -16,7 +16,7 @@ from driftscan.model.birth import Birth
 from driftscan.model.drift import Mutation
 from driftscan.model.result import Mode, Reading
 from driftscan.model.snapshot import CollectorStatus, Snapshot
-from driftscan.model.state import History, HostState, Visit
+from driftscan.model.state import VISITS, History, HostState, Visit
 from driftscan.scan import born
 from driftscan.scan.audit import audit
 from driftscan.scan.filescan import Plan
@@ -26,8 +26,6 @@ from driftscan.scan.targets import Target
 from driftscan.store import HostStates
 
 log = logging.getLogger(__name__)
-VISITS = 400
-"""That are kept of a host: more than two weeks of hourly ones, as long as logs are kept."""
 
 
 class States:

@@ -8,20 +8,18 @@ from dataclasses import replace
 from driftscan.capture.base import Session
 from driftscan.collectors import files, packages_dpkg
 from driftscan.collectors._deb822 import stanzas
-from driftscan.compare import apt_history
 from driftscan.compare.evidence import Evidence, dpkg_files
 from driftscan.compare.witness import Missing, Witness
 from driftscan.model.drift import Difference
 from driftscan.model.manifest import Manifest
 from driftscan.model.names import encode_name
 from driftscan.model.snapshot import Resources, Snapshot
-from driftscan.model.source import Captures, File, Glob, Member, Source, Status
+from driftscan.model.source import Captures, Glob, Member, Source, Status
 from driftscan.model.state import Visit
-from driftscan.model.times import SECOND
-from driftscan.scan import logs
+from driftscan.model.times import SECOND, nanoseconds
+from driftscan.scan import histories, logs
 
-HISTORY = File("/var/log/apt/history.log", max_bytes=4 << 20)
-SOURCES: tuple[Source, ...] = (HISTORY, *logs.SOURCES)
+SOURCES: tuple[Source, ...] = (*histories.SOURCES, *logs.SOURCES)
 """What is asked whichever packages changed; of those, what everyone may read."""
 UNTOLD = "no log tells of logins, not even of this scan's own"
 MAX_PACKAGES = 3000
@@ -47,10 +45,13 @@ def gather(
     told = [item for item in differences if not item.allowed]
     if not told and logins_since is None:
         return Evidence(resources=snapshot.resources), tuple(differences)
+    since = _oldest(told, nanoseconds(manifest.provenance.baked_at))
     packages = sorted({item.key for item in differences if item.kind == "package"})[:MAX_PACKAGES]
     info = Glob(tuple(_patterns(packages)), max_files=20_000, max_bytes=4 << 20, public=True)
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
-    sources: list[Source] = [*SOURCES, *([info] if packages else []), *([digests] if digests else [])]
+    system = package_system(snapshot)
+    asked = (*histories.sources(system), *logs.sources(since, time.time_ns()))
+    sources: list[Source] = [*asked, *([info] if packages else []), *([digests] if digests else [])]
     begun = time.time_ns()
     answers = session.ask(sources)
     ended = time.time_ns()
@@ -66,13 +67,20 @@ def gather(
         package_files=_package_files(packages, database, captures),
         baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
-        apt_history=apt_history.parse(answers[HISTORY].data.decode("utf-8", "replace"), shown.zone),
-        package_system=package_system(snapshot),
+        history=histories.read(answers, shown.zone),
+        package_system=system,
         resources=snapshot.resources,
         witness=witness.without(visits, ahead),
     )
     known = _digests(answers, digests) if digests else {}
-    return found, tuple(_with_digest(item, known) for item in differences)
+    return found, tuple(_with_time(_with_digest(item, known), shown) for item in differences)
+
+
+def _oldest(told: Iterable[Difference], baked: int) -> int:
+    """Since when something may have been done (nanoseconds since 1970): what has no ctime, at any time since the image
+    was baked."""
+    times = [item.observed.get("ctime") for item in told]
+    return max(baked, min((time if isinstance(time, int) and time > 0 else baked for time in times), default=baked))
 
 
 def _tell_logins(answers: Captures, witness: Witness, visits: Sequence[Visit], ahead: int) -> bool:
@@ -157,6 +165,12 @@ def _digests(answers: Captures, source: Source) -> Mapping[str, str]:
 def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
     digest = known.get(item.key) if item.kind == "file" else None
     return replace(item, observed={**item.observed, "md5": digest}) if digest else item
+
+
+def _with_time(item: Difference, shown: logs.Clock) -> Difference:
+    """A listener with the time at which its process began, as that of the host's clock."""
+    time_of = logs.began(item.observed, shown) if item.kind == "listen" else 0
+    return replace(item, observed={**item.observed, "began": time_of}) if time_of else item
 
 
 def package_system(snapshot: Snapshot) -> str:

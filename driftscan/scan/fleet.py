@@ -9,10 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from driftscan.compare.agreement import Witness, agreed
 from driftscan.compare.cohort import Member, cohorts
 from driftscan.compare.fold import folds
 from driftscan.compare.identities import shared_identities
+from driftscan.compare.lineage import machine_of
 from driftscan.errors import DriftscanError
+from driftscan.model.codec import canonical
 from driftscan.model.cohort import Cohort
 from driftscan.model.finding import Verdict
 from driftscan.model.names import show
@@ -52,6 +55,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
         job.states.close()
     alike = _alike(outcomes)
     compared = _compared(outcomes)
+    outcomes = _agreed(outcomes)
     results = tuple(_conclude(outcomes, alike, compared, target) for target in targets)
     return ScanResult(
         id=secrets.token_hex(8),
@@ -134,6 +138,26 @@ def _compared(outcomes: Outcomes) -> Mapping[str, Mapping[str, Cohort]]:
     for members in of_image.values():
         found.update(cohorts(members))
     return found
+
+
+def _agreed(outcomes: Outcomes) -> Outcomes:
+    """The same after hosts were heard on what others upgraded. What comes of it depends on who was scanned together, so
+    neither history nor cohorts know it."""
+    hosts = [
+        Witness(
+            spec=spec,
+            name=outcome.target.name,
+            machine=canonical(machine_of(outcome.identities, outcome.context.labels) or spec).decode(),
+            mutations=outcome.mutations,
+        )
+        for spec, outcome in outcomes.items()
+        if isinstance(outcome, Assessment) and outcome.settled
+    ]
+    heard = agreed(hosts)
+    return {
+        spec: replace(outcome, mutations=heard[spec]) if isinstance(outcome, Assessment) and spec in heard else outcome
+        for spec, outcome in outcomes.items()
+    }
 
 
 def _conclude(

@@ -102,7 +102,7 @@ def look(candidate: Target, approved: Approved, options: ScanOptions, phase: Pha
 def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, started_at: str) -> GateResult:
     """What the gate says. Pure."""
     # Apt's history would make one mutation of packages that are declared and packages that are not.
-    known = replace(seen.evidence, apt_history=())
+    known = replace(seen.evidence, history=())
     covering = cover(fold(seen.found.differences, known), approved.declared, known, database=seen.asked)
     context = _context(seen.taken, approved.manifest)
     changes = tuple(sorted(_changes(covering, approved.order, context), key=_worst_first))

@@ -34,6 +34,7 @@ from driftscan.scan.own import Own
 from driftscan.scan.parsing import kinds
 from driftscan.scan.plans import Plans
 from driftscan.scan.progress import Progress, Silent
+from driftscan.scan.proof import Proofs
 from driftscan.scan.targets import Target
 from driftscan.waivers import load as load_waivers
 from driftscan.zones import load as load_zones
@@ -51,6 +52,7 @@ class Job:
         self.options = options
         self.baselines = Baselines(options.manifest, options.state_dir)
         self.baselines.check(targets)
+        self.proofs = Proofs(options.packages, self.baselines, options.state_dir)
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
         accepted = tuple(waiver for path in options.waivers for waiver in load_waivers(path))
         self.waiving = Waiving(waivers=accepted, today=datetime.now(UTC).date())
@@ -185,6 +187,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         visits=sighting.visits,
         logins_since=nanoseconds(expected.since) if told else None,
     )
+    known = replace(known, shipments=job.proofs.of(seen.target, differences, taken.resources))
     mine = identities(taken.resources, zones)
     mutations = (*_explained(differences, known), *shared_identities(mine, manifest.references, {}), *sighting.lost)
     assessment = Assessment.of(
@@ -267,7 +270,11 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
         )
     zones = (*baseline.manifest.zones, *job.zones)
     found = diff(baseline.manifest, taken, zones)
-    stored = Evidence(baseline_files=baseline.manifest.package_files, resources=taken.resources)
+    stored = Evidence(
+        baseline_files=baseline.manifest.package_files,
+        shipments=job.proofs.of(target, found.differences, taken.resources),
+        resources=taken.resources,
+    )
     mutations = fold(found.differences, stored)
     own = identities(taken.resources, zones)
     shared = shared_identities(own, baseline.manifest.references, {})

@@ -3,17 +3,19 @@
 import re
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from driftscan.compare.logs import Entry, journal, lines, witness
+from driftscan.compare.logs import TOOLS, Entry, journal, lines, witness
 from driftscan.compare.witness import Missing, Session, Witness
+from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
 from driftscan.model.times import SECOND, utc
+from driftscan.scan.rotated import older, text
 
 _BYTES = 4 << 20
 _FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_PID"
@@ -50,7 +52,14 @@ CLOCK = Command(
 """The host's clock and zone; when its kernel booted; how many hundredths of a second later its first process began,
 which in a container is its boot (proc(5))."""
 WTMP = Command(("tail", "-c", str(384 * 4096), "/var/log/wtmp"), ok=(0, 1), max_bytes=384 * 4096, timeout=10)
-SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP)
+_WRITERS = "sudo|su|sshd|sshd-session|login|gdm-password|cockpit-session|CRON|CROND|crontab|" + "|".join(sorted(TOOLS))
+_NOISE = "Failed password|Invalid user|pam_unix[(]sshd:auth[)]|Connection |Disconnect|Received disconnect|Disconnecting"
+OLDER = text(
+    [*older("/var/log/auth.log", 2, 9), "/var/log/secure-*"], f" ({_WRITERS})([[][0-9]+[]])?: ", without=_NOISE
+)
+"""What logrotate(8) put away before those: asked where something may have been done before they begin."""
+SOURCES: tuple[Source, ...] = (*FILES.values(), JOURNAL, FIRST, CLOCK, WTMP, OLDER)
+_DAY = 86_400 * SECOND
 _ZONE = re.compile(r"/zoneinfo/([A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2})$", re.ASCII)
 _TICK = SECOND // 100
 _LATE = 60 * SECOND
@@ -71,11 +80,18 @@ _WATCHED = frozenset({"sudo", "sshd", "sshd-session", "su", "useradd", "usermod"
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and its zone."""
+    """A host's: what it shows and when it booted (nanoseconds since 1970; 0: not known), and its zone. `kernel`: when
+    its kernel booted, which is before a container did."""
 
     now: int = 0
     zone: tzinfo = UTC
     booted: int = 0
+    kernel: int = 0
+
+
+def sources(since: int, now: int) -> tuple[Source, ...]:
+    """What to ask of a target on which something may have been done since then: a log is rotated once a day at most."""
+    return SOURCES if now - since > _DAY else tuple(source for source in SOURCES if source is not OLDER)
 
 
 def read(captures: Captures, resources: Resources) -> Witness:
@@ -85,7 +101,8 @@ def read(captures: Captures, resources: Resources) -> Witness:
     for path, source in FILES.items():
         told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, zone=shown.zone)
     journaled = list(journal(_text(captures, JOURNAL)))
-    found = witness([*told, *journaled])
+    before = lines(_text(captures, OLDER), "rotated log", now=shown.now, zone=shown.zone)
+    found = witness([*before, *told, *journaled])
     found = replace(found, sessions=_with_terminals(captures, found.sessions))
     return replace(found, missing=tuple(_missing(captures, resources, told, journaled, shown.booted)))
 
@@ -127,8 +144,10 @@ def _plain(message: str) -> str:
 
 
 def _text(captures: Captures, source: Source) -> str:
-    capture = captures[source]
-    return capture.data.decode("utf-8", "replace") if capture.status in (Status.OK, Status.TRUNCATED) else ""
+    capture = captures.get(source)
+    if capture is None or capture.status not in (Status.OK, Status.TRUNCATED):
+        return ""
+    return capture.data.decode("utf-8", "replace")
 
 
 def clock(captures: Captures, resources: Resources) -> Clock:
@@ -138,8 +157,9 @@ def clock(captures: Captures, resources: Resources) -> Clock:
     if match is None:
         return Clock()
     offset = timedelta(hours=int(match[3]), minutes=int(match[4])) * (-1 if match[2] == "-" else 1)
-    booted = int(match[5]) * SECOND + int(match[6]) * _TICK if match[5] else 0
-    return Clock(int(match[1]) * SECOND, _zone(resources, int(match[1]), offset), booted)
+    kernel = int(match[5]) * SECOND if match[5] else 0
+    booted = kernel + int(match[6]) * _TICK if match[5] else 0
+    return Clock(int(match[1]) * SECOND, _zone(resources, int(match[1]), offset), booted, kernel)
 
 
 def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
@@ -153,6 +173,15 @@ def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
             if datetime.fromtimestamp(now, found).utcoffset() == offset:
                 return found
     return timezone(offset) if abs(offset) < timedelta(days=1) else UTC
+
+
+def began(observed: Mapping[str, Value], shown: Clock) -> int:
+    """When the process of a listener began, from what was observed of it: nanoseconds since 1970; 0: not known."""
+    started = observed.get("started")
+    ticks = (
+        [tick for tick in started if isinstance(tick, int) and 0 < tick < 1 << 62] if isinstance(started, tuple) else []
+    )
+    return shown.kernel + min(ticks) * _TICK if shown.kernel and ticks else 0
 
 
 def _first(captures: Captures) -> tuple[int, bool]:

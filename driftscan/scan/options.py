@@ -27,6 +27,8 @@ class ScanOptions:
     """Files of waivers."""
     zones: str = ""
     """A file of zones written by hand, for this scan alone."""
+    packages: tuple[str, ...] = ()
+    """Directories of package archives, which tell what packages shipped."""
     state_dir: Path | None = None
     prompt: Callable[[str], str] | None = None
     """Asks a person for a secret; None: nobody is there to answer."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from driftscan.compare import fold
 from driftscan.compare.attribute import attribute, missing
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.compare.witness import Act, Deed, Missing, Session, Witness
 from driftscan.model.drift import Attribution, CauseType, Difference, Grade
 from driftscan.model.times import SECOND, nanoseconds, utc
@@ -129,12 +130,12 @@ def test_whoever_had_left_is_not_named() -> None:
 
 
 def test_a_package_operation_gains_who_stood_behind_root() -> None:
-    entry = AptEntry(
-        start=utc(NOON), end=utc(NOON), command="apt-get install nginx", install=(AptItem("nginx", "amd64"),)
+    entry = Transaction(
+        start=utc(NOON), end=utc(NOON), command="apt-get install nginx", install=(Item("nginx", "amd64"),)
     )
-    entry = replace(entry, install=(AptItem("nginx", "amd64", "", "1.22"),))
+    entry = replace(entry, install=(Item("nginx", "amd64", "", "1.22"),))
     items = [added(thing("package", "nginx/amd64", version="1.22", status="installed"))]
-    mutations = fold(items, Evidence(apt_history=(entry,)))
+    mutations = fold(items, Evidence(history=(entry,)))
     witness = Witness((act("/usr/bin/apt-get install nginx", NOON - SECOND),), (login(),))
     (found,) = attribute(mutations, Evidence(witness=witness))
     assert (found.attribution.grade, found.attribution.actor) == (Grade.RECORDED, "alice")
@@ -144,17 +145,17 @@ def test_a_package_operation_gains_who_stood_behind_root() -> None:
 @pytest.mark.parametrize(("after", "grade"), [(5, Grade.CONTRADICTED), (90, Grade.NONE)])
 def test_what_apt_claims_and_the_content_denies_is_contradicted(after: int, grade: Grade) -> None:
     """A file that changed while apt unpacked its package, and is not what that shipped; and one changed later."""
-    entry = AptEntry(
+    entry = Transaction(
         start=utc(NOON),
         end=utc(NOON + 10 * SECOND),
         command="apt upgrade",
-        upgrade=(AptItem("curl", "amd64", "1", "2"),),
+        upgrade=(Item("curl", "amd64", "1", "2"),),
     )
     item = replace(
         modified("file", "/usr/bin/curl", sha256=(A, B)), observed={"ctime": NOON + after * SECOND, "md5": "f" * 32}
     )
     package = modified("package", "curl/amd64", version=("1", "2"))
-    known = Evidence(package_files={"curl/amd64": {"/usr/bin/curl": "e" * 32}}, apt_history=(entry,))
+    known = Evidence(package_files={"curl/amd64": {"/usr/bin/curl": "e" * 32}}, history=(entry,))
     found = {each.cause.type: each for each in attribute(fold([item, package], known), known)}
     given = found[CauseType.BINARY_CHANGED].attribution
     assert (given.grade, given.actor) == (grade, None)
@@ -176,15 +177,15 @@ def test_an_operation_at_another_time_than_its_files_changed_is_contradicted(
     changed_at: tuple[int, ...], grade: Grade
 ) -> None:
     """Who writes into apt's history that it was unattended-upgrades has not yet set the ctime of files back."""
-    upgrade = (AptItem("curl", "amd64", "1", "2"),)
+    upgrade = (Item("curl", "amd64", "1", "2"),)
     command = "/usr/bin/unattended-upgrade"
-    entry = AptEntry(start=utc(NOON), end=utc(NOON + 10 * SECOND), command=command, upgrade=upgrade)
+    entry = Transaction(start=utc(NOON), end=utc(NOON + 10 * SECOND), command=command, upgrade=upgrade)
     paths = [f"/usr/share/curl/{index}" for index in range(len(changed_at))]
     files = [
         replace(modified("file", path, sha256=(A, B)), observed={"ctime": NOON + after * SECOND, "md5": "e" * 32})
         for path, after in zip(paths, changed_at, strict=True)
     ]
-    known = Evidence(package_files={"curl/amd64": dict.fromkeys(paths, "e" * 32)}, apt_history=(entry,))
+    known = Evidence(package_files={"curl/amd64": dict.fromkeys(paths, "e" * 32)}, history=(entry,))
     status = changed("/var/lib/dpkg/status", NOON + 10**6 * SECOND)  # later operations write it, too
     package = modified("package", "curl/amd64", version=("1", "2"))
     (found,) = attribute(fold([*files, status, package], known), known)
@@ -283,3 +284,72 @@ def test_a_fact_is_named_by_the_file_that_sets_it(kind: str, key: str, path: str
     assert given_to(item, witness=Witness((act("/usr/bin/tee -a /etc/motd"),))).grade is Grade.NONE
     two = (act(f"/usr/bin/tee -a {path}"), act(f"/usr/bin/vim {path}", NOON + SECOND, "bob"))
     assert given_to(item, witness=Witness(two)).grade is Grade.NONE  # either may have done it
+
+
+def listening(
+    *, port: int = 8088, program: str = "/usr/bin/python3.11", unit: str = "", began: int = NOON
+) -> Difference:
+    item = added(thing("listen", f"tcp/0.0.0.0:{port}", process=program, unit=unit, port=port, protocol="tcp"))
+    return replace(item, observed={"pids": (7,), "began": began} if began else {"pids": (7,)})
+
+
+@pytest.mark.parametrize(
+    ("command", "grade"),
+    [
+        ("/usr/bin/setsid --fork python3 -m http.server 8088", Grade.RECORDED),
+        ("/usr/bin/sh -c 'nohup python3.11 app.py --port=8088 &'", Grade.RECORDED),
+        ("/usr/bin/python3 app.py --listen 0.0.0.0:8088", Grade.RECORDED),
+        ("/usr/bin/systemctl start web", Grade.RECORDED),
+        ("/usr/bin/python3 app.py", Grade.CONSISTENT),
+        ("/opt/run.sh 8088", Grade.CONSISTENT),
+        ("/usr/bin/python3 app.py 18088", Grade.CONSISTENT),
+        ("/usr/bin/perl app.pl 80880", Grade.NONE),
+    ],
+)
+def test_who_opened_a_port(command: str, grade: Grade) -> None:
+    acts = (act(command, NOON - SECOND), act("/usr/bin/ls /srv"))
+    found = given_to(listening(unit="web.service"), witness=Witness(acts))
+    assert (found.grade, found.command) == (grade, command if grade is not Grade.NONE else None)
+
+
+def test_a_port_opened_at_another_time_or_at_no_known_time() -> None:
+    command = "/usr/bin/python3 -m http.server 8088"
+    for at in (NOON - 600 * SECOND, NOON + 60 * SECOND):
+        assert given_to(listening(), witness=Witness((act(command, at),))).grade is Grade.NONE
+    unknown = Witness((act(command, NOON - 600 * SECOND), act("/usr/bin/python3 other.py")))
+    found = given_to(listening(began=0), witness=unknown)
+    assert (found.grade, found.command) == (Grade.CONSISTENT, command)
+
+
+def test_a_port_opened_in_a_root_shell_or_while_somebody_was_there() -> None:
+    shell = Act(at=NOON - 600 * SECOND, deed=Deed.SHELL, actor="alice", command="/bin/bash", line="log")
+    assert given_to(listening(), witness=Witness((shell,))).grade is Grade.CONSISTENT
+    assert given_to(listening(), witness=Witness((), (login(),))).grade is Grade.GUESSED
+
+
+def test_two_acts_on_two_files_of_one_subject_are_two_mutations() -> None:
+    acts = (
+        act("/usr/bin/tee -a /etc/hosts", NOON),
+        act("/usr/bin/tee -a /etc/resolv.conf", NOON + 5 * SECOND, "bob"),
+        act("/usr/bin/tee /etc/sysctl.d/a.conf", NOON + 10 * SECOND),
+        act("/usr/bin/tee /etc/sysctl.d/b.conf", NOON + 15 * SECOND, "bob"),
+    )
+    items = [
+        added(thing("host_entry", "192.0.2.1", hostnames=("x",))),
+        added(thing("dns", "nameserver:192.0.2.53")),
+        modified("sysctl", "net.a", config_file=(None, "/etc/sysctl.d/a.conf"), current_value=("0", "1")),
+        modified("sysctl", "net.b", config_file=(None, "/etc/sysctl.d/b.conf")),
+        replace(added(file("/etc/sysctl.d/a.conf")), observed={"ctime": NOON + 10 * SECOND}),
+        replace(added(file("/etc/sysctl.d/b.conf")), observed={"ctime": NOON + 15 * SECOND}),
+    ]
+    evidence = Evidence(witness=Witness(acts))
+    found = attribute(fold(items, evidence), evidence)
+    assert len({mutation.id for mutation in found}) == len(found) == 4
+    assert sum(mutation.explains for mutation in found) == len(items)
+    told = {mutation.title: mutation.attribution.command for mutation in found}
+    assert [command for title, command in sorted(told.items())] == [
+        "/usr/bin/tee /etc/sysctl.d/a.conf",
+        "/usr/bin/tee /etc/sysctl.d/b.conf",
+        "/usr/bin/tee -a /etc/hosts",
+        "/usr/bin/tee -a /etc/resolv.conf",
+    ]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.compare import accounting, diff, fold
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import Change, Delta, Difference
 from driftscan.model.resource import Resource, Value
 from tests.compare.building import KINDS, A, B, C, file, link, manifest, snapshot
@@ -89,7 +90,7 @@ EVIDENCE = st.sampled_from(
             baseline_files={"nginx/amd64": ("/usr/bin/x",)},
             every_package=True,
             package_scripts={"nginx/amd64": "adduser --system eve; mkdir /opt/a/b"},
-            apt_history=(AptEntry(install=(AptItem("nginx", "amd64", "", "1.0"),)),),
+            history=(Transaction(install=(Item("nginx", "amd64", "", "1.0"),)),),
         ),
     ]
 )

@@ -4,7 +4,8 @@ from datetime import timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from driftscan.compare.apt_history import parse
-from driftscan.compare.evidence import AptItem, Evidence, dpkg_files, spellings
+from driftscan.compare.evidence import Evidence, dpkg_files, spellings
+from driftscan.compare.transaction import Item
 
 # The first entry is what apt 2.6 of Debian 12 wrote for `apt-get install nginx` (without Requested-By, which it adds
 # under sudo); the others are in its form.
@@ -33,11 +34,11 @@ def test_history_of_apt() -> None:
     assert (install.start, install.end) == ("2026-11-20T05:12:33Z", "2026-11-20T05:12:36Z")
     assert (install.command, install.requested_by) == ("apt-get install -qy nginx", "deploy (1000)")
     assert install.install == (
-        AptItem("nginx", "amd64", "", "1.22.1-9+deb12u9"),
-        AptItem("nginx-common", "amd64", "", "1.22.1-9+deb12u9", automatic=True),
+        Item("nginx", "amd64", "", "1.22.1-9+deb12u9"),
+        Item("nginx-common", "amd64", "", "1.22.1-9+deb12u9", automatic=True),
     )
-    assert upgrade.upgrade[1] == AptItem("openssl", "amd64", "3.0.15-1~deb12u1", "3.0.17-1~deb12u2")
-    assert purge.remove == (AptItem("nginx", "amd64", "1.22.1-9+deb12u9"),)
+    assert upgrade.upgrade[1] == Item("openssl", "amd64", "3.0.15-1~deb12u1", "3.0.17-1~deb12u2")
+    assert purge.remove == (Item("nginx", "amd64", "1.22.1-9+deb12u9"),)
 
 
 def test_times_from_before_the_clocks_were_changed() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from driftscan.compare import fold
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import CauseType, Difference, Grade, Mutation
 from driftscan.model.times import SECOND, nanoseconds
 from tests.compare.building import A, B, added, directory, file, link, modified, removed, thing
@@ -25,16 +26,16 @@ FILES = {
     "nginx-common/all": {"/usr/share/nginx": "", "/usr/share/nginx/html": "", "/usr/share/nginx/html/index.html": GOOD},
 }
 HISTORY = (
-    AptEntry(start="2026-11-19T00:00:00Z", install=(AptItem("nginx", "amd64", "", "0.9"),)),
-    AptEntry(
+    Transaction(start="2026-11-19T00:00:00Z", install=(Item("nginx", "amd64", "", "0.9"),)),
+    Transaction(
         start="2026-11-20T06:12:33Z",
         end="2026-11-20T06:12:36Z",
         command="apt-get install nginx",
         requested_by="deploy (1000)",
-        install=(AptItem("nginx", "amd64", "", "1.0"), AptItem("nginx-common", "amd64", "", "1.0", automatic=True)),
+        install=(Item("nginx", "amd64", "", "1.0"), Item("nginx-common", "amd64", "", "1.0", automatic=True)),
     ),
 )
-EVIDENCE = Evidence(package_files=FILES, apt_history=HISTORY)
+EVIDENCE = Evidence(package_files=FILES, history=HISTORY)
 PACKAGES = (
     added(thing("package", "nginx/amd64", version="1.0", status="installed")),
     added(thing("package", "nginx-common/all", version="1.0", status="installed")),
@@ -91,10 +92,10 @@ def test_one_operation_with_everything_that_follows() -> None:
     ],
 )
 def test_who_calls_himself_unattended_upgrades_is_not(command: str, actor: str) -> None:
-    evidence = replace(EVIDENCE, apt_history=(replace(HISTORY[1], command=command, requested_by=""),))
+    evidence = replace(EVIDENCE, history=(replace(HISTORY[1], command=command, requested_by=""),))
     (only,) = folded(*PACKAGES, evidence=evidence).values()
     assert only.attribution.actor == actor
-    by_sudo = replace(EVIDENCE, apt_history=(replace(HISTORY[1], command=command),))
+    by_sudo = replace(EVIDENCE, history=(replace(HISTORY[1], command=command),))
     (only,) = folded(*PACKAGES, evidence=by_sudo).values()
     assert only.attribution.actor == "deploy"
 
@@ -102,7 +103,9 @@ def test_who_calls_himself_unattended_upgrades_is_not(command: str, actor: str) 
 def test_what_lies_in_its_paths_and_is_something_else_is_promoted() -> None:
     found = folded(*PACKAGES, added(file("/usr/sbin/nginx", {"md5": BAD}, mode="0755")))
     trojan = found["binary-changed /usr/sbin/nginx"]
-    assert trojan.cause.detail == "in the paths of package nginx/amd64 but does not match it"
+    assert trojan.cause.detail == (
+        "in the paths of package nginx/amd64 but does not match it: its database has another digest"
+    )
     assert "package-installed nginx/amd64" in found
 
 
@@ -137,7 +140,7 @@ SCRIPTS = {"nginx/amd64": "adduser --system --group web\nmkdir -p /var/www/html\
 
 
 def test_accounts_and_paths_that_its_own_scripts_make() -> None:
-    evidence = Evidence(package_files=FILES, apt_history=HISTORY, package_scripts=SCRIPTS)
+    evidence = Evidence(package_files=FILES, history=HISTORY, package_scripts=SCRIPTS)
     account = thing("user", "web", uid=110, shell="/usr/sbin/nologin", directory="/var/www")
     rest = [
         added(thing("group", "web", gid=112)),
@@ -216,14 +219,14 @@ def test_a_second_version_beside_the_first() -> None:
 
 
 def test_a_downgrade_in_an_operation_gives_it_its_name() -> None:
-    entry = AptEntry(
+    entry = Transaction(
         command="apt-get install a b=1",
-        install=(AptItem("a", "amd64", "", "1"),),
-        downgrade=(AptItem("b", "amd64", "2", "1"),),
+        install=(Item("a", "amd64", "", "1"),),
+        downgrade=(Item("b", "amd64", "2", "1"),),
     )
     found = fold(
         [added(thing("package", "a/amd64", version="1")), modified("package", "b/amd64", version=("2", "1"))],
-        Evidence(apt_history=(entry,)),
+        Evidence(history=(entry,)),
     )
     assert [item.title for item in found] == ["b 2 -> 1 downgraded (with it 1 more installed)"]
 

@@ -3,8 +3,9 @@
 import pytest
 
 from driftscan.compare import fold
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.folds.service import unit_of
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import CauseType, Change, Difference, Grade, Mutation
 from driftscan.model.zone import ZoneClass
 from tests.compare.building import A, B, added, directory, file, link, modified, removed, resources, thing
@@ -321,5 +322,44 @@ def test_attribution_is_none_where_nothing_is_recorded() -> None:
 
 
 def test_history_alone_is_no_cause() -> None:
-    entry = AptEntry(install=(AptItem("x", "amd64", "", "1"),))
-    assert one(added(file("/etc/x")), evidence=Evidence(apt_history=(entry,))).cause.type is CauseType.FILE_ADDED
+    entry = Transaction(install=(Item("x", "amd64", "", "1"),))
+    assert one(added(file("/etc/x")), evidence=Evidence(history=(entry,))).cause.type is CauseType.FILE_ADDED
+
+
+def test_kernel_settings_of_two_files_are_two_mutations_each_with_its_own_file() -> None:
+    files = {name: f"/etc/sysctl.d/{name}.conf" for name in ("a", "b", "old")}
+    now = resources([thing("sysctl", "net.a", config_file=files["a"]), thing("sysctl", "net.live")])
+    found = fold(
+        [
+            modified("sysctl", "net.a", config_value=("0", "1")),
+            modified("sysctl", "net.b", config_file=(files["old"], files["b"])),
+            modified("sysctl", "net.live", current_value=("0", "1")),
+            modified("file", files["a"], sha256=(A, B)),
+            added(file(files["b"])),
+            removed(file(files["old"])),
+        ],
+        Evidence(resources=now),
+    )
+    told = {item.title.partition(": ")[2].split()[0]: [each.key for each in item.differences] for item in found}
+    assert told == {
+        "net.a": [files["a"], "net.a"],
+        "net.b": [files["b"], files["old"], "net.b"],
+        "net.live": ["net.live"],
+    }
+    assert len({item.id for item in found}) == 3
+
+
+def test_names_and_resolvers_are_two_mutations() -> None:
+    found = fold(
+        [
+            added(thing("host_entry", "192.0.2.1", hostnames=("x",))),
+            modified("file", "/etc/hosts", sha256=(A, B)),
+            added(thing("dns", "nameserver:192.0.2.53")),
+            modified("file", "/etc/resolv.conf", sha256=(A, B)),
+            modified("file", "/etc/nsswitch.conf", sha256=(A, B)),
+        ]
+    )
+    assert sorted(sorted(each.key for each in item.differences) for item in found) == [
+        ["/etc/hosts", "192.0.2.1"], ["/etc/nsswitch.conf"], ["/etc/resolv.conf", "nameserver:192.0.2.53"],
+    ]  # fmt: skip
+    assert {item.cause.type for item in found} == {CauseType.NAME_RESOLUTION_CHANGED}

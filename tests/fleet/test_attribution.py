@@ -118,5 +118,6 @@ def test_without_logs_grades_fall_and_that_is_a_finding(
     grades = {m["attribution"]["grade"] for m in open_mutations(after.host(NAME)) if m["id"] in before}
     assert grades == {"none"}, after.explain()
     lost = {m["cause"]["subject"] for m in open_mutations(after.host(NAME)) if m["cause"]["type"] == "log-missing"}
-    assert lost == {"/var/log/wtmp"}, after.explain()  # the host booted just now: its journal may begin now
+    # Where the host booted less than a minute ago, its journal may begin now.
+    assert lost - {"journal"} == {"/var/log/wtmp"}, after.explain()
     assert any(m["cause"]["subject"] == "/var/log/auth.log" for m in open_mutations(after.host(NAME))), after.explain()

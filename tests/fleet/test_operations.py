@@ -118,3 +118,21 @@ def test_without_a_patch_window_nothing_is_rotated(
     after = driftscan.scan(*options)
     asked = {m["action"] for m in open_mutations(after.host(NAME)) if m["cause"]["type"].startswith("package-")}
     assert asked == {"replace"}, after.explain()
+
+
+def test_what_dpkg_did_alone_and_what_a_rotated_log_tells(
+    bed: Testbed, driftscan: Driftscan, host: Host, outcome: Outcome
+) -> None:
+    """No apt names the one, and apt's log of the others is compressed by now."""
+    Package("local", "1.0").build(host)
+    by_hand(bed, f"dpkg -i {PLACE}/local_1.0_all.deb")
+    host.shell("gzip -c /var/log/apt/history.log > /var/log/apt/history.log.1.gz; : > /var/log/apt/history.log")
+    inventory, manifest = driftscan.home / "operated.yaml", driftscan.home / "operated.manifest"
+    later = driftscan.scan("-i", str(inventory), "-m", str(manifest))
+    told = {m["cause"]["subject"]: m["attribution"] for m in open_mutations(later.host(NAME))}
+    local = told["local/all"]
+    assert (local["grade"], local["actor"]) == ("recorded", "deploy"), later.explain()
+    assert local["command"].endswith(f"dpkg -i {PLACE}/local_1.0_all.deb")
+    assert local["evidence"][0].startswith("dpkg.log: begun ")
+    before = {m["cause"]["subject"]: m["attribution"] for m in open_mutations(outcome.host(NAME))}
+    assert {subject: told[subject] for subject in before} == before

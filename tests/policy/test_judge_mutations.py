@@ -1,5 +1,6 @@
 """Drift rules: which one decides, what `allow` may accept, and what nobody thought of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from driftscan import policy
 from driftscan.model.drift import CauseType, Mutation
 from driftscan.model.finding import Action, JudgedMutation, Severity, State
+from driftscan.model.proof import Proof, Rank
 from tests.policy.support import KINDS, difference, loaded, manifest, mutation
 
 
@@ -79,6 +81,14 @@ def test_attribution(tmp_path: Path) -> None:
     assert _judge(tmp_path, [_rule("a", "{grade: recorded, actor: al*}")], upgrade).rule.id == "a"
     assert _judge(tmp_path, [_rule("a", "{actor: bob}")], upgrade).rule.id == "default"
     assert _judge(tmp_path, [_rule("a", '{actor: "*?"}')], BINARY).rule.id == "default"
+
+
+def test_proof(tmp_path: Path) -> None:
+    by_host = replace(mutation("package-upgraded"), proof=Proof({Rank.DATABASE: 1}))
+    weak = _rule("a", "{cause: package-upgraded, proof: [database, lists]}")
+    assert _judge(tmp_path, [weak], by_host).rule.id == "a"
+    assert _judge(tmp_path, [weak], replace(by_host, proof=Proof({Rank.ARCHIVE: 1}))).rule.id == "default"
+    assert _judge(tmp_path, [_rule("a", "{proof: none}")], BINARY).rule.id == "default"
 
 
 def test_all_that_is_said_of_differences_holds_of_one_of_them(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from driftscan import policy
 from driftscan.compare import fold
 from driftscan.compare.cohort import Member, cohorts
-from driftscan.compare.evidence import AptEntry, AptItem, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.cohort import Cohort, CohortClass
 from driftscan.model.drift import Difference, Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, State
@@ -95,13 +96,13 @@ OPERATION = Evidence(
         "nginx/amd64": "adduser --system eve; mkdir /opt/a /usr/local/bin /tmp/x /home/eve /root/.ssh; touch"
         " /usr/local/bin/helper /etc/cron.d/x /etc/sudoers.d/x /etc/ld.so.preload /usr/lib/x.so /usr/lib/named.so"
     },
-    apt_history=(
-        AptEntry(
+    history=(
+        Transaction(
             start=utc(NIGHT),
             end=utc(NIGHT + 10 * SECOND),
             command="/usr/bin/unattended-upgrade",
-            install=(AptItem("nginx", "amd64", "", "1.0"),),
-            upgrade=(AptItem("tool", "all", "1.0", "2.0"),),
+            install=(Item("nginx", "amd64", "", "1.0"),),
+            upgrade=(Item("tool", "all", "1.0", "2.0"),),
         ),
     ),
 )

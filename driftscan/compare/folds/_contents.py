@@ -1,16 +1,19 @@
 """What follows from a package operation: its files if they are what the package shipped, and what it generates."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.compare.evidence import Evidence, spellings
 from driftscan.compare.folds._generated import account_files, enabling_links, state_of
-from driftscan.compare.folds._operations import Operation
+from driftscan.compare.folds._operations import Operation, Step
+from driftscan.compare.folds._proof import Ruling, rule
 from driftscan.compare.folds.binary import is_program
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
 from driftscan.compare.pool import Pool, actual, text, value
 from driftscan.model.drift import CauseType, Change, Difference
+from driftscan.model.proof import OUTSIDE, STRENGTH, Claim, Proof, Rank
 
 _OWN = ("/usr/local/", "/opt/", "/home/", "/root/", "/srv/", "/run/", "/var/")
 """Where packages of a distribution have no files."""
@@ -18,30 +21,68 @@ _OWN = ("/usr/local/", "/opt/", "/home/", "/root/", "/srv/", "/run/", "/var/")
 
 @dataclass(slots=True)
 class Contents:
-    """Differences that follow, those that pretend to, and how well the files are founded."""
+    """Differences that follow, and how well files among them are founded; and those that pretend to."""
 
     items: list[Difference] = field(default_factory=list)
-    impostors: list[tuple[Difference, str]] = field(default_factory=list)
-    matching: int = 0
-    consistent: int = 0
+    _taken: dict[str, Ruling] = field(default_factory=dict)
+    _claims: dict[str, Claim] = field(default_factory=dict)
+    _told: set[Rank] = field(default_factory=set)
+    _against: list[tuple[Difference, str, Ruling]] = field(default_factory=list)
 
     @property
-    def proof(self) -> str:
+    def proof(self) -> Proof:
         """How the files were told to be the packages'."""
-        parts = []
-        if self.matching:
-            parts.append(f"{self.matching} files match the package database's MD5")
-        if self.consistent:
-            parts.append(f"{self.consistent} are consistent with its lists of files")
-        return "; ".join(parts)
+        count = Counter(ruling.rank for ruling in self._taken.values())
+        return Proof(
+            files={rank: count[rank] for rank in STRENGTH if count[rank]},
+            told=max(self._told, key=STRENGTH.index, default=Rank.NONE),
+            origins=tuple(sorted({ruling.origin for ruling in self._taken.values()} - {""})),
+            claims=self._claims,
+        )
+
+    @property
+    def impostors(self) -> list[tuple[Difference, str, str]]:
+        """What is not its package's, with the package and what speaks against it. Of two packages that have a path, one
+        may have replaced the other's file: who speaks for it with as much weight is right."""
+        found: dict[str, tuple[Difference, str, str]] = {}
+        for item, package, ruling in self._against:
+            other = self._taken.get(item.key)
+            if other is None or STRENGTH.index(other.rank) > STRENGTH.index(ruling.rank):
+                found.setdefault(item.key, (item, package, ruling.against))
+        return list(found.values())
+
+    def take(self, item: Difference, ruling: Ruling, package: str = "") -> None:
+        """A file that is the package's (`key version`). What is no regular file has no content that could be another's;
+        nor has what went."""
+        self.items.append(item)
+        before = self._taken.get(item.key)
+        if before is not None and STRENGTH.index(ruling.rank) >= STRENGTH.index(before.rank):
+            return
+        self._taken[item.key] = ruling
+        self._claims.pop(item.key, None)
+        if item.change is Change.REMOVED:
+            return
+        if ruling.rank in OUTSIDE:
+            self._told.add(ruling.rank)
+        elif _is_regular(item):
+            self._claims[item.key] = Claim(package, ruling.rank)
+
+    def refuse(self, item: Difference, package: str, ruling: Ruling) -> None:
+        """A file in the package's paths that is not what it shipped. One under /etc is an edit of its own."""
+        if not item.key.startswith("/etc/"):
+            self._against.append((item, package, ruling))
+
+
+def _is_regular(item: Difference) -> bool:
+    return "target" not in item.attributes and actual(item).get("type", "regular") == "regular"
 
 
 def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     """All that follows from an operation but what any operation generates."""
     contents = Contents()
     keys = [step.key for step in operation.steps]
-    for key in keys:
-        _files(pool, key, evidence, contents)
+    for step in operation.steps:
+        _files(pool, step, evidence, contents)
     _gone(pool, operation, evidence, contents)
     tables = frozenset(item.key for item in contents.items)
     paths = frozenset(name for key in keys for path in _all_paths(key, evidence) for name in spellings(path))
@@ -58,26 +99,23 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
 
 
 def _all_paths(key: str, evidence: Evidence) -> Iterator[str]:
-    yield from evidence.package_files.get(key, ())
+    yield from evidence.files_of(key)
     yield from evidence.baseline_files.get(key, ())
 
 
-def _files(pool: Pool, key: str, evidence: Evidence, contents: Contents) -> None:
-    """The files of one package that is installed now."""
-    for path, shipped in evidence.package_files.get(key, {}).items():
-        for name in spellings(path):
-            item = pool.get("file", name)
-            if item is None or item.change is Change.REMOVED:
-                continue
-            found = item.observed.get("md5")
-            another = actual(item).get("type") not in {None, "regular"}
-            if shipped and (another or (isinstance(found, str) and found != shipped)):
-                if not name.startswith("/etc/"):
-                    contents.impostors.append((item, key))
-                continue
-            contents.items.append(item)
-            contents.matching += bool(shipped and found == shipped)
-            contents.consistent += not (shipped and found == shipped)
+def _files(pool: Pool, step: Step, evidence: Evidence, contents: Contents) -> None:
+    """The files of one package that is installed now, in all paths that anybody says are its own."""
+    key, package = step.key, f"{step.key} {step.new}"
+    paths = {*evidence.package_files.get(key, ()), *evidence.files_of(key)}
+    for name in sorted({name for path in paths for name in spellings(path)}):
+        item = pool.get("file", name)
+        if item is None or item.change is Change.REMOVED:
+            continue
+        ruling = rule(item, key, evidence)
+        if ruling.against:
+            contents.refuse(item, key, ruling)
+        else:
+            contents.take(item, ruling, package)
 
 
 def _gone(pool: Pool, operation: Operation, evidence: Evidence, contents: Contents) -> None:
@@ -91,13 +129,15 @@ def _gone(pool: Pool, operation: Operation, evidence: Evidence, contents: Conten
         for path in evidence.baseline_files.get(step.key, ())
         for name in spellings(path)
     }
+    shipped = {path for step in operation.steps for path in evidence.files_of(step.key)}
     guess = not theirs and evidence.every_package
     for item in pool.of("file"):
         if item.change is not Change.REMOVED or evidence.owners_of(item.key):
             continue
-        if item.key in theirs or (guess and not item.key.startswith(_OWN)):
-            contents.items.append(item)
-            contents.consistent += 1
+        if item.key in theirs and not shipped.intersection(spellings(item.key)):
+            contents.take(item, Ruling(Rank.MANIFEST))
+        elif guess and not item.key.startswith(_OWN):
+            contents.take(item, Ruling(Rank.LISTS))
 
 
 def _services(pool: Pool, units: frozenset[str], operation: Operation) -> Iterator[Difference]:

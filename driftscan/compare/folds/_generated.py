@@ -50,7 +50,7 @@ def generated(pool: Pool, evidence: Evidence) -> Iterator[Difference]:
             yield item
         yield from (item for item in pool.beneath(root) if not _runs(item) and not _is_alternative(item))
     yield from (item for path in ("/var/lib/dpkg/info", "/var/lib/dpkg") if (item := pool.get("file", path)))
-    spans = [span for entry in evidence.apt_history if (span := entry.span)]
+    spans = [span for entry in evidence.history if (span := entry.span)]
     for item in pool.of("file"):
         made = not _runs(item) and (_FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key))
         loaded = _LOADED.fullmatch(item.key) or _BYTECODE.fullmatch(item.key) or _is_alternative(item)
@@ -88,7 +88,7 @@ def state_of(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterato
             stem = item.key.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
             if stem == name:
                 yield item
-        yield from _made_inside(pool, evidence.package_files.get(key, {}))
+        yield from _made_inside(pool, evidence.files_of(key))
 
 
 def account_files(pool: Pool) -> Iterator[Difference]:

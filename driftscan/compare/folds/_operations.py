@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from driftscan.compare.evidence import AptEntry, Evidence
+from driftscan.compare.evidence import Evidence
+from driftscan.compare.transaction import Transaction
 from driftscan.compare.versions import compare_dpkg, compare_rpm
 from driftscan.model.drift import CauseType, Change, Difference
 
@@ -33,7 +34,7 @@ class Operation:
     cause: CauseType
     steps: tuple[Step, ...]
     chosen: tuple[Step, ...]
-    entry: AptEntry | None = None
+    entry: Transaction | None = None
 
 
 def steps(differences: Iterable[Difference], evidence: Evidence) -> list[Step]:
@@ -49,12 +50,12 @@ def operations(found: Sequence[Step], evidence: Evidence) -> list[Operation]:
     by_entry: dict[int, list[Step]] = {}
     alone: list[Operation] = []
     for step in found:
-        index = _entry_of(step, evidence.apt_history)
+        index = _entry_of(step, evidence)
         if index is None:
             alone.append(Operation(step.cause, (step,), (step,)))
         else:
             by_entry.setdefault(index, []).append(step)
-    logged = [_operation(group, evidence.apt_history[index]) for index, group in sorted(by_entry.items())]
+    logged = [_operation(group, evidence.history[index]) for index, group in sorted(by_entry.items())]
     return logged + alone
 
 
@@ -100,21 +101,18 @@ def _version(item: Difference, *, old: bool) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _entry_of(step: Step, history: Sequence[AptEntry]) -> int | None:
+def _entry_of(step: Step, evidence: Evidence) -> int | None:
     """The latest entry that led to what is found now."""
     name, _, architecture = step.key.partition("/")
-    for index in reversed(range(len(history))):
-        for item in history[index].items:
-            same = item.name == name and (architecture in {"all", item.architecture} or not item.architecture)
-            led_here = (
-                item.new == step.new if step.new and step.cause is not CauseType.PACKAGE_REMOVED else not item.new
-            )
-            if same and led_here:
-                return index
+    for index, item in reversed(evidence.handled.get(name, ())):
+        same = architecture in {"all", item.architecture} or not item.architecture
+        led_here = item.new == step.new if step.new and step.cause is not CauseType.PACKAGE_REMOVED else not item.new
+        if same and led_here:
+            return index
     return None
 
 
-def _operation(group: list[Step], entry: AptEntry) -> Operation:
+def _operation(group: list[Step], entry: Transaction) -> Operation:
     automatic = {item.name for item in entry.items if item.automatic}
     asked = [step for step in group if step.key.partition("/")[0] not in automatic]
     if installed := [step for step in asked if step.cause is CauseType.PACKAGE_INSTALLED]:

@@ -37,9 +37,9 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
 
 
 def _promoted(pool: Pool, contents: Contents) -> Iterator[Mutation]:
-    for item, package in contents.impostors:
+    for item, package, against in contents.impostors:
         title = f"{item.key} is not what package {package} shipped"
-        detail = f"in the paths of package {package} but does not match it"
+        detail = f"in the paths of package {package} but does not match it: {against}"
         yield pool.fold(CauseType.BINARY_CHANGED, item.key, title, [item], detail=detail)
 
 
@@ -53,7 +53,8 @@ def _mutation(pool: Pool, operation: Operation, contents: Contents) -> Mutation:
         _title(operation),
         heart,
         [*others, *contents.items],
-        detail=contents.proof,
+        detail=contents.proof.words,
+        proof=contents.proof,
         attribution=_attribution(operation),
     )
 
@@ -83,11 +84,11 @@ def _attribution(operation: Operation) -> Attribution:
     entry = operation.entry
     if entry is None:
         return Attribution()
-    lines = [f"apt history.log: Start-Date {entry.start or 'unreadable'}"]
+    lines = [f"{entry.log}: begun {entry.start or 'at an unreadable time'}"]
     if entry.command:
-        lines.append(f"Commandline: {entry.command}")
+        lines.append(f"command line: {entry.command}")
     if entry.requested_by:
-        lines.append(f"Requested-By: {entry.requested_by}")
+        lines.append(f"requested by: {entry.requested_by}")
     actor = entry.requested_by.partition(" ")[0] or ("unattended-upgrades" if _unattended(entry.command) else "root")
     return Attribution(Grade.RECORDED, actor, entry.command or None, entry.start or None, tuple(lines))
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import and_more, moved, said, word
-from driftscan.compare.pool import Pool, value
+from driftscan.compare.pool import Pool, text, value
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Kinds whose differences are one mutation, and where they are set. `apart`: a mutation for each resource."""
+    """Kinds whose differences are one mutation, and where they are set. `apart`: a mutation for each resource;
+    `set_by`: for each file that this column of theirs names, since each may have been another's act."""
 
     cause: CauseType
     name: str
@@ -21,6 +22,7 @@ class _Subject:
     paths: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     apart: bool = False
+    set_by: str = ""
     files_alone: bool = False
     """Whether a change of the files alone, which changed no fact yet, is this too."""
 
@@ -50,6 +52,7 @@ _SUBJECTS = (
         ("sysctl",),
         ("/etc/sysctl.conf",),
         ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"),
+        set_by="config_file",
         files_alone=True,
     ),
     _Subject(
@@ -60,11 +63,13 @@ _SUBJECTS = (
         ("/etc/modules-load.d", "/etc/modprobe.d"),
         files_alone=True,
     ),
+    _Subject(CauseType.NAME_RESOLUTION_CHANGED, "name resolution", ("dns",), ("/etc/resolv.conf",), files_alone=True),
+    _Subject(CauseType.NAME_RESOLUTION_CHANGED, "name resolution", ("host_entry",), ("/etc/hosts",), files_alone=True),
     _Subject(
         CauseType.NAME_RESOLUTION_CHANGED,
         "name resolution",
-        ("dns", "host_entry"),
-        ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf"),
+        (),
+        ("/etc/nsswitch.conf", "/etc/host.conf"),
         files_alone=True,
     ),
     _Subject(
@@ -92,13 +97,44 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for subject in _SUBJECTS:
         rows = [row for kind in subject.kinds for row in pool.of(kind)]
         behind = _behind(pool, subject)
-        for group in [[row] for row in rows] if subject.apart else [rows] if rows else []:
+        for group, files in _groups(subject, rows, behind, evidence):
             name = group[0].key if subject.apart else subject.name
-            yield pool.fold(subject.cause, name, _title(subject.name, group), group, behind)
+            yield pool.fold(subject.cause, name, _title(subject.name, group), group, files)
         for item in behind if subject.files_alone else ():
             if item in pool:
                 title = f"{item.key} {word(item.change)} ({subject.name})"
                 yield pool.fold(subject.cause, item.key, title, [item])
+
+
+def _groups(
+    subject: _Subject, rows: list[Difference], behind: list[Difference], evidence: Evidence
+) -> Iterator[tuple[list[Difference], list[Difference]]]:
+    """Rows that are one mutation, with the files that may have set them."""
+    if subject.apart:
+        yield from (([row], behind) for row in rows)
+        return
+    found: dict[str, list[Difference]] = {}
+    for row in rows:
+        found.setdefault(_file_of(subject, row, evidence), []).append(row)
+    for path, group in found.items():
+        if set(found) == {""}:  # nobody knows which file it was
+            yield group, behind
+        else:
+            before = {_was(row, subject.set_by) for row in group}
+            named = {path, *before, *(each.rpartition("/")[0] for each in (path, *before))}
+            yield group, [item for item in behind if item.key in named]
+
+
+def _file_of(subject: _Subject, row: Difference, evidence: Evidence) -> str:
+    """The file that sets a row now; of one that none sets now, which did in the reference."""
+    known = evidence.resources.get(row.kind, row.key) if subject.set_by else None
+    now = known.attributes.get(subject.set_by) if known else None
+    return now if isinstance(now, str) else text(row, subject.set_by) or _was(row, subject.set_by)
+
+
+def _was(row: Difference, name: str) -> str:
+    delta = row.attributes.get(name)
+    return delta.expected if delta and isinstance(delta.expected, str) else ""
 
 
 def _behind(pool: Pool, subject: _Subject) -> list[Difference]:
