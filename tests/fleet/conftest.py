@@ -18,8 +18,8 @@ from tests.fleet.bed.shell import locked
 from tests.fleet.bed.testbed import Testbed
 from tests.fleet.driver import Driftscan
 
-# A bed of its own (test_bed.py uses the next one, too): a developer's hosts are left alone. Each worker of pytest-xdist has
-# its own: most of the suite's time is waiting for hosts.
+# A bed of its own (test_bed.py uses the next one, too): a developer's hosts are left alone. Each worker of pytest-xdist
+# has its own: most of the suite's time is waiting for hosts.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 SUITE_BED = int(os.environ.get("DRIFTSCAN_SUITE_BED", "90")) + 2 * WORKER
 BAKED = ("baked-1", "baked-2", "baked-3")
