@@ -14,6 +14,7 @@ from driftscan.compare.folds._generated import leads_to
 from driftscan.compare.folds._operations import Step, steps
 from driftscan.compare.folds._parts import moved
 from driftscan.compare.pool import actual
+from driftscan.compare.written import KINDS, written_in
 from driftscan.model.declared import ANY, DeclaredChanges, Entry, FactEntry, FileEntry, PackageChange, PackageEntry
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 from driftscan.model.gate import Explained, Ground, Open
@@ -314,6 +315,8 @@ def _source(item: Difference, evidence: Evidence) -> str:
             return _unit_file(item, evidence)
         case "sysctl":
             return _setting_file(item, evidence)
+        case kind if kind in KINDS:
+            return written_in(item, evidence)
         case _:
             return ""
 

@@ -197,6 +197,29 @@ def test_settings_with_the_files_that_set_them() -> None:
     assert found["name-resolution-changed name resolution"].cause.type is CauseType.NAME_RESOLUTION_CHANGED
 
 
+def test_settings_and_rules_with_the_file_they_stand_in() -> None:
+    later = "/etc/security/b.conf"
+    found = folded(
+        modified(
+            "setting", "pwquality:minlen", value=("14", "8"), file=("/etc/security/a.conf", "/etc/security/b.conf")
+        ),
+        modified("file", "/etc/security/a.conf", sha256=(A, B)),
+        added(file(later)),
+        added(thing("pam_rule", "su:auth:pam_permit.so", file="/etc/pam.d/su")),
+        removed(thing("pam_rule", "su:auth:pam_wheel.so", file="/etc/pam.d/su")),
+        modified("file", "/etc/pam.d/su", sha256=(A, B)),
+        removed(thing("audit_rule", "watch /etc/sudoers", file="/etc/audit/rules.d/x.rules")),
+        added(thing("banner", "/etc/issue")),
+    )
+    assert {name: mutation.explains for name, mutation in found.items()} == {
+        f"configuration-changed {later}": 3,
+        "configuration-changed /etc/pam.d/su": 3,
+        "configuration-changed /etc/audit/rules.d/x.rules": 1,
+        "configuration-changed banner": 1,
+    }
+    assert found[f"configuration-changed {later}"].title == f"{later} changed: pwquality:minlen 14 -> 8"
+
+
 def test_jobs_with_the_table_that_holds_them() -> None:
     found = folded(
         added(thing("cron", "/etc/cron.d/x/root/abc", command="/bin/true")),

@@ -12,6 +12,7 @@ from driftscan.compare.folds.binary import is_program
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
 from driftscan.compare.pool import Pool, actual, text, value
+from driftscan.compare.written import KINDS, written_in
 from driftscan.model.drift import CauseType, Change, Difference
 from driftscan.model.proof import OUTSIDE, STRENGTH, Claim, Proof, Rank
 
@@ -95,6 +96,7 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     contents.items += _language(pool, paths)
     contents.items += _made_by_scripts(pool, keys, evidence)
     contents.items += state_of(pool, keys, evidence)
+    contents.items += _written(pool, contents.items, evidence)
     return contents
 
 
@@ -175,6 +177,13 @@ def _jobs(pool: Pool, tables: frozenset[str]) -> Iterator[Difference]:
     for row in pool.of("cron"):
         if row.key.rsplit("/", 2)[0] in tables:
             yield row
+
+
+def _written(pool: Pool, following: Sequence[Difference], evidence: Evidence) -> Iterator[Difference]:
+    """Settings and rules that came, changed or went in files that follow themselves."""
+    paths = {item.key for item in following if item.kind == "file"}
+    for kind in KINDS:
+        yield from (row for row in pool.of(kind) if written_in(row, evidence) in paths)
 
 
 def _language(pool: Pool, paths: frozenset[str]) -> Iterator[Difference]:

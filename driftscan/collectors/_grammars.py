@@ -1,0 +1,114 @@
+"""How configuration files of common programs write settings: one reader for each way, from lines to names and values.
+
+A reader yields what the program would read, in order, and skips what the program skips. Which of several settings
+of one name holds is not its business.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from driftscan.collectors._keyvalue import assignments
+from driftscan.model.source import Line
+
+Reader: TypeAlias = Callable[[Iterable[Line]], Iterator[tuple[str, str]]]
+
+_LEGACY = re.compile(r"\$([A-Za-z]{1,64})[ \t]+(\S.*)", re.ASCII)
+_LOADED = re.compile(
+    r"(module|input)[ \t]*\((?:[^)]*?[ \t(])?(?:load|type)[ \t]*=[ \t]*\"([A-Za-z0-9_.-]{1,64})\"",
+    re.ASCII | re.IGNORECASE,
+)
+_TRUE = frozenset({"yes", "true", "on", "y", "t"})
+_FALSE = frozenset({"no", "false", "off", "n", "f"})
+_SEVERAL = frozenset({"NTP", "FallbackNTP"})
+"""Lists: further assignments add to them, an empty one begins anew (systemd.syntax(7))."""
+_SOURCES = frozenset({"server", "pool", "peer", "refclock"})
+
+
+def words(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """`NAME value`, as login.defs(5) has it; quotes round the value are left out."""
+    for text in _bare(lines):
+        name, _, rest = text.replace("\t", " ").partition(" ")
+        yield name, rest.strip(' "')
+
+
+def shell(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """`NAME=value` as a shell reads it; other lines are commands, and are not followed."""
+    yield from assignments(lines).values.items()
+
+
+def equals(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """`name = value`, and `name` alone for what is switched on (pwquality.conf(5), faillock.conf(5)). A comment may
+    follow."""
+    for text in _bare(lines):
+        name, mark, rest = text.partition("#")[0].partition("=")
+        yield name.strip(), rest.strip() if mark else "yes"
+
+
+def auditd(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """auditd.conf(5): as `equals`, and neither names nor words depend on their case."""
+    for name, given in equals(lines):
+        yield name.lower(), given if "/" in given else given.lower()
+
+
+def section(wanted: str) -> Reader:
+    """Settings of one section of a file of systemd's; truth values become yes and no. What empties a list or takes a
+    setting back has an empty value."""
+
+    def read(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+        now = ""
+        for text in _bare(lines, "#;"):
+            if text.startswith("["):
+                now = text.strip("[]")
+            elif now == wanted and "=" in text:
+                name, _, rest = text.partition("=")
+                yield name.strip(), _truth(rest.strip())
+
+    return read
+
+
+def chrony(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """chrony.conf(5): directives, whose names do not depend on case. A source has its address in its name."""
+    for text in _bare(lines, "#%!;"):
+        name, *rest = text.split()
+        directive = name.lower()
+        if directive in _SOURCES and rest:
+            yield f"{directive} {rest[0]}", " ".join(rest[1:])
+        else:
+            yield directive, " ".join(rest)
+
+
+def limits(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """limits.conf(5): `domain type item value`; `-` stands for both types."""
+    for text in _bare(lines):
+        domain, kind, item, given, *_ = (*text.partition("#")[0].split(), "", "", "", "")
+        for each in ("soft", "hard") if kind == "-" else (kind,):
+            if given:
+                yield f"{domain} {each} {item}", given
+
+
+def rsyslog(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """rsyslog.conf(5): directives with `$`, and which modules are loaded and which inputs opened, on one line each."""
+    for text in _bare(lines):
+        if found := _LEGACY.match(text):
+            name, given = found[1], found[2].partition(" #")[0].strip()
+            yield (f"module {given}", "loaded") if name.lower() == "modload" else (name, given)
+        elif found := _LOADED.match(text):
+            yield f"{found[1].lower()} {found[2]}", "loaded"
+
+
+def accumulates(name: str) -> bool:
+    """Whether further assignments of a setting of systemd's add to it."""
+    return name in _SEVERAL
+
+
+def _bare(lines: Iterable[Line], comment: str = "#") -> Iterator[str]:
+    for line in lines:
+        text = line.text.strip()
+        if text and text[0] not in comment:
+            yield text
+
+
+def _truth(text: str) -> str:
+    word = text.lower()
+    return "yes" if word in _TRUE else "no" if word in _FALSE else text

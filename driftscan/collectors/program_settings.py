@@ -1,0 +1,146 @@
+"""Settings of programs that decide how passwords are chosen and kept, what is recorded, and who keeps the clock.
+
+Each program's files are read in the order in which it reads them, and the last assignment of a name holds. What no file
+sets is not listed: the program's own default holds. Not followed are files outside the usual directories that a file
+includes, and what a program's command line sets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from driftscan.collectors import _grammars
+from driftscan.collectors._base import Collector
+from driftscan.collectors._closed import closed
+from driftscan.collectors._gaps import few_gaps
+from driftscan.collectors._text import hidden, key, lines, path_text, value
+from driftscan.model.resource import Attribute, Kind, Resource
+from driftscan.model.source import Captures, Gap, Glob, Member, Redact, Status
+
+_SYSTEMD = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+MAX_SETTINGS = 5000
+"""Of one program; limits.conf of a large site has hundreds."""
+
+KIND = Kind(
+    "setting",
+    "A setting of a program that guards the server, as its files set it",
+    "program:name, such as `login.defs:PASS_MAX_DAYS`, `pwquality:minlen`, `journald:Storage`, `limits:* hard core`, "
+    "`chrony:pool ADDRESS`, `rsyslog:module imtcp`",
+    {
+        "value": Attribute(
+            str, "Value without quotes; `yes` for what stands alone, and for truth values of systemd's files"
+        ),
+        "file": Attribute(str, "The file that sets it last"),
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A program, the files it reads, and how they are written. `groups`: read one after another; within one, by the
+    name of the file, and of two files of one name that of the earlier pattern hides the other."""
+
+    name: str
+    read: _grammars.Reader
+    groups: tuple[tuple[str, ...], ...]
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        return tuple(pattern for group in self.groups for pattern in group)
+
+
+def _systemd(name: str, part: str) -> _Program:
+    main = tuple(f"{directory}/{name}.conf" for directory in _SYSTEMD)
+    drop_ins = tuple(f"{directory}/{name}.conf.d/*.conf" for directory in _SYSTEMD)
+    return _Program(name, _grammars.section(part), (main, drop_ins))
+
+
+_PROGRAMS = (
+    _Program("login.defs", _grammars.words, (("/etc/login.defs",),)),
+    _Program("useradd", _grammars.shell, (("/etc/default/useradd",),)),
+    _Program(
+        "pwquality", _grammars.equals, (("/etc/security/pwquality.conf.d/*.conf",), ("/etc/security/pwquality.conf",))
+    ),
+    _Program("faillock", _grammars.equals, (("/etc/security/faillock.conf",),)),
+    _Program("limits", _grammars.limits, (("/etc/security/limits.conf",), ("/etc/security/limits.d/*.conf",))),
+    _Program("auditd", _grammars.auditd, (("/etc/audit/auditd.conf",),)),
+    _systemd("journald", "Journal"),
+    _systemd("journal-upload", "Upload"),
+    _systemd("timesyncd", "Time"),
+    _Program(
+        "chrony",
+        _grammars.chrony,
+        (
+            ("/etc/chrony/chrony.conf", "/etc/chrony.conf"),
+            ("/etc/chrony/conf.d/*.conf", "/etc/chrony.d/*.conf"),
+            ("/etc/chrony/sources.d/*.sources",),
+        ),
+    ),
+    _Program("rsyslog", _grammars.rsyslog, (("/etc/rsyslog.conf",), ("/etc/rsyslog.d/*.conf",))),
+    _Program("selinux", _grammars.shell, (("/etc/selinux/config",),)),
+)
+FILES = Glob(tuple(pattern for program in _PROGRAMS for pattern in program.patterns), redact=Redact.SECRETS)
+
+
+def parse(captures: Captures) -> Iterator[Resource | Gap]:
+    """One resource per setting; a file that cannot be read hides all settings of its program."""
+    return few_gaps(_parse(captures), "program_settings", KIND.name)
+
+
+def _parse(captures: Captures) -> Iterator[Resource | Gap]:
+    members = {path_text(member.path): member for member in captures.members(FILES)}
+    shut = tuple(closed(captures, FILES))
+    for program in _PROGRAMS:
+        chosen = list(_chosen(program, members))
+        unread = [path for path, member in chosen if member.status is not Status.OK]
+        unread += [path for path in shut if any(pattern.startswith(f"{path}/") for pattern in program.patterns)]
+        hides = (hidden(KIND.name, program.name, after=":*"),)
+        if unread:
+            yield Gap("program_settings", Status.FORBIDDEN, f"{unread[0]} could not be read", hides)
+            continue
+        found = _settings(program, chosen)
+        if len(found) > MAX_SETTINGS:
+            yield Gap(
+                "program_settings", Status.TRUNCATED, f"{program.name} has more than {MAX_SETTINGS} settings", hides
+            )
+            continue
+        for name, (given, path) in sorted(found.items()):
+            yield Resource(KIND.name, key(f"{program.name}:{name}"), {"value": value(given), "file": path})
+
+
+def _chosen(program: _Program, members: dict[str, Member]) -> Iterator[tuple[str, Member]]:
+    """The program's files in the order in which it reads them."""
+    for group in program.groups:
+        named: dict[str, tuple[str, Member]] = {}
+        for pattern in group:
+            directory, _, name = pattern.rpartition("/")
+            for path, member in members.items():
+                top, _, own = path.rpartition("/")
+                fits = own == name or (name.startswith("*") and own.endswith(name[1:]) and not own.startswith("."))
+                if top == directory and fits and member.mode & 0o170000 != 0o040000 and not member.closed:
+                    named.setdefault(own, (path, member))
+        yield from (named[own] for own in sorted(named))
+
+
+def _settings(program: _Program, chosen: list[tuple[str, Member]]) -> dict[str, tuple[str, str]]:
+    """Name -> (value, file)."""
+    found: dict[str, tuple[str, str]] = {}
+    systemd = program.patterns[0].startswith(_SYSTEMD[0])
+    for path, member in chosen:
+        for name, given in program.read(lines(FILES, member.data)):
+            if systemd and not given:
+                found.pop(name, None)
+            elif systemd and _grammars.accumulates(name) and name in found:
+                found[name] = (f"{found[name][0]} {given}", path)
+            elif name:
+                found[name] = (given, path)
+    return found
+
+
+collector = Collector(
+    name="program_settings",
+    version=1,
+    doc="Settings of login, passwords, logging, auditing and time",
+    kinds=(KIND,),
+    sources=(FILES,),
+    parse=parse,
+)
