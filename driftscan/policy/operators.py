@@ -27,6 +27,11 @@ LISTED = {"anyOf": [_ITEMS, _PARAMETER], "x-expected": "a list or a $parameter"}
 TEXT = {"type": "string", "minLength": 1}
 TEXTS = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}], "x-expected": "text or a list of texts"}
 WHOLE = {"type": ["integer", "string"], "x-expected": "a whole number or a $parameter"}
+MODE = {
+    "type": "string",
+    "pattern": r"^([0-7]{4}|\$[a-z][a-z0-9_]*)$",
+    "x-expected": 'four octal digits in quotes, such as "0644"',
+}
 ONLY_TRUE = {"const": True, "x-expected": "true"}
 
 
@@ -265,7 +270,7 @@ _ROWS = (
         for name, (words, how) in _ORDER.items()
     ),
     *(
-        Operator(name, _TEXT, words, f"an octal mode that {doc}", {"type": "string"}, _bits(how), _near_modes)
+        Operator(name, _TEXT, words, f"an octal mode that {doc}", MODE, _bits(how), _near_modes)
         for name, (words, how, doc) in _BITS.items()
     ),
     Operator("absent", ALL, "absent", "there is nothing: no value, an empty text or list", ONLY_TRUE, _absent),
