@@ -42,8 +42,8 @@ class Applies:
 @dataclass(frozen=True, slots=True)
 class Case:
     """An inline test: what is expected of its rule, the facts or the mutation as written, where it stands, and what
-    patch windows there are. `at_fault`: the keys of exactly those resources that must be at fault; None: nothing is said
-    of that."""
+    patch windows there are. `at_fault`: the keys of exactly those resources that must be at fault; None: nothing is
+    said of that."""
 
     expect: str
     data: Mapping[str, Any]
