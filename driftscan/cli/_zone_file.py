@@ -1,6 +1,7 @@
 """Learned zones as a zone file (docs/formats/zones.md) that a person reviews and keeps under version control."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from driftscan.model.names import show
 from driftscan.model.zone import Zone
@@ -13,11 +14,17 @@ HEAD = """\
 # `exclude` (it is not compared), with a `reason`. Then bake again with --zones THIS_FILE: answers become zones, and
 # are not asked again. Each says whether it is accepted or refused until then.
 """
+_WIDTH = 118
 
 
-def zone_file(answered: Sequence[Zone], learned: Sequence[Zone], questions: Sequence[Question], manifest: str) -> str:
-    """The file's text: zones by hand, questions about learned ones, and about what is never relaxed unasked."""
-    lines = [HEAD.format(manifest=show(manifest)).rstrip("\n"), "zones: []" if not answered else "zones:"]
+def zone_file(
+    answered: Sequence[Zone], learned: Sequence[Zone], questions: Sequence[Question], manifest: str, sure: str
+) -> str:
+    """The file's text: zones by hand, questions about learned ones, and about what is never relaxed unasked. `sure`
+    says how sure one can be of further boots."""
+    lines = [HEAD.format(manifest=show(manifest)).rstrip("\n")]
+    lines += [f"# {line}" for line in wrap(sure, _WIDTH)]
+    lines.append("zones: []" if not answered else "zones:")
     for zone in answered:
         lines += [*_zone(zone), f"    reason: {quote(zone.reason)}"]
     asked = [(zone, f"accepted until answered: {zone.reason}") for zone in learned]

@@ -58,7 +58,9 @@ def _bake(call: Call) -> int:
     several = len(targets) > 1 and settings.zones != NO_ZONES
     if several:
         answered = baked.by_hand if _is_same(settings.zones, zones_path) else ()
-        atomic.write(zones_path, [zone_file(answered, baked.learned, baked.questions, settings.output).encode()])
+        sure = baked.held_out.text if baked.held_out else ""
+        text = zone_file(answered, baked.learned, baked.questions, settings.output, sure)
+        atomic.write(zones_path, [text.encode()])
     digest = write_manifest(baked.manifest, settings.output)
     for note in baked.notes:
         call.console.note(f"driftscan: {show(note)}")
@@ -100,9 +102,21 @@ def _learned(baked: "BakeResult", path: str) -> Iterator[str]:
     if baked.questions:
         yield from ("", "Refused until whoever owns the image says what it is:")
         yield from (f"  {show(question.text)}" for question in baked.questions)
+    if baked.agreed:
+        yield from ("", "Sealed, although first boot may write such files: these boots agree in them.")
+        yield from (f"  {line}" for line in zone_lines(baked.agreed))
+    yield from _unexplained(baked)
     if baked.learned or baked.questions:
         yield f"Answer each in {show(path)} (accept, seal, exclude; with a reason), and bake again with"
         yield f"  --zones {show(path)}"
+
+
+def _unexplained(baked: "BakeResult") -> Iterator[str]:
+    if baked.held_out:
+        yield from ("", baked.held_out.text)
+        for host, rids in baked.held_out.unexplained:
+            (kind, key), more = rids[0], f" and {len(rids) - 1} more" if len(rids) > 1 else ""
+            yield f"  {show(host)}: {kind} {show(key)}{more}"
 
 
 def _os_release(image: ImageRef) -> Iterator[str]:

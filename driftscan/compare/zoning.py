@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from driftscan.compare.attributes import ALL, CONTENT, NAMES, is_executable, mode_of, privilege
-from driftscan.compare.rotation import base_of, has_rotated
+from driftscan.compare.rotation import base_of, has_rotated, predecessors, unnumbered
 from driftscan.model.drift import Change, Delta
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, Value
@@ -15,10 +15,9 @@ _ANY_ATTRIBUTE = frozenset(
     {ZoneClass.BOOT_ONCE, ZoneClass.IDENTITY, ZoneClass.DERIVED, ZoneClass.SECRET, ZoneClass.FREE}
 )
 _COMES_AND_GOES = frozenset({ZoneClass.FREE, ZoneClass.BOOT_ONCE})
-_EXACT = frozenset({ZoneClass.IDENTITY, ZoneClass.DERIVED})
-"""Zones whose files are wanted as they are: identities are compared among hosts, and what is derived follows its rows
-into their mutations."""
-_GUARDED = frozenset({ZoneClass.FREE, ZoneClass.BOOT_ONCE, ZoneClass.ROTATING_LOG, ZoneClass.IDENTITY})
+_EXACT = frozenset({ZoneClass.IDENTITY, ZoneClass.DERIVED, ZoneClass.RENEWING})
+"""Zones whose files are wanted as they are: identities are compared among hosts, what is derived follows its rows into
+their mutations, and what is renewed is measured against what it replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +78,27 @@ class Judge:
     def _added(self, zone: Zone, pair: Pair) -> Ruling:
         if zone.zone is ZoneClass.ROTATING_LOG and zone.may_appear is not False:
             return self._new_log(zone, pair)
+        if zone.zone is ZoneClass.RENEWING and (why := self._succeeds_badly(pair.resource)):
+            return Ruling(False, frozenset(pair.deltas), why)
         return _YES if _may(zone, zone.may_appear) else _no(pair)
 
     def _new_log(self, zone: Zone, pair: Pair) -> Ruling:
         base = base_of(pair.resource.key)
         original = None if base is None else _mode_and_owner(self.old_files, base)
         if original is not None:
-            mode, uid, gid = original
-            mine = pair.resource.attributes
-            if mode_of(mine) & ~mode:
-                return Ruling(False, frozenset(pair.deltas), f"a rotated log that more may read or write than {base}")
-            if (mine.get("uid"), mine.get("gid")) != (uid, gid):
-                return Ruling(False, frozenset(pair.deltas), f"a rotated log with another owner than {base}")
-            return _YES
+            why = _less_closed(pair.resource, original)
+            return Ruling(False, frozenset(pair.deltas), f"a rotated log {why} than {base}") if why else _YES
         known = base is not None and base in self.new_files
         return _YES if known or zone.may_appear else _no(pair)
+
+    def _succeeds_badly(self, new: Resource) -> str:
+        """What is wrong with the next of a numbered series (`privkey2.pem`); empty: nothing, or it is the first."""
+        for before in predecessors(new.key):
+            found = _mode_and_owner(self.old_files, before) or _mode_and_owner(self.new_files, before)
+            if found is not None:
+                why = _less_closed(new, found)
+                return f"a renewed file {why} than {before}" if why else ""
+        return ""
 
     def _removed(self, zone: Zone, pair: Pair) -> Ruling:
         if zone.zone is ZoneClass.ROTATING_LOG and zone.may_vanish is not False:
@@ -139,7 +144,7 @@ def tolerance(zone: Zone | None, *, born: bool = False) -> Tolerance | None:
     return Tolerance(
         frees=frees,
         comes=zone.zone is not ZoneClass.ROTATING_LOG and _may(zone, zone.may_appear),
-        guarded=zone.zone in _GUARDED and not zone.executables,
+        guarded=not zone.executables,
         exact=zone.zone in _EXACT,
         grows=zone.zone is ZoneClass.APPEND_ONLY,
         unread=zone.zone in UNREAD,
@@ -158,9 +163,9 @@ def _no(pair: Pair) -> Ruling:
 
 
 def _danger(zone: Zone, pair: Pair) -> str:
-    """What is refused even where content is free."""
+    """What is refused whatever the zone frees."""
     new = pair.actual
-    if new is None or new.kind != "file" or zone.executables or zone.zone not in _GUARDED:
+    if new is None or new.kind != "file" or zone.executables:
         return ""
     old = pair.expected.attributes if pair.expected else {}
     what = privilege(new.attributes)
@@ -198,6 +203,9 @@ def _renewed(pair: Pair) -> str:
         delta = pair.deltas.get(name)
         if delta and not _later(delta.expected, delta.actual):
             return "it does not end later than the one it replaces"
+    target = pair.deltas.get("target")
+    if target and unnumbered(str(target.expected)) != unnumbered(str(target.actual)):
+        return "it leads to something else than a successor"
     return ""
 
 
@@ -205,6 +213,14 @@ def _later(old: Value, new: Value) -> bool:
     if isinstance(old, int) and isinstance(new, int):
         return new >= old
     return isinstance(old, str) and isinstance(new, str) and new >= old
+
+
+def _less_closed(new: Resource, old: tuple[int, Value, Value]) -> str:
+    """How what follows something else is less closed than that, or another's; empty: it is not."""
+    mode, uid, gid = old
+    if mode_of(new.attributes) & ~mode:
+        return "that more may read or write"
+    return "with another owner" if (new.attributes.get("uid"), new.attributes.get("gid")) != (uid, gid) else ""
 
 
 def _mode_and_owner(files: Records, key: str) -> tuple[int, Value, Value] | None:

@@ -1,7 +1,7 @@
 """From one or several boots of an image to its manifest."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.parallel import each
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
-from driftscan.zones import Question, declared, in_force, learn, load, merge, packs
+from driftscan.zones import Boots, HeldOut, Question, declared, hold_out, in_force, load, merge, packs
 from driftscan.zones.declared import Declared
 
 NO_ZONES = "none"
@@ -39,7 +39,8 @@ _WORST = (
 @dataclass(frozen=True, slots=True)
 class BakeResult:
     """The manifest, the zones learned from several boots (they are in it), what the image's owner must answer, what is
-    not in the manifest and why, what the image itself declares, and the zones by hand that were given."""
+    not in the manifest and why, what the image itself declares, the zones by hand that were given, how well each of
+    several boots is explained by the others, and what is sealed because they agree in it."""
 
     manifest: Manifest
     learned: tuple[Zone, ...]
@@ -47,6 +48,8 @@ class BakeResult:
     notes: tuple[str, ...]
     declared: Declared = Declared()
     by_hand: tuple[Zone, ...] = ()
+    held_out: HeldOut | None = None
+    agreed: tuple[Zone, ...] = ()
 
 
 def bake(
@@ -62,10 +65,15 @@ def bake(
     merged = merge(snapshots)
     said = declared.accept([taken.declared for taken in snapshots], known, merged.files)
     known = (*known, *said.zones)
-    learned = learn(snapshots, known, lambda manifest, taken, using: diff(manifest, taken, using).differences)
-    kept = () if zones == NO_ZONES else learned.zones
-    manifest = _manifest(snapshots, _image(image, snapshots), merged, (*known, *kept))
-    return BakeResult(manifest, kept, learned.questions, _notes(snapshots), said, by_hand)
+    boots = Boots(snapshots, known, lambda manifest, taken, using: diff(manifest, taken, using).differences)
+    learned = boots.learn()
+    held_out = hold_out(boots) if len(snapshots) > 1 and zones != NO_ZONES else None
+    if zones == NO_ZONES:
+        learned = replace(learned, zones=(), agreed=())
+    every = (*known, *learned.zones, *learned.agreed)
+    manifest = _manifest(snapshots, _image(image, snapshots), merged, every)
+    notes = _notes(snapshots)
+    return BakeResult(manifest, learned.zones, learned.questions, notes, said, by_hand, held_out, learned.agreed)
 
 
 def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, merged: Resources, zones: tuple[Zone, ...]) -> Manifest:

@@ -2,19 +2,22 @@
 
 from driftscan.model.matching import Matcher
 from driftscan.zones.conditions import When, in_force
-from driftscan.zones.learned import Learned, Question, learn, merge
+from driftscan.zones.held_out import HeldOut, hold_out
+from driftscan.zones.learned import Boots, Learned, Question, merge
 from driftscan.zones.loader import Entry, Pack, load, load_pack, packs
 from driftscan.zones.walk import walk_rules
 
 __all__ = [
+    "Boots",
     "Entry",
+    "HeldOut",
     "Learned",
     "Matcher",
     "Pack",
     "Question",
     "When",
+    "hold_out",
     "in_force",
-    "learn",
     "load",
     "load_pack",
     "merge",

@@ -5,11 +5,12 @@ asked a question.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest, Provenance
-from driftscan.model.matching import Matcher
+from driftscan.model.matching import Matcher, covered
+from driftscan.model.patterns import is_literal
 from driftscan.model.records import Records, Row
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import Resources, Snapshot
@@ -55,10 +56,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Zones that explain the boots, and what is left to ask."""
+    """Zones that explain the boots, what is left to ask, and `sealed` zones for what first boot was said to write and
+    boots agree in."""
 
     zones: tuple[Zone, ...] = ()
     questions: tuple[Question, ...] = ()
+    agreed: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +77,96 @@ class _Case:
         return tuple(variant for variant in self.variants if variant is not None)
 
 
-def learn(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> Learned:
-    """Zones for what differs among boots of one image and `zones` do not accept already. `compare` gives the
-    differences of a snapshot from a manifest under zones (`compare.diff`); they are asked both ways round for each
-    boot against the first. One boot teaches nothing, and what a person has sealed is not asked about."""
-    decided = Matcher(zone for zone in zones if zone.provenance is Source.HAND and zone.zone is ZoneClass.SEALED)
-    refused = (rid for rid in sorted(_refused(snapshots, zones, compare)) if decided.zone_of(*rid) is None)
-    cases = [_case(rid, snapshots) for rid in refused]
-    questions = [question for case in cases if (question := _question(case, snapshots))]
-    asked = {(question.kind, question.key) for question in questions}
-    open_cases = [case for case in cases if case.rid not in asked]
-    shaped, rest = _shaped(open_cases, snapshots)
-    found = [*shaped, *(_zone(case, snapshots) for case in rest)]
-    return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions))
+class Boots:
+    """Boots of one image, compared with each other under zones; each pair once. `compare` gives the differences of a
+    snapshot from a manifest under zones (`compare.diff`)."""
+
+    def __init__(self, snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> None:
+        """Nothing is compared yet."""
+        self.snapshots = tuple(snapshots)
+        self._zones = tuple(zones)
+        self._compare = compare
+        self._matcher = Matcher(zones)
+        self._sealed = Matcher(each for each in zones if _is_sealed_by_hand(each))
+        self._found: dict[tuple[int, int], tuple[Difference, ...]] = {}
+
+    def learn(self, chosen: Sequence[int] | None = None) -> Learned:
+        """Zones for what differs among the boots (or some, by number) and no zone accepts already: each is asked both
+        ways round against the first. One boot teaches nothing, and what a person has sealed is not asked about."""
+        numbers = range(len(self.snapshots)) if chosen is None else chosen
+        snapshots = [self.snapshots[number] for number in numbers]
+        refused = (rid for rid in sorted(self._refused(numbers)) if self._sealed.zone_of(*rid) is None)
+        cases = [_case(rid, snapshots) for rid in refused]
+        questions = [question for case in cases if (question := _question(case, snapshots))]
+        asked = {(question.kind, question.key) for question in questions}
+        open_cases = [case for case in cases if case.rid not in asked]
+        shaped, rest = _shaped(open_cases, snapshots)
+        found = [*shaped, *(_zone(case, snapshots) for case in rest)]
+        agreed = tuple(self._agreed(snapshots)) if len(snapshots) > 1 else ()
+        return Learned(tuple(sorted(found, key=lambda zone: zone.pattern)), tuple(questions), agreed)
+
+    def unexplained(self, left: int) -> tuple[ResourceId, ...]:
+        """How one boot differs from the image that all others would have made, in what zones that they would have
+        taught do not accept."""
+        rest = [number for number in range(len(self.snapshots)) if number != left]
+        taught = self.learn(rest)
+        if not self._may_differ(taught, rest, left):
+            return ()
+        merged = merge([self.snapshots[number] for number in rest])
+        image = _as_manifest(replace(self.snapshots[rest[0]], resources=merged))
+        found = self._compare(image, self.snapshots[left], (*self._zones, *taught.zones, *taught.agreed))
+        return tuple(item.id for item in found if _is_open(item))
+
+    def _may_differ(self, taught: Learned, rest: Sequence[int], left: int) -> bool:
+        """Whether there is anything to look at. Most boots differ in nothing that is not accepted already."""
+        if self._refused(rest) or any(self._counts(item, rest) for item in self._open(rest[0], left)):
+            return True
+        first, other = (self.snapshots[number].resources.files for number in (rest[0], left))
+        return not all(_alike(first, other, zone.glob) for zone in taught.agreed)
+
+    def _agreed(self, snapshots: Sequence[Snapshot]) -> Iterator[Zone]:
+        """What decides what runs or who gets in is not left open because first boot might write it, where boots show
+        that it does not."""
+        first, *others = [snapshot.resources.files for snapshot in snapshots]
+        for zone in self._matcher.zones:
+            if zone.zone is not ZoneClass.BOOT_ONCE or zone.kind != "file" or zone.provenance is Source.HAND:
+                continue
+            for key in covered(first, zone.glob):
+                why = protected("file", key, (), ()) if is_literal(key) else ""
+                if not why or self._matcher.zone_of("file", key) is not zone:
+                    continue
+                if all(_alike(first, other, key) for other in others):
+                    yield _kept(key, f"{why}, and first boot does not write it", _origin(snapshots))
+
+    def _counts(self, item: Difference, rest: Sequence[int]) -> bool:
+        """A file can be missed only where all others have it."""
+        gone = item.kind == "file" and item.change is Change.REMOVED
+        return not gone or all(item.key in self.snapshots[number].resources.files for number in rest)
+
+    def _refused(self, numbers: Sequence[int]) -> set[ResourceId]:
+        """What zones do not accept yet. A file that some boots lack will not be in the manifest (`merge`), so that none
+        can miss it: only that it may come must be accepted, which the other way round tells."""
+        first, *others = numbers
+        return {
+            item.id
+            for other in others
+            for item in (*self._open(first, other), *self._open(other, first))
+            if item.kind != "file" or item.change is not Change.REMOVED
+        }
+
+    def _open(self, old: int, new: int) -> tuple[Difference, ...]:
+        if (old, new) not in self._found:
+            found = self._compare(_as_manifest(self.snapshots[old]), self.snapshots[new], self._zones)
+            self._found[old, new] = tuple(item for item in found if not item.allowed)
+        return self._found[old, new]
+
+
+def _is_sealed_by_hand(zone: Zone) -> bool:
+    return zone.provenance is Source.HAND and zone.zone is ZoneClass.SEALED
+
+
+def _is_open(item: Difference) -> bool:
+    return not item.allowed and item.change is not Change.UNKNOWN
 
 
 def merge(snapshots: Sequence[Snapshot]) -> Resources:
@@ -115,19 +195,6 @@ def _shared(first: Records, others: Sequence[Records]) -> Iterator[Row]:
             heads[index] = head
         if all(head is not None and head[0] == row[0] for head in heads):
             yield row
-
-
-def _refused(snapshots: Sequence[Snapshot], zones: Sequence[Zone], compare: Compare) -> set[ResourceId]:
-    """What zones do not accept yet. A file that some boots lack will not be in the manifest (`merge`), so that none can
-    miss it: only that it may come must be accepted, which the other way round tells."""
-    first = snapshots[0]
-    found: set[ResourceId] = set()
-    for other in snapshots[1:]:
-        for old, new in ((first, other), (other, first)):
-            for item in compare(_as_manifest(old), new, zones):
-                if not item.allowed and (item.kind != "file" or item.change is not Change.REMOVED):
-                    found.add(item.id)
-    return found
 
 
 def _as_manifest(snapshot: Snapshot) -> Manifest:
@@ -226,6 +293,16 @@ def _zone(case: _Case, snapshots: Sequence[Snapshot]) -> Zone:
         provenance=Source.LEARNED,
         origin=origin,
     )
+
+
+def _alike(one: Records, other: Records, key: str) -> bool:
+    """Whether both tables have a file, and it is the same."""
+    first, second = one.resource(key), other.resource(key)
+    return first is not None and second is not None and first.attributes == second.attributes
+
+
+def _kept(key: str, reason: str, origin: str) -> Zone:
+    return Zone(pattern=key, zone=ZoneClass.SEALED, reason=reason, provenance=Source.LEARNED, origin=origin)
 
 
 def _each_its_own(case: _Case) -> bool:

@@ -5,6 +5,7 @@ import mmap
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -171,3 +172,43 @@ def test_page_cache(tmp_path: Path, program: str) -> None:
         pytest.skip("this file system keeps pages in its own way")
     walk(tmp_path, Limits(), program)
     assert {name: resident(path) for name, path in files.items()} == before
+
+
+HELD_BACK = """
+import sys, time
+from driftscan.capture.probe.crew import in_parallel
+from driftscan.capture.probe.manners import Pace
+from driftscan.capture.probe.rules import Rules
+from driftscan.capture.probe.walk import Walker
+
+class Asleep:
+    def directory(self, path):
+        time.sleep(600)
+
+class Slow:
+    def directory(self, path):
+        Walker(path, Rules([]), "sha256", {}, Pace(0, 20000)).directory("", False)
+
+print(file=sys.stderr, flush=True)
+in_parallel([sys.argv[2]] * 20000, Asleep if sys.argv[1] == "2" else Slow, int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("workers", ["2", "1"])
+def test_held_back_it_still_sees_that_nobody_waits(workers: str, tmp_path: Path) -> None:
+    """With more to do than workers take on, and within one directory of small files."""
+    for number in range(100):
+        (tmp_path / str(number)).write_bytes(bytes(50_000))
+    argv = [sys.executable, "-c", HELD_BACK, workers, str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as probe:
+        assert probe.stdout is not None
+        assert probe.stderr is not None
+        probe.stderr.readline()
+        time.sleep(1)  # what it has to do is handed out as far as that goes
+        assert probe.poll() is None
+        probe.stdout.close()
+        try:
+            probe.wait(60)
+        finally:
+            probe.kill()
+        assert b"HungUp" in probe.stderr.read()

@@ -103,6 +103,12 @@ def test_zones_learned_from_two_trees_are_written_beside_the_manifest(
     said = run(capsys, *words)
     assert said.code == 0, said.err
     assert "web.manifest.zones.yaml" in said.out
+    assert "in 2 of 2 something is not explained" in said.out
+    assert ": file /var/lib/app/seed\n" in said.out
+    assert (
+        "# Each boot held against zones from the others: in 2 of 2"
+        in (path.parent / f"{path.name}.zones.yaml").read_text()
+    )
     asked = yaml_strict.load(tmp_path / "web.manifest.zones.yaml").data["questions"]
     in_manifest = {zone.pattern for zone in read_manifest(path).zones if zone.provenance is Provenance.LEARNED}
     assert {item["pattern"] for item in asked} == in_manifest == {"/var/lib/app/seed"}
@@ -110,6 +116,38 @@ def test_zones_learned_from_two_trees_are_written_beside_the_manifest(
     (tmp_path / "web.manifest.zones.yaml").unlink()
     assert run(capsys, *words, "--zones", "none").code == 0
     assert not (tmp_path / "web.manifest.zones.yaml").exists()
+
+
+def test_what_boots_agree_in_is_sealed_although_first_boot_may_write_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = "Package: cloud-init\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"
+    files = {"var/lib/dpkg/status": status, "etc/apt/sources.list": "deb http://here/ x y\n"}
+    boots = [_tree(tmp_path / name, **files) for name in ("1", "2")]
+    path = tmp_path / "web.manifest"
+    words = [f"rootfs:{boot}" for boot in boots]
+    said = run(capsys, "bake", *words, "-o", str(path))
+    assert "Sealed, although" in said.out
+    assert "  sealed        /etc/apt/sources.list  (" in said.out
+    _tree(boots[0], **{"etc/apt/sources.list": "deb http://elsewhere/ x y\n"})
+    found = run(capsys, "scan", words[0], "-m", str(path))
+    assert found.code == 1
+    assert "/etc/apt/sources.list" in found.out
+    assert run(capsys, "bake", *words, "-o", str(path)).code == 0
+    assert run(capsys, "scan", words[0], "-m", str(path)).code == 0
+
+
+def test_bake_says_how_sure_one_can_be(image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boots = [_tree(tmp_path / name, **{"var/lib/app/seed": name}) for name in ("1", "2", "3")]
+    path = tmp_path / "web.manifest"
+    said = run(capsys, "bake", *(f"rootfs:{boot}" for boot in boots), "-o", str(path))
+    bound = (
+        "0 of 3 something is not explained. With 95% confidence that will be so in fewer than 63.2% of further boots."
+    )
+    assert bound in said.out
+    head = (tmp_path / "web.manifest.zones.yaml").read_text().partition("zones:")[0]
+    assert bound in " ".join(line.removeprefix("# ") for line in head.splitlines())
+    assert "held against" not in run(capsys, "bake", f"rootfs:{image}", "-o", str(path)).out
 
 
 @pytest.mark.parametrize(
@@ -259,7 +297,7 @@ ZONES = (
 
 def test_a_zone_file_is_read_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "zones.yaml"
-    text = zone_file(ZONES, (), [Question("file", "/\x1b[31m*", ("mode",), ("a",), "?")], "web\n.manifest")
+    text = zone_file(ZONES, (), [Question("file", "/\x1b[31m*", ("mode",), ("a",), "?")], "web\n.manifest", "Sure.")
     path.write_text(text, "utf-8")
     assert all(line.isprintable() for line in text.splitlines())
     back = load(path)
@@ -274,7 +312,7 @@ def test_a_zone_file_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_no_zones_is_a_zone_file_too(tmp_path: Path) -> None:
     path = tmp_path / "zones.yaml"
-    path.write_text(zone_file((), (), (), "m"))
+    path.write_text(zone_file((), (), (), "m", ""))
     assert load(path) == ()
 
 

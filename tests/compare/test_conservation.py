@@ -10,8 +10,7 @@ from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import Change, Delta, Difference
 from driftscan.model.resource import Resource, Value
-from driftscan.model.zone import Zone, ZoneClass
-from tests.compare.building import KINDS, A, B, C, file, link, manifest, snapshot, zone
+from tests.compare.building import KINDS, A, B, C, file, link, manifest, snapshot
 
 NAMES = st.sampled_from(
     ["nginx", "x", "eve", "eve/a/b", "root/SHA256:1", "/usr/bin/nginx", "a.service", "a.timer", "nginx/amd64", "-"]
@@ -116,31 +115,6 @@ def test_the_sum_is_always_right(differences: list[Difference], evidence: Eviden
     assert sums.raw == sums.folded + sums.allowed + sums.unexplained
     assert sums.raw == sum(item.change is not Change.UNKNOWN for item in differences)
     assert min(sums.folded, sums.allowed, sums.unexplained) >= 0
-
-
-ZONES = st.lists(
-    st.builds(
-        zone,
-        st.sampled_from(["/etc/*", "/opt/**", "/home/eve/**", "/usr/**", "user:*", "service:a.*", "/etc/passwd"]),
-        st.sampled_from(list(ZoneClass)),
-    ),
-    max_size=4,
-)
-
-
-@given(RESOURCES, RESOURCES, ZONES)
-def test_zones_never_relax_what_they_do_not_name(old: list[Resource], new: list[Resource], zones: list[Zone]) -> None:
-    bare = diff(manifest(*old), snapshot(*new))
-    zoned = diff(manifest(*old, zones=zones), snapshot(*new))
-    named = {item.id for item in zoned.differences if item.zone is not ZoneClass.SEALED or item.allowed}
-    left = {item.id: item for item in zoned.differences}
-    for item in bare.differences:
-        if item.id in named:
-            continue
-        outside = item.id not in left and any(each.zone is ZoneClass.EXTERNAL for each in zones)
-        assert outside or left[item.id].attributes.keys() == item.attributes.keys()
-    assert not any(item.allowed and item.zone is ZoneClass.SEALED for item in zoned.differences)
-    assert bare.raw == len(bare.differences)
 
 
 @given(RESOURCES)

@@ -84,7 +84,7 @@ DANGERS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["free", "boot-once", "rotating-log", "identity"])
+@pytest.mark.parametrize("name", sorted({item.value for item in ZoneClass} - {"sealed", "external"}))
 @pytest.mark.parametrize(("new", "why"), DANGERS)
 def test_what_is_dangerous_is_refused_where_content_is_free(name: str, new: Resource, why: str) -> None:
     item = verdict(zone("/x", name, may_appear=True), None, new)
@@ -219,3 +219,47 @@ def test_a_renewed_certificate_ends_later() -> None:
     assert not verdict(rule, later, old).allowed
     other = thing("ca_certificate", "k", subject="y", not_valid_after="2027-01-01T00:00:00Z")
     assert set(verdict(rule, old, other).attributes) == {"subject"}
+
+
+LIVE = "/etc/letsencrypt/live/shop"
+
+
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        ("../../archive/shop/cert2.pem", True),
+        ("../../archive/shop/cert10.pem", True),
+        ("../../archive/other/cert2.pem", False),
+        ("../../archive/shop/fullchain2.pem", False),
+        ("../../archive/shop/cert2.pem.x", False),
+        ("/tmp/cert2.pem", False),
+        ("", False),
+    ],
+)
+def test_a_renewed_link_leads_to_a_successor(target: str, allowed: bool) -> None:
+    old = link(f"{LIVE}/cert.pem", "../../archive/shop/cert1.pem")
+    item = verdict(zone("/etc/letsencrypt/live/**", "renewing"), old, link(f"{LIVE}/cert.pem", target))
+    assert item.allowed is allowed
+    assert allowed or "successor" in item.why
+
+
+@pytest.mark.parametrize("number", [2, 6])
+def test_a_renewed_key_is_as_closed_as_the_one_before(number: int) -> None:
+    rule = zone("/a/*.pem", "renewing", may_appear=True)
+    known = file("/a/privkey1.pem", mode="0600", uid=0, gid=4)
+
+    def next_one(mode: str, gid: int) -> Difference:
+        new = file(f"/a/privkey{number}.pem", mode=mode, uid=0, gid=gid)
+        (item,) = diff(manifest(known, zones=[rule]), snapshot(known, new)).differences
+        return item
+
+    assert next_one("0600", 4).allowed
+    assert next_one("0400", 4).allowed
+    assert "more may read" in next_one("0640", 4).why
+    assert "another owner" in next_one("0600", 0).why
+
+
+def test_the_first_of_its_name_has_none_to_be_measured_by() -> None:
+    rule = zone("/a/*.pem", "renewing", may_appear=True)
+    assert verdict(rule, None, file("/a/privkey1.pem", mode="0640")).allowed
+    assert verdict(rule, None, file("/a/privkey.pem", mode="0640")).allowed

@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 
+from tests.fleet import servers
 from tests.fleet.bed import machine
 from tests.fleet.bed.host import Host
 from tests.fleet.bed.settings import Settings, state_directory
@@ -17,8 +18,10 @@ from tests.fleet.bed.shell import locked
 from tests.fleet.bed.testbed import Testbed
 from tests.fleet.driver import Driftscan
 
-# A bed of its own (test_bed.py uses the next one, too): a developer's hosts are left alone.
-SUITE_BED = int(os.environ.get("DRIFTSCAN_SUITE_BED", "90"))
+# A bed of its own (test_bed.py uses the next one, too): a developer's hosts are left alone. Each worker of pytest-xdist
+# has its own: most of the suite's time is waiting for hosts.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SUITE_BED = int(os.environ.get("DRIFTSCAN_SUITE_BED", "90")) + 2 * WORKER
 BAKED = ("baked-1", "baked-2", "baked-3")
 CLEAN = ("clean-1", "clean-2", "clean-3", "clean-4", "clean-5")
 DRIFTED = ("drifted", "altered", "crooked")
@@ -74,8 +77,11 @@ def inventory(driftscan: Driftscan, fleet: dict[str, Host]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def manifest(driftscan: Driftscan, inventory: Path) -> Path:
-    """The manifest of the image, baked from three boots of it."""
+def manifest(driftscan: Driftscan, inventory: Path, bed: Testbed, fleet: dict[str, Host]) -> Path:
+    """The manifest of the image, baked from three boots of it, each with a certificate for its own name, of which one
+    has renewed its certificates."""
+    bed.each([fleet[name] for name in BAKED], servers.certify)
+    servers.renew(fleet[BAKED[0]])
     path = driftscan.home / "image.manifest"
     baked = driftscan.run("bake", *BAKED, "-i", str(inventory), "-o", str(path))
     assert baked.code == 0, f"exit status {baked.code}\n{baked.stdout}\n{baked.stderr}"

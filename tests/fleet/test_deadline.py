@@ -13,7 +13,7 @@ import pytest
 
 from tests.fleet.bed import cgroups
 from tests.fleet.bed.host import Host
-from tests.fleet.bed.shell import wait_for
+from tests.fleet.bed.shell import BedError, wait_for
 from tests.fleet.driver import Driftscan, Outcome
 
 # No walk ends within an hour: the Python worker keeps to this rate, and the other reads every byte of a hole.
@@ -119,7 +119,10 @@ def _open_files(pid: int) -> Iterator[str]:
 
 def assert_nothing_left(started: Started) -> None:
     """Soon: long before the time that the scan was given, and that the probe gives itself."""
-    wait_for("what the scan started has ended", lambda: not started.probe(), 20)
+    try:
+        wait_for("what the scan started has ended", lambda: not started.probe(), 20)
+    except BedError as late:
+        raise AssertionError(f"{late}: {started.probe()}") from late
 
 
 @pytest.mark.parametrize("case", ["several workers", "no Python"], indirect=True)

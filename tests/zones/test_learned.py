@@ -10,7 +10,7 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.resource import Resource, Value
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.zone import Provenance, Zone, ZoneClass
-from driftscan.zones import Learned, learn, merge
+from driftscan.zones import Boots, Learned, merge
 from driftscan.zones.shapes import shape
 from tests.compare.building import A, B, C, directory, file, link, manifest, snapshot, thing, zone
 
@@ -24,7 +24,7 @@ def boots(*each: Sequence[Resource]) -> list[Snapshot]:
 
 
 def taught(*each: Sequence[Resource], zones: Sequence[Zone] = ()) -> Learned:
-    return learn(boots(*each), zones, compare)
+    return Boots(boots(*each), zones, compare).learn()
 
 
 def patterns(found: Learned) -> dict[str, ZoneClass]:
@@ -156,6 +156,37 @@ def test_other_things_that_come_and_go_are_asked() -> None:
     assert question.text.startswith("interface eth1 is only on boot1; ")
 
 
+def boot_once(pattern: str, provenance: Provenance = Provenance.PACK) -> Zone:
+    return Zone(pattern=pattern, zone=ZoneClass.BOOT_ONCE, reason="x", provenance=provenance)
+
+
+SOURCES = "/etc/apt/sources.list"
+
+
+def test_what_runs_and_boots_agree_in_is_not_left_to_first_boot() -> None:
+    zones = [boot_once(SOURCES), boot_once("/etc/apt/more/*"), boot_once("/etc/hostname")]
+    boot = [file(SOURCES, observed={"mtime": 1}), file("/etc/apt/more/x"), file("/etc/hostname")]
+    other = [file(SOURCES, observed={"mtime": 2}), file("/etc/apt/more/x", sha256=B), file("/etc/hostname")]
+    found = taught(boot, other, zones=zones)
+    assert [(each.pattern, each.zone, each.provenance) for each in found.agreed] == [
+        (SOURCES, ZoneClass.SEALED, Provenance.LEARNED)
+    ]
+    image = manifest(*boot, zones=[*zones, *found.agreed])
+    changed = {
+        item.key: item.allowed for item in diff(image, snapshot(*(file(f.key, sha256=C) for f in boot))).differences
+    }
+    assert changed == {SOURCES: False, "/etc/apt/more/x": True, "/etc/hostname": True}
+
+
+def test_one_boot_a_missing_file_and_a_persons_word_seal_nothing() -> None:
+    assert taught([file(SOURCES)], zones=[boot_once(SOURCES)]).agreed == ()
+    assert taught([file(SOURCES)], [], zones=[boot_once(SOURCES)]).agreed == ()
+    assert taught([], [], zones=[boot_once(SOURCES)]).agreed == ()
+    assert taught([file(SOURCES)], [file(SOURCES)], zones=[boot_once(SOURCES, Provenance.HAND)]).agreed == ()
+    by_hand = [boot_once("/etc/apt/*"), zone(SOURCES, "free")]
+    assert taught([file(SOURCES)], [file(SOURCES)], zones=by_hand).agreed == ()
+
+
 def test_the_baseline_is_what_all_boots_have() -> None:
     first = [file("/a"), file("/b"), thing("user", "x", uid=1), thing("user", "y", uid=2)]
     second = [file("/b", sha256=B), file("/c"), thing("user", "x", uid=1)]
@@ -189,7 +220,7 @@ def test_learned_zones_explain_all_boots() -> None:
             for digest, size, name in ((A, 1, "0123456789ab"), (B, 2, "ba9876543210"), (C, 3, "0000000000aa"))
         )
     )
-    found = learn(taken, (), compare)
+    found = Boots(taken, (), compare).learn()
     assert found.questions == ()
     image = manifest(*merge(taken).of("file"), zones=found.zones)
     for boot in taken:

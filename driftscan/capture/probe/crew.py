@@ -55,8 +55,7 @@ def in_parallel(paths: "Iterable[str]", job: "Callable[[], Job]", workers: int) 
         os.close(queue_read)
         try:
             for packet in packets(paths):
-                listening()
-                os.write(queue_write, packet)
+                hand_out(queue_write, packet)
         except BrokenPipeError:
             pass  # all workers have failed, and do not report
         os.close(queue_write)
@@ -65,6 +64,15 @@ def in_parallel(paths: "Iterable[str]", job: "Callable[[], Job]", workers: int) 
         for report, pid in crew.items():
             end(pid)
             os.close(report)
+
+
+def hand_out(queue: int, packet: bytes) -> None:
+    """Put a packet where a worker will take it, for as long as somebody waits: workers that hold themselves back may
+    take none for hours. BrokenPipeError if there is no worker any more."""
+    listening()
+    while not select.select([], [queue], [], 1.0)[1]:
+        listening()
+    os.write(queue, packet)
 
 
 def alone(paths: "Iterable[str]", job: "Job") -> bytes:

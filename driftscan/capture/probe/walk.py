@@ -132,9 +132,14 @@ class Walker:
             self.skipped.append((path or "/", reason_of(error)))
         finally:
             os.close(handle)
-        if self.pace.limited:
-            self.pace.keep(0)
+        self.paced(0)
         return found
+
+    def paced(self, size: int) -> None:
+        """After `size` bytes were read: keep within the limits. Who is held back asks whether anybody waits at all."""
+        if self.pace.limited:
+            self.pace.keep(size)
+            listening()
 
     def glance(self, directory: int, path: str, names: "list[tuple[str, bool]]") -> "Iterator[Entry]":
         """The metadata of entries of an open directory."""
@@ -242,8 +247,7 @@ class Walker:
             if size <= BUFFER and not prefix and not sparse:
                 length = self.reader.read(handle, status.st_dev, 0)
                 if length == size:
-                    if self.pace.limited:
-                        self.pace.keep(length)
+                    self.paced(length)
                     return self.digest(self.view[:length]).hexdigest(), "-"
             return self.long_content(handle, status, prefix, sparse)
         except OSError as error:
@@ -274,15 +278,13 @@ class Walker:
                 data_at = data_start(handle, offset, status.st_size)
             if offset < data_at:
                 length = min(data_at - offset, BUFFER)
-                if self.pace.limited:
-                    self.pace.keep(0)
+                self.paced(0)
                 yield length, memoryview(ZEROS)
             else:
                 length = self.reader.read(handle, status.st_dev, offset)
                 if not length:
                     return
-                if self.pace.limited:
-                    self.pace.keep(length)
+                self.paced(length)
                 yield length, self.view
             offset += length
 

@@ -1,4 +1,5 @@
-"""An http proxy for apt inside the bed: it reaches one archive and keeps what never changes.
+"""An http proxy for apt inside the bed: it reaches one archive and keeps what never changes. And a resolver that knows
+no name: without an answer programs that ask wait for seconds.
 
 usage: aptproxy.py DEVICE ADDRESS PORT CACHE ARCHIVE
 
@@ -10,8 +11,10 @@ import http.client
 import os
 import shutil
 import socket
+import socketserver
 import sys
 import tempfile
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
@@ -103,9 +106,29 @@ def _store(body: BinaryIO, keep: Path) -> None:
     os.replace(part.name, keep)
 
 
+class Resolver(socketserver.UDPServer):
+    def __init__(self, device: str, address: str) -> None:
+        super().__init__((address, 53), NoSuchName, bind_and_activate=False)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        self.server_bind()
+
+
+class NoSuchName(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        """Answer a question of DNS (RFC 1035, 4.1) with NXDOMAIN."""
+        asked, answering = self.request
+        at = 12
+        while at < len(asked) and asked[at]:
+            at += asked[at] + 1
+        question = asked[12 : at + 5]
+        head = asked[:2] + b"\x81\x83" + b"\0\1" + bytes(6)
+        answering.sendto(head + question, self.client_address)
+
+
 def main() -> None:
     device, address, port, cache, archive = sys.argv[1:]
     Path(cache).mkdir(parents=True, exist_ok=True)
+    threading.Thread(target=Resolver(device, address).serve_forever, daemon=True).start()
     Proxy(device, address, int(port), Path(cache), archive).serve_forever()
 
 

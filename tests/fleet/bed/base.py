@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from tests.fleet.bed import authority
 from tests.fleet.bed.machine import archive
 from tests.fleet.bed.network import proxy_url
 from tests.fleet.bed.overlay import lower_directories
@@ -16,6 +17,7 @@ SUITE = "bookworm"
 PACKAGES = (
     "openssh-server python3 systemd systemd-sysv libpam-systemd dbus iproute2 procps sudo netbase"
     " ca-certificates cloud-init unattended-upgrades rsyslog logrotate cron man-db nftables"
+    " exim4-daemon-light certbot containerd"
 )
 # Units that have no sense in a container and would leave every host "degraded".
 # The timers stay: drift by timers is what the suite looks for.
@@ -49,6 +51,9 @@ write_files:
     permissions: "0755"
 runcmd:
   - [install, -d, -m, "0755", /srv/app]
+  - |
+    authority="https://$(ip route show default | cut -d ' ' -f 3):{port}/dir"
+    certbot certonly -q --standalone --agree-tos --register-unsafely-without-email --server "$authority" -d shop.example
 manage_etc_hosts: true
 timezone: Etc/UTC
 ssh_genkeytypes: [ed25519, ecdsa, rsa]
@@ -58,6 +63,8 @@ growpart: {{mode: "off"}}
 grub_dpkg: {{enabled: false}}
 """
 # The hosts' links are made from outside, as a cloud's network would be.
+# The bed's authority shows a certificate of its own making.
+_CERTBOT = "no-verify-ssl = True\n"
 _CLOUD_CONFIG = """datasource_list: [NoCloud, None]
 network: {config: disabled}
 """
@@ -117,9 +124,11 @@ def _configure(root: Path, key: str) -> None:
     proxy = f'Acquire::http::Proxy "{proxy_url()}";\n'
     (root / "etc/apt/apt.conf.d/95proxy").write_text(proxy)
     (root / "etc/cloud/cloud.cfg.d/90-image.cfg").write_text(_CLOUD_CONFIG)
+    with (root / "etc/letsencrypt/cli.ini").open("a") as certbot:
+        certbot.write(_CERTBOT)
     seed = root / _SEED
     seed.mkdir(parents=True)
-    (seed / "user-data").write_text(_USER_DATA.format(key=key))
+    (seed / "user-data").write_text(_USER_DATA.format(key=key, port=authority.PORT))
     write_instance(root, "image")
     for unit in _MASKED:
         (root / "etc/systemd/system" / unit).symlink_to("/dev/null")

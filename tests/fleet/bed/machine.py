@@ -25,6 +25,9 @@ _NEEDED = {
     "mkfs.ext4": "e2fsprogs",
     "debugfs": "e2fsprogs",
     "losetup": "mount",
+    "faketime": "faketime",
+    "openssl": "openssl",
+    "pebble": "pebble",
 }
 # About six inotify instances a host; the kernel's default of 128 ends at twenty hosts.
 _INOTIFY_INSTANCES = 4096

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.fleet.bed import cgroups, machine, network, overlay
+from tests.fleet.bed import authority, cgroups, machine, network, overlay
 from tests.fleet.bed.base import ensure_base
 from tests.fleet.bed.busybox import BusyboxHost
 from tests.fleet.bed.host import Host
@@ -61,6 +61,7 @@ class Testbed:
         try:
             with locked(self.settings.directory / "lock"):
                 network.raise_bridge(self.settings)
+                authority.start(self.settings)
                 for host in hosts:
                     self._create(host, base)
                     host.start()
