@@ -104,6 +104,7 @@ def _removals(
 def _column_flips(control: Control, leaf: _Leaf, leaves: list[_Leaf]) -> Callable[[Case], Iterator[Flip]]:
     same = [each for each in leaves if (each.kind, each.column) == (leaf.kind, leaf.column) and each is not leaf]
     near = [value for each in (leaf, *same) for value in each.condition.near]
+    near += [value for case in control.tests for value in _values(case, leaf)]
 
     def flips(case: Case) -> Iterator[Flip]:
         rows = _rows(case, leaf.kind)
@@ -121,6 +122,15 @@ def _column_flips(control: Control, leaf: _Leaf, leaves: list[_Leaf]) -> Callabl
                         yield Flip(control, _with_rows(case, leaf.kind, changed), alone)
 
     return flips
+
+
+def _values(case: Case, leaf: _Leaf) -> Iterator[Value]:
+    """What a case has where a leaf looks; for expressions, of which no fitting text can be made up."""
+    for key, columns in _rows(case, leaf.kind).items():
+        if leaf.column == "key":
+            yield key
+        elif leaf.column in columns:
+            yield thaw(columns)[leaf.column]
 
 
 def _changed(

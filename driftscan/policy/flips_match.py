@@ -7,6 +7,7 @@ from typing import Any
 from driftscan.model.codec import thaw
 from driftscan.model.drift import CauseType, Change, Grade
 from driftscan.model.patterns import compile_key_glob
+from driftscan.model.proof import Rank
 from driftscan.model.resource import Value
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.conditions import Condition
@@ -19,10 +20,11 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "grade": tuple(Grade),
     "change": tuple(Change),
     "zone": tuple(ZoneClass),
+    "proof": tuple(Rank),
     "baseline": ("image", "stand-in"),
 }
 """Facts that have but these values."""
-_OF_MUTATION = ("cause", "subject", "detail", "grade", "actor", "command")
+_OF_MUTATION = ("cause", "subject", "detail", "grade", "actor", "command", "proof")
 _OF_DIFFERENCE = ("kind", "change", "zone")
 _ABSENT = {"subject": "", "detail": "", "grade": Grade.NONE.value, "zone": ZoneClass.SEALED.value, "baseline": "image"}
 """What a fact is that a case leaves out."""
@@ -50,6 +52,8 @@ def match_readings(rule: DriftRule) -> Iterator[Reading]:
         if match and match.attribute:
             text = f"{place} attribute: {', '.join(sorted(match.attribute))}"
             yield Reading(text, _attribute_flips(rule, match))
+        if match and match.within:
+            yield Reading(f"{place} within: {match.within}", _time_flips(rule))
 
 
 def _leaves(match: Match, place: str) -> Iterator[_Leaf]:
@@ -71,7 +75,7 @@ def _leaves(match: Match, place: str) -> Iterator[_Leaf]:
         yield from _leaves(match.unless, f"{place} unless")
 
 
-_CLOSED = frozenset({"cause", "grade", "kind", "change", "zone"})
+_CLOSED = frozenset({"cause", "grade", "proof", "kind", "change", "zone"})
 
 
 def _near(name: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,7 +97,8 @@ def _holds(condition: Condition) -> Callable[[Value, str], bool]:
 
 
 def _flips(rule: DriftRule, leaf: _Leaf, same: list[_Leaf]) -> Callable[[Case], Iterator[Flip]]:
-    near = tuple(value for each in (leaf, *same) for value in each.near)
+    near = [value for each in (leaf, *same) for value in each.near]
+    near += [value for case in rule.tests for value, _, _ in _facts(case, leaf)]
 
     def flips(case: Case) -> Iterator[Flip]:
         for old, kind, put in _facts(case, leaf):
@@ -157,6 +162,17 @@ def _attribute_flips(rule: DriftRule, match: Match) -> Callable[[Case], Iterator
             if any(match.attribute & set(columns) for columns in sides.values()):
                 change = {side: _without(columns, match.attribute) for side, columns in sides.items()}
                 yield Flip(rule, _with_difference(case, index, change), alone)
+
+    return flips
+
+
+def _time_flips(rule: DriftRule) -> Callable[[Case], Iterator[Flip]]:
+    """When it happened is the fact: what has no time is in no window."""
+
+    def flips(case: Case) -> Iterator[Flip]:
+        mutation = case.data["mutation"]
+        if "at" in mutation:
+            yield Flip(rule, _with_mutation(case, _without(mutation, frozenset({"at"}))))
 
     return flips
 
