@@ -19,7 +19,7 @@ def summary(found: "Sequence[Trial]") -> str:
     read = sum(trial.readings for trial in found)
     counts = f"{len(found)} rules, {sum(len(trial.cases) for trial in found)} cases"
     counts += f", {read} facts flipped" if read else ""
-    return f"{counts}: {f'{failed} rules failed' if failed else 'all good'}"
+    return f"{counts}: {f'{failed} failed' if failed else 'all good'}"
 
 
 def text(trial: "Trial") -> Iterator[str]:
@@ -42,7 +42,8 @@ def text(trial: "Trial") -> Iterator[str]:
 def _case(result: "CaseResult") -> Iterator[str]:
     case, said = result.case, result.said
     name = f" '{show(case.data['name'])}'" if "name" in case.data else ""
-    yield f"{show(result.where)}: case{name} expects {case.expect}, the rule says {said.result}"
+    told = "" if case.expect == said.result else f", the rule says {said.result}"
+    yield f"{show(result.where)}: case{name} expects {case.expect}{told}"
     yield from (f"  missing finding: {show(key)} is not at fault" for key in result.lacking)
     yield from (f"  unexpected finding: {show(key)} is at fault" for key in result.unexpected)
     for other, lines in result.others:

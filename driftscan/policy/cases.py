@@ -129,9 +129,8 @@ def _others(policy: Policy, rule: Rule, case: Case) -> Iterator[tuple[Rule, tupl
             replace(each, applies=_for_case(rule, case)) if each.applies == rule.applies else each
             for each in policy.drift
         )
-        judged = judge_mutations(
-            [replace(policy, drift=rules, windows=case.windows)], _mutations(case), _drift_context(case)
-        )
+        alone = replace(policy, drift=rules, windows=case.windows, applies=())
+        judged = judge_mutations([alone], _mutations(case), _drift_context(case))
         refs = {each.rule for each in judged} - {rule.ref}
         yield from (
             (other, (f"{other.severity.word}: it judges the mutation",)) for other in rules if other.ref in refs

@@ -53,6 +53,8 @@ NOT_OF_SHAPE = {
     "a default outside its bounds",
     "a message that names no column",
     "a key that stands twice",
+    "a patch window of no length",
+    "a patch window in a time zone that is not",
 }
 """What only `policy lint` can see: it depends on other places of the file, or on what an argument means."""
 WHOLE = schema(KINDS)
