@@ -214,6 +214,7 @@ DAYS = Option(name="days", metavar="N", parse=_days, default=0, help="so many da
 TICKET = Option(name="ticket", metavar="ID", default="", help="where it was decided")
 UNUSED = Option(name="unused", help="also those that accept nothing")
 JSON = Option(name="json", help="as JSON")
+MUTATE = Option(name="mutate", help="also flip each fact that a rule reads: some case's result must change")
 HOST = Option(name="host", metavar="NAME", help="on this host, where several have it")
 PRINT = Option(name="print", help="print the program that is run on hosts")
 WRITE = Option(name="write", metavar="FILE", path=True, help="write it as a file, to be put into an image")
@@ -259,6 +260,7 @@ ALL = (
     TICKET,
     UNUSED,
     JSON,
+    MUTATE,
     HOST,
     PRINT,
     WRITE,

@@ -1,8 +1,9 @@
-"""`driftscan policy lint`, `list`, `show`."""
+"""`driftscan policy lint`, `test`, `list`, `show`, `schema`."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from driftscan.policy.model import Control, DriftRule, Policy, Rule
 
 BAD_INPUT = 2
+FAILED = 1
 
 
 def _kinds() -> "Mapping[str, Kind]":
@@ -42,6 +44,44 @@ def _lint(call: Call) -> int:
     if not bad and len(call.settings.policy) > 1:
         _load(call.settings.policy)
     return BAD_INPUT if bad else 0
+
+
+def _test(call: Call) -> int:
+    """Each name by itself: what a policy does to one that it extends is no matter of the latter's cases."""
+    from driftscan.cli import _policy_test as printed
+    from driftscan.policy.load import load_own, shipped
+    from driftscan.policy.trial import trials
+
+    settings, console = call.settings, call.console
+    names, kinds = settings.policy or shipped(), _kinds()
+    policies = [policy for name in names for policy in load_own(name, kinds)]
+    found = list(trials(policies, flip=settings.mutate))
+    if settings.json:
+        console.write(printed.as_json(found))
+    else:
+        shown = found if settings.verbose else [trial for trial in found if not trial.passed]
+        console.writelines(f"{line}\n" for trial in shown for line in printed.text(trial))
+        console.write(printed.summary(found) + "\n")
+    return 0 if all(trial.passed for trial in found) else FAILED
+
+
+def _schema(call: Call) -> int:
+    import json
+
+    from driftscan import atomic
+    from driftscan.cli._outputs import check_writable
+    from driftscan.policy.schema import schema
+
+    path = call.settings.output
+    if path:
+        check_writable(path, "-o")
+    text = json.dumps(schema(_kinds()), indent=1) + "\n"
+    if path:
+        atomic.write(path, [text.encode()])
+        call.console.note(f"{show(path)}: the schema of policy files, as this driftscan reads them")
+    else:
+        call.console.write(text)
+    return 0
 
 
 def _list(call: Call) -> int:
@@ -110,6 +150,22 @@ LINT = Command(
     notes=("Exit codes: 0 all are good; 2 some are not.",),
     run=_lint,
 )
+TEST = Command(
+    name="policy test",
+    summary="run the cases that rules carry",
+    examples=(
+        ("driftscan policy test policies/ours.yaml", "each case that came out otherwise, and why"),
+        ("driftscan policy test policies --mutate", "also whether a mistake in a rule would be noticed"),
+        ("driftscan policy test", "the shipped policies"),
+    ),
+    arguments=(Argument(name="POLICY", many=True, help="files, folders, or shipped names; else all that are shipped"),),
+    options=(opt.MUTATE, opt.JSON),
+    notes=(
+        "A rule fails by a missing or unexpected finding, by a result for which it has no case, and if it never fires.",
+        "Exit codes: 0 all rules passed; 1 some failed; 2 a file is wrong.",
+    ),
+    run=_test,
+)
 LIST = Command(
     name="policy list",
     summary="list the policies that are shipped",
@@ -123,4 +179,14 @@ SHOW = Command(
     arguments=(Argument(name="POLICY", help="a shipped policy's name, or a file"),),
     run=_show,
 )
-commands = (LINT, LIST, SHOW)
+SCHEMA = Command(
+    name="policy schema",
+    summary="print the JSON Schema of policy files, for editors",
+    examples=(
+        ("driftscan policy schema -o policy.schema.json", "with every kind, column and operator of this version"),
+    ),
+    options=(opt.OUTPUT,),
+    notes=("docs/policy.md says how an editor is told of it.",),
+    run=_schema,
+)
+commands = (LINT, TEST, LIST, SHOW, SCHEMA)

@@ -29,12 +29,22 @@ def compile_cases(scope: Scope, raw: Mapping[str, Any], path: Path) -> tuple[Cas
             _check_facts(scope, case, where)
         given = case.get("patch_window")
         windows = compile_windows(scope, given, (*where, "patch_window")) if given else ()
-        found.append(Case(case["expect"], case, scope.line(where), windows))
+        found.append(Case(case["expect"], case, scope.line(where), windows, _at_fault(scope, raw, case, where)))
     return tuple(found)
 
 
+def _at_fault(scope: Scope, raw: Mapping[str, Any], case: Mapping[str, Any], path: Path) -> tuple[str, ...] | None:
+    """The keys that are to be at fault; `all` stands for every resource of the rule's kind among the facts."""
+    given = case.get("at_fault")
+    if given is None:
+        return None
+    if "on" in raw or case["expect"] != "fail":
+        scope.problem((*path, "at_fault"), "'at_fault' is for a control's test that is to fail", key=True)
+    return tuple(case.get("facts", {}).get(raw.get("over"), {})) if given == "all" else tuple(given)
+
+
 def _check_facts(scope: Scope, case: Mapping[str, Any], path: Path) -> None:
-    for name in ("mutation", "baseline", "patch_window"):
+    for name in ("mutation", "baseline", "patch_window", "each"):
         if name in case:
             scope.problem((*path, name), f"a control's test has 'facts', not '{name}'", key=True)
     for index, pattern in enumerate(case.get("gaps", ())):
@@ -63,6 +73,8 @@ def _check_mutation(scope: Scope, case: Mapping[str, Any], path: Path) -> None:
     if "mutation" not in case:
         scope.problem(path, "a drift rule's test needs a 'mutation'", key=True)
         return
+    if "each" in case and "differences" not in case["mutation"]:
+        scope.problem((*path, "each"), "'each' asks of each difference: the mutation has none", key=True)
     for index, difference in enumerate(case["mutation"].get("differences", ())):
         where: Path = (*path, "mutation", "differences", index)
         kind = scope.kind(difference["kind"], (*where, "kind"))

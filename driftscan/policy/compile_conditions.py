@@ -16,6 +16,8 @@ ITEM = Column("item", "text")
 COUNT = Column("count", "number")
 NOTHING = Condition("", lambda _: None)
 """Stands where a problem was recorded; the policy is refused before it could be asked."""
+MAX_NEAR = 100
+"""Items of the longest list that is made up to try a `count`."""
 _EQUALITY = frozenset({"eq", "equal", "equals", "is", "==", "="})
 _MODE = re.compile("[0-7]{4}")
 _TYPES: Mapping[str, type] = {"text": str, "number": int, "truth": bool, "list": list}
@@ -68,7 +70,7 @@ def _literal(scope: Scope, column: Column, data: Any, path: Path) -> Condition:
     literal = read_value(scope, column, data, path)
     if literal is None:
         return NOTHING
-    return Condition(_shown(literal), equals(literal))
+    return Condition(_shown(literal), equals(literal), near=(literal,))
 
 
 def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
@@ -112,7 +114,9 @@ def _table(scope: Scope, column: Column, data: Mapping[str, Any], path: Path) ->
     if KNOWN in data:
         scope.problem((*path, KNOWN), f"'{KNOWN}' stands alone: what is asked of the value goes elsewhere", key=True)
     tests = [part.test for part in parts]
-    return Condition(" and ".join(part.words for part in parts), lambda value: every(test(value) for test in tests))
+    near = tuple(value for part in parts for value in part.near)
+    words = " and ".join(part.words for part in parts)
+    return Condition(words, lambda value: every(test(value) for test in tests), near=near)
 
 
 def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
@@ -132,12 +136,13 @@ def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Pat
     argument = _resolved(scope, argument, path)
     if argument is UNRESOLVED or (isinstance(argument, list) and UNRESOLVED in argument):
         return NOTHING
+    operator, given = OPERATORS[name], _as_column(column, argument)
     try:
-        test = OPERATORS[name].build(_as_column(column, argument))
+        test = operator.build(given)
     except ArgumentError as error:
         scope.problem(path, f"the argument of '{name}' {error}")
         return NOTHING
-    return Condition(OPERATORS[name].words.format(_shown(argument)), test, known=name == KNOWN)
+    return Condition(operator.words.format(_shown(argument)), test, name == KNOWN, tuple(operator.near(given)))
 
 
 def _resolved(scope: Scope, argument: Any, path: Path) -> Any:
@@ -158,17 +163,19 @@ def _nested(scope: Scope, column: Column, name: str, argument: Any, path: Path) 
         inner = compile_condition(scope, COUNT, argument, path)
         if inner is not NOTHING and not any(inner.test(count) is False for count in range(1000)):
             scope.problem(path, "any number fits: 'count' asks for nothing")
-        return Condition(f"{inner.words} items", lambda value: inner.test(len(_items(value))))
+        lengths = [each for each in inner.near if type(each) is int and 0 <= each <= MAX_NEAR]
+        near = tuple(tuple(f"item {number}" for number in range(length)) for length in lengths)
+        return Condition(f"{inner.words} items", lambda value: inner.test(len(_items(value))), near=near)
     inner = compile_condition(scope, column if name == "not" else ITEM, argument, path)
     if name == "not":
-        return Condition(f"not {inner.words}", lambda value: opposite(inner.test(value)))
+        return Condition(f"not {inner.words}", lambda value: opposite(inner.test(value)), near=inner.near)
     tests: dict[str, Test] = {
         "any": lambda value: some(inner.test(item) for item in _items(value)),
         "every": lambda value: every(inner.test(item) for item in _items(value)),
         "none": lambda value: opposite(some(inner.test(item) for item in _items(value))),
     }
     words = {"any": "an item that is {}", "every": "only items that are {}", "none": "no item that is {}"}
-    return Condition(words[name].format(inner.words), tests[name])
+    return Condition(words[name].format(inner.words), tests[name], near=tuple((each,) for each in inner.near))
 
 
 def _items(value: Value) -> tuple[Value, ...]:

@@ -1,6 +1,6 @@
 """Conditions on one value, and predicates over the columns of one resource. Pure and closed: no code from a policy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,11 +13,12 @@ Test: TypeAlias = Callable[[Value], Truth]
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A test of one value, and the words for what it asks (`at most 4`). An absent value is None. `known`: it asks
-    only whether there is a fact, and not what it is."""
+    only whether there is a fact, and not what it is. `near`: values at which its answer may turn, for `flips.py`."""
 
     words: str
     test: Test
     known: bool = False
+    near: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,15 @@ class Predicate:
             parts.append(opposite(self.negated.holds(row)))
         return every(parts)
 
+    def leaves(self) -> Iterator[tuple[str, Condition]]:
+        """Every (column, condition) in it, in the order written."""
+        yield from self.columns
+        for part in (*self.all_of, *self.any_of, *((self.negated,) if self.negated else ())):
+            yield from part.leaves()
+
     def reads(self) -> tuple[str, ...]:
         """The columns that it looks at, each once, in the order written."""
-        names = [name for name, _ in self.columns]
-        for part in (*self.all_of, *self.any_of, *((self.negated,) if self.negated else ())):
-            names += part.reads()
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(name for name, _ in self.leaves()))
 
     def failing(self, row: Row) -> tuple[tuple[str, str], ...]:
         """(column, what was asked) of its own conditions that do not hold of the row."""

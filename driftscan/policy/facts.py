@@ -128,14 +128,14 @@ class Facts:
     def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
         """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
         if is_literal(gap):
-            return self._resources.get(kind, gap) is None and bool(_matcher(kind, globs)(gap))
+            return self._resources.get(kind, gap) is None and bool(matcher(kind, globs)(gap))
         return any(_may_overlap(gap, wanted) for wanted in globs)
 
     def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Resource]:
         if globs == (_all(kind),):
             return self._small[kind]
         if (kind, globs) not in self._matched:
-            fits = _matcher(kind, globs)
+            fits = matcher(kind, globs)
             self._matched[kind, globs] = [each for each in self._small[kind] if fits(each.key)]
         return self._matched[kind, globs]
 
@@ -154,7 +154,7 @@ class Facts:
         files = self._resources.files
         if glob == _all("file"):
             return range(len(files))
-        beginning, fits = files.span(literal_prefix(glob)), _matcher("file", (glob,))
+        beginning, fits = files.span(literal_prefix(glob)), matcher("file", (glob,))
         rows = files.rows(beginning.start, beginning.stop)
         return (index for index, (key, _, _) in zip(beginning, rows, strict=True) if fits(key))
 
@@ -162,7 +162,7 @@ class Facts:
         gaps: Mapping[str, str] = self._gaps[kind]
         if not gaps:
             return ""
-        return next((reason for glob, reason in gaps.items() if _matcher(kind, (glob,))(key)), "")
+        return next((reason for glob, reason in gaps.items() if matcher(kind, (glob,))(key)), "")
 
 
 def _row(resource: Resource) -> Row:
@@ -177,7 +177,7 @@ def _all(kind: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _matcher(kind: str, globs: tuple[str, ...]) -> Callable[[str], object]:
+def matcher(kind: str, globs: tuple[str, ...]) -> Callable[[str], object]:
     """A test whether a key fits any of the globs; of files, `/**` means all of them."""
     if _all(kind) in globs:
         return lambda key: True

@@ -92,11 +92,7 @@ def _image(manifest: Manifest | None) -> Facts | None:
 
 
 def _control(control: Control, facts: Facts, image: Facts | None, context: Context) -> JudgedControl:
-    fits = applies(control.applies, context)
-    if fits is None:
-        found = Outcome(Result.UNKNOWN, ("os_version: which system this is could not be told",))
-    else:
-        found = outcome(control, facts) if fits else Outcome(Result.NOT_APPLICABLE)
+    found = control_outcome(control, facts, context)
     cause = _cause(control, found, image)
     return JudgedControl(
         id=control.id,
@@ -120,6 +116,14 @@ def _about(control: Control, found: Outcome) -> tuple[ResourceId, ...]:
         return ()
     keys = sorted({key for key, _ in found.failing}) or control.selection.named
     return tuple((control.selection.kind, key) for key in keys[:MAX_EVIDENCE])
+
+
+def control_outcome(control: Control, facts: Facts, context: Context) -> Outcome:
+    """What a control comes to on a host, if it is for it at all."""
+    fits = applies(control.applies, context)
+    if fits is None:
+        return Outcome(Result.UNKNOWN, ("os_version: which system this is could not be told",))
+    return outcome(control, facts) if fits else Outcome(Result.NOT_APPLICABLE)
 
 
 def fingerprint(control: Control) -> str:

@@ -47,11 +47,18 @@ def load(names: Sequence[str], kinds: Mapping[str, Kind]) -> tuple[Policy, ...]:
     first. UsageError, with every problem of a file at its place, or with a suggestion for an unknown name."""
     loader = _Loader(kinds)
     for name in names:
-        loader.add_all(_files_of(name, Path()))
+        loader.add_all(files_of(name, Path()))
     return loader.policies()
 
 
-def _files_of(name: str, base: Path) -> list[Path]:
+def load_own(name: str, kinds: Mapping[str, Kind]) -> tuple[Policy, ...]:
+    """The policies of one name or path as `load` has them, without those that they only extend."""
+    own = {path.resolve() for path in files_of(name, Path())}
+    return tuple(policy for policy in load([name], kinds) if Path(policy.file).resolve() in own)
+
+
+def files_of(name: str, base: Path) -> list[Path]:
+    """The files of a shipped policy's name, or of a path below a folder. UsageError if it is neither."""
     if name in (packs := shipped()):
         return list(_policy_files(content.folder() / name))
     path = base / Path(name).expanduser()
@@ -120,7 +127,7 @@ class _Loader:
 
     def _extend(self, document: Document, owner: Policy, extension: Extension, chain: tuple[Path, ...]) -> None:
         try:
-            files = _files_of(extension.policy, Path(owner.file).parent)
+            files = files_of(extension.policy, Path(owner.file).parent)
         except UsageError as error:
             raise document.error(extension.path, error.message, error.hint) from None
         bases = self.add_all(files, chain)

@@ -42,12 +42,14 @@ class Applies:
 @dataclass(frozen=True, slots=True)
 class Case:
     """An inline test: what is expected of its rule, the facts or the mutation as written, where it stands, and what
-    patch windows there are."""
+    patch windows there are. `at_fault`: the keys of exactly those resources that must be at fault; None: nothing is
+    said of that."""
 
     expect: str
     data: Mapping[str, Any]
     line: int
     windows: tuple[Window, ...] = ()
+    at_fault: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ hold other conditions (`not`, `any`, `every`, `none`, `count`) are built in `com
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ LISTED = {"anyOf": [_ITEMS, _PARAMETER], "x-expected": "a list or a $parameter"}
 TEXT = {"type": "string", "minLength": 1}
 TEXTS = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}], "x-expected": "text or a list of texts"}
 WHOLE = {"type": ["integer", "string"], "x-expected": "a whole number or a $parameter"}
+MODE = {
+    "type": "string",
+    "pattern": r"^([0-7]{4}|\$[a-z][a-z0-9_]*)$",
+    "x-expected": 'four octal digits in quotes, such as "0644"',
+}
 ONLY_TRUE = {"const": True, "x-expected": "true"}
 
 
@@ -36,7 +41,8 @@ class ArgumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """`types`: the column types it fits. `words`: how a message says what was asked, with {} for the argument."""
+    """`types`: the column types it fits. `words`: how a message says what was asked, with {} for the argument.
+    `near`: values at which the answer may turn, of whatever type; empty where nothing special can be said."""
 
     name: str
     types: frozenset[str]
@@ -44,6 +50,7 @@ class Operator:
     doc: str
     argument: Mapping[str, Any]
     build: Callable[[Any], Test]
+    near: Callable[[Any], Iterable[Value]] = lambda argument: ()
 
 
 def number(value: Value) -> int | None:
@@ -177,6 +184,42 @@ def _known(argument: Any) -> Test:
     return lambda value: True
 
 
+def _items(argument: Any) -> list[Any]:
+    return argument if isinstance(argument, list) else [argument]
+
+
+def _near_numbers(argument: Any) -> Iterator[Value]:
+    bound = number(argument)
+    for value in () if bound is None else (bound - 1, bound, bound + 1):
+        yield from (value, str(value))
+
+
+def _near_globs(argument: Any) -> Iterator[Value]:
+    """Of each glob a text that fits it."""
+    return (sample(glob) for glob in _items(argument))
+
+
+def sample(glob: str) -> str:
+    """A text that fits a glob."""
+    return glob.replace("**", "x").replace("*", "x").replace("?", "x")
+
+
+def _near_lists(argument: Any) -> Iterator[Value]:
+    """Texts with a part or all of them, lists with an item, with all of them, and with one too many."""
+    items = _items(argument)
+    yield from items
+    yield " ".join(map(str, items))
+    yield from ((item,) for item in items)
+    yield tuple(items)
+    yield (*items, "other")
+
+
+def _near_modes(argument: Any) -> Iterator[Value]:
+    """No bit, those asked about, all but those, all."""
+    mask = int(argument, 8)
+    return (f"{bits:04o}" for bits in (0, mask, 0o7777 & ~mask, 0o7777))
+
+
 _LIST = frozenset({"list"})
 _TEXT = frozenset({"text"})
 _NUMBERS = frozenset({"number", "text"})
@@ -192,9 +235,9 @@ _BITS: dict[str, tuple[str, Callable[[int, int], bool], str]] = {
 }
 
 _ROWS = (
-    Operator("in", SCALARS, "one of {}", "is one of the list", LISTED, _in),
-    Operator("not_in", SCALARS, "none of {}", "is none of the list; holds where it is absent", LISTED, _not_in),
-    Operator("glob", _TEXT, "like {}", "fits a glob: `*` any characters, `?` one", TEXTS, _glob),
+    Operator("in", SCALARS, "one of {}", "is one of the list", LISTED, _in, _items),
+    Operator("not_in", SCALARS, "none of {}", "is none of the list; holds where it is absent", LISTED, _not_in, _items),
+    Operator("glob", _TEXT, "like {}", "fits a glob: `*` any characters, `?` one", TEXTS, _glob, _near_globs),
     Operator("regex", _TEXT, "as the expression {}", "fits an expression as a whole", TEXT, _regex),
     Operator(
         "contains",
@@ -203,14 +246,31 @@ _ROWS = (
         "a text has all the given parts; a list has all the given items",
         {"anyOf": [TEXT, LISTED]},
         _contains,
+        _near_lists,
     ),
-    Operator("subset", _LIST, "nothing but {}", "every item is one of the given; so is an empty list", LISTED, _subset),
+    Operator(
+        "subset",
+        _LIST,
+        "nothing but {}",
+        "every item is one of the given; so is an empty list",
+        LISTED,
+        _subset,
+        _near_lists,
+    ),
     *(
-        Operator(name, _NUMBERS, words, f"is {words.format('the argument')}, as a number", WHOLE, _compare(how))
+        Operator(
+            name,
+            _NUMBERS,
+            words,
+            f"is {words.format('the argument')}, as a number",
+            WHOLE,
+            _compare(how),
+            _near_numbers,
+        )
         for name, (words, how) in _ORDER.items()
     ),
     *(
-        Operator(name, _TEXT, words, f"an octal mode that {doc}", {"type": "string"}, _bits(how))
+        Operator(name, _TEXT, words, f"an octal mode that {doc}", MODE, _bits(how), _near_modes)
         for name, (words, how, doc) in _BITS.items()
     ),
     Operator("absent", ALL, "absent", "there is nothing: no value, an empty text or list", ONLY_TRUE, _absent),

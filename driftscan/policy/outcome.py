@@ -15,6 +15,8 @@ MAX_EVIDENCE = 100
 """Lines of evidence of one control; a last line says how many more there are."""
 MAX_VALUE = 160
 """Characters of a value in a line of evidence."""
+MISSING = "missing"
+"""What was read of a named resource that is not there."""
 _RESULTS: Mapping[Truth, Result] = {True: Result.PASS, False: Result.FAIL, None: Result.UNKNOWN}
 
 
@@ -52,6 +54,8 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
     else:
         result = _RESULTS[_quantified(demand, found, missing)]
     if result is Result.FAIL:
+        if missing is not Result.FAIL or (demand.count and demand.count.test(0) is True):
+            found.missing.clear()  # what is not there is then not at fault
         lines = _evidence(_failures(selection, demand, found, message))
         return Outcome(result, lines, frozenset(_faults(selection, demand, found)))
     if result is Result.UNKNOWN:
@@ -176,4 +180,4 @@ def _faults(selection: Selection, demand: Demand, found: Selected) -> Iterator[t
     for row in _at_fault(demand, found):
         yield row.key, repr([row.value(name) for name in columns])
     for key in found.missing:
-        yield key, "missing"
+        yield key, MISSING

@@ -5,18 +5,16 @@ What no schema can say (parameters, duplicate ids, vacuous conditions) is checke
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from driftscan.model.drift import CauseType, Change, Grade
 from driftscan.model.finding import Action, Result, Severity
 from driftscan.model.proof import Rank
 from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
-from driftscan.policy.operators import NESTED, ONLY_TRUE, OPERATORS, TEXT, TEXTS
-from driftscan.policy.scope import column_type
+from driftscan.policy.operators import ONLY_TRUE, TEXT, TEXTS
+from driftscan.policy.schema_kinds import Schema, column_definitions, differing, facts, per_kind, titled, words_of
 from driftscan.policy.window import CLOCK, DAYS
 
-Schema = dict[str, Any]
 ID = {
     "type": "string",
     "pattern": "^[a-z0-9]+([-._/][a-z0-9]+)*$",
@@ -27,16 +25,18 @@ INSTANT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 SEVERITIES = [severity.word for severity in Severity]
 ACTIONS = [action.word for action in Action if action is not Action.NONE]
 PARAMETER_TYPES = ["text", "number", "truth", "list"]
-QUANTIFIERS = ["any", "every", "none", "count"]
+
 _KEYS: Schema = {"$ref": "#/$defs/texts"}
-_LITERALS = {
-    "text": ["string", "integer"],
-    "number": ["integer", "string"],
-    "truth": ["boolean", "string"],
-    "list": ["array", "string"],
-    "mapping": ["string"],
+_JUDGED = ("severity", "recommendation", "why")
+_QUARANTINE: Schema = {
+    "if": {"required": ["recommendation"], "properties": {"recommendation": {"const": "quarantine"}}},
+    "then": {"properties": {"severity": {"const": "critical", "x-expected": "'critical', for 'quarantine'"}}},
 }
-"""JSON types of the literal form; a text can always be a `$parameter`."""
+_ONE_DEMAND: Schema = {
+    "if": {"required": ["forbid"]},
+    "then": {"properties": {"require": False}},
+    "else": {"title": "control", "required": ["require"]},
+}
 
 
 def shape() -> Schema:
@@ -51,17 +51,16 @@ def schema(kinds: Mapping[str, Kind]) -> Schema:
 
 def _whole(kinds: Mapping[str, Kind]) -> Schema:
     definitions: Schema = {
-        "text": TEXT,
         "texts": TEXTS,
-        "applies": _object("applies_to", dict.fromkeys(("os", "role", "image"), _KEYS) | {"label": _labels()}),
-        "case": _case(),
+        "applies": titled("applies_to", dict.fromkeys(("os", "role", "image"), _KEYS) | {"label": _labels()}),
+        "case": _case(kinds),
         "control": _control(kinds),
-        "drift": _drift(),
+        "drift": _drift(kinds),
         "premise": _premise(kinds),
         "windows": _windows(),
     }
     if kinds:
-        definitions |= _column_definitions(kinds)
+        definitions |= column_definitions(kinds)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "policy",
@@ -91,11 +90,6 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
         },
         "$defs": definitions,
     }
-
-
-def _object(title: str, properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
-    found = {"type": "object", "title": title, "additionalProperties": False, "minProperties": 1}
-    return found | {"properties": properties, "required": list(required)} | more
 
 
 def _labels() -> Schema:
@@ -133,19 +127,20 @@ def _control(kinds: Mapping[str, Kind]) -> Schema:
         },
     }
     required = ("id", "title", "over", "severity", "recommendation", "why")
-    return _object("control", _common() | own, required, allOf=_per_kind(kinds))
+    together = [_ONE_DEMAND, _QUARANTINE, _expecting(*(each.value for each in Result))] if kinds else []
+    return titled("control", _common() | own, required, allOf=per_kind(kinds) + together)
 
 
 def _premise(kinds: Mapping[str, Kind]) -> Schema:
     own = {name: _free() for name in ("where", "require", "forbid")} | {"over": TEXT, "key": _KEYS}
-    return _object("condition of only_if", own, ("over",), allOf=_per_kind(kinds))
+    return titled("condition of only_if", own, ("over",), allOf=per_kind(kinds))
 
 
 def _free() -> Schema:
     return {"anyOf": [{"type": "object"}, {"const": "present"}], "x-expected": "columns, or 'present'"}
 
 
-def _drift() -> Schema:
+def _drift(kinds: Mapping[str, Kind]) -> Schema:
     words = {
         "cause": [cause.value for cause in CauseType],
         "grade": [grade.value for grade in Grade],
@@ -153,33 +148,42 @@ def _drift() -> Schema:
         "change": [change.value for change in Change],
         "zone": [zone.value for zone in ZoneClass],
     }
-    match: Schema = {name: _word_or_words(known) for name, known in words.items()}
+    match: Schema = {name: words_of(known) for name, known in words.items()}
     match |= dict.fromkeys(("subject", "detail", "actor", "command", "kind", "key", "attribute"), _KEYS)
     match |= {name: {"type": "object", "minProperties": 1} for name in ("expected", "actual")}
     match["within"] = {"enum": ["patch-window"]}
     match["baseline"] = {"enum": ["image", "stand-in"]}
-    match["unless"] = _object("unless", dict(match))
-    own = {"on": {"enum": ["mutation"]}, "match": _object("match", match), "allow": TEXT}
-    return _object("drift rule", _common() | own, ("id", "title", "on", "match"))
+    if kinds:
+        match["kind"] = words_of(sorted(kinds))
+    chosen = differing(kinds, "asked")
+    match["unless"] = titled("unless", dict(match), allOf=chosen)
+    own = {"on": {"enum": ["mutation"]}, "match": titled("match", match, allOf=chosen), "allow": TEXT}
+    judged = {"if": {"not": {"required": ["allow"]}}, "then": _lacks("drift rule", "severity", "recommendation", "why")}
+    accepted = {"if": {"required": ["allow"]}, "then": {"properties": dict.fromkeys(_JUDGED, False)}}
+    together = [judged, accepted, _QUARANTINE, _expecting("match", "no-match")] if kinds else []
+    return titled("drift rule", _common() | own, ("id", "title", "on", "match"), allOf=together)
 
 
 def _windows() -> Schema:
     clock = {"type": "string", "pattern": CLOCK, "x-expected": 'a time of day in quotes, such as "02:00"'}
     days = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": list(DAYS)}}
-    window = _object("patch window", {"days": days, "from": clock, "to": clock, "timezone": TEXT}, ("from", "to"))
+    window = titled("patch window", {"days": days, "from": clock, "to": clock, "timezone": TEXT}, ("from", "to"))
     return {"if": {"type": "array"}, "then": {"type": "array", "minItems": 1, "items": window}, "else": window}
 
 
-def _word_or_words(known: list[str]) -> Schema:
-    word = {"enum": known}
-    return {"if": {"type": "array"}, "then": {"type": "array", "minItems": 1, "items": word}, "else": word}
+def _lacks(title: str, *keys: str) -> Schema:
+    return {"title": title, "required": list(keys)}
 
 
-def _case() -> Schema:
-    difference = _object(
+def _expecting(*results: str) -> Schema:
+    return {"properties": {"tests": {"items": {"properties": {"expect": {"enum": list(results)}}}}}}
+
+
+def _case(kinds: Mapping[str, Kind]) -> Schema:
+    difference = titled(
         "difference",
         {
-            "kind": TEXT,
+            "kind": {"enum": sorted(kinds)} if kinds else TEXT,
             "key": {"type": "string"},
             "change": {"enum": [change.value for change in Change]},
             "zone": {"enum": [zone.value for zone in ZoneClass]},
@@ -187,8 +191,9 @@ def _case() -> Schema:
             "actual": {"type": "object"},
         },
         ("kind", "key", "change"),
+        allOf=differing(kinds, "facts"),
     )
-    mutation = _object(
+    mutation = titled(
         "mutation",
         {
             "cause": {"enum": [cause.value for cause in CauseType]},
@@ -203,16 +208,21 @@ def _case() -> Schema:
         },
         ("cause",),
     )
-    return _object(
+    return titled(
         "test",
         {
             "expect": {"enum": ["pass", "fail", "unknown", "not-applicable", "match", "no-match"]},
             "name": TEXT,
-            "facts": {"type": "object", "additionalProperties": {"type": "object"}},
+            "facts": facts(kinds),
+            "at_fault": {
+                "anyOf": [{"const": "all"}, {"type": "array", "minItems": 1, "items": TEXT, "uniqueItems": True}],
+                "x-expected": "'all', or a list of keys",
+            },
             "gaps": {"type": "array", "minItems": 1, "items": TEXT},
             "live": {"type": "boolean"},
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
             "mutation": mutation,
+            "each": ONLY_TRUE,
             "baseline": {"enum": ["image", "stand-in"]},
             "patch_window": {"$ref": "#/$defs/windows"},
         },
@@ -221,7 +231,7 @@ def _case() -> Schema:
 
 
 def _extension() -> Schema:
-    override = _object(
+    override = titled(
         "override",
         {
             "rule": ID,
@@ -232,7 +242,7 @@ def _extension() -> Schema:
         },
         ("rule", "reason"),
     )
-    whole = _object(
+    whole = titled(
         "extension",
         {
             "policy": TEXT,
@@ -254,50 +264,4 @@ def _parameter() -> Schema:
         "maximum": {"type": "integer"},
         "choices": {"type": "array", "minItems": 2, "items": scalar, "uniqueItems": True},
     }
-    return _object("parameter", properties, ("type", "default", "doc"))
-
-
-def _per_kind(kinds: Mapping[str, Kind]) -> list[Schema]:
-    """One branch per kind, chosen by `over`, so that a mistake is reported in its own words."""
-    if not kinds:
-        return []
-    branches: list[Schema] = [{"properties": {"over": {"enum": sorted(kinds)}}}]
-    for name in sorted(kinds):
-        columns = {"$ref": f"#/$defs/columns-{name}"}
-        asked = {"anyOf": [{"const": "present"}, {"$ref": f"#/$defs/demand-{name}"}]}
-        own = {"where": columns, "require": asked, "forbid": asked}
-        chosen = {"required": ["over"], "properties": {"over": {"const": name}}}
-        branches.append({"if": chosen, "then": {"properties": own}})
-    return branches
-
-
-def _column_definitions(kinds: Mapping[str, Kind]) -> Schema:
-    found: Schema = {f"condition-{name}": _condition(name) for name in (*PARAMETER_TYPES, "mapping")}
-    for name, kind in kinds.items():
-        own = {"$ref": f"#/$defs/columns-{name}"}
-        columns: Schema = {
-            column: {"$ref": f"#/$defs/condition-{column_type(attribute.type)}", "description": attribute.doc}
-            for column, attribute in kind.attributes.items()
-        }
-        columns["key"] = {"$ref": "#/$defs/condition-text", "description": kind.key}
-        several = {"type": "array", "minItems": 2, "items": own}
-        columns |= {"all_of": several, "any_of": several, "not": own}
-        found[f"columns-{name}"] = _object(f"columns of {name}", columns)
-        quantified: Schema = {word: {"$ref": f"#/$defs/columns-{name}"} for word in QUANTIFIERS[:3]}
-        quantified["count"] = {"$ref": "#/$defs/condition-number"}
-        found[f"demand-{name}"] = _object(f"columns of {name}", columns | quantified)
-    return found
-
-
-def _condition(kind: str) -> Schema:
-    operators: Schema = {
-        operator.name: {**operator.argument, "description": operator.doc}
-        for operator in OPERATORS.values()
-        if kind in operator.types
-    }
-    operators |= {name: {"description": doc} for name, (types, doc) in NESTED.items() if kind in types}
-    return {
-        "if": {"type": "object"},
-        "then": _object(f"condition on {kind}", operators),
-        "else": {"type": _LITERALS[kind]},
-    }
+    return titled("parameter", properties, ("type", "default", "doc"))

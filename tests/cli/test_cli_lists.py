@@ -143,3 +143,72 @@ def test_probe_as_a_file_and_its_rule(capsys: pytest.CaptureFixture[str], tmp_pa
 def test_probe_refuses(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     said = run(capsys, "probe", *words)
     assert (said.code, said.out) == (2, "")
+
+
+POLICY = """policy: ours
+version: 1
+title: Ours
+rules:
+  - id: r
+    title: T
+    over: user
+    key: [a, b]
+    require: {uid: 0}
+    missing: pass
+    severity: high
+    recommendation: rebake
+    why: w
+    tests:
+      - {expect: pass, facts: {user: {a: {uid: 0}}}}
+      - {expect: fail, AT_FAULTfacts: {user: {a: {uid: 1}, b: {uid: 1}}}}
+"""
+
+
+def test_policy_test(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = home / "ours.yaml"
+    path.write_text(POLICY.replace("AT_FAULT", ""))
+    assert run(capsys, "policy", "test", "ours.yaml").out == "1 rules, 2 cases: all good\n"
+    said = run(capsys, "policy", "test", "ours.yaml", "--mutate")
+    assert said.code == 1
+    assert "  no case notices: key a\n  no case notices: key b\n" in said.out
+    path.write_text(POLICY.replace("AT_FAULT", "at_fault: all, "))
+    assert run(capsys, "policy", "test", "ours.yaml", "--mutate").code == 0
+
+
+def test_policy_test_tells_what_failed_and_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "ours.yaml").write_text(
+        POLICY.replace("AT_FAULT", "at_fault: [a, c], ").replace("a: {uid: 0}", "a: {uid: 2}")
+    )
+    said = run(capsys, "policy", "test", "ours.yaml")
+    assert said.code == 1
+    for line in (
+        "ours.yaml:15: case expects pass, the rule says fail",
+        "user a: uid is 2, expected 0",
+        'given user a: {"uid": 2}',
+        "missing finding: c is not at fault",
+        "unexpected finding: b is at fault",
+        "1 rules, 2 cases: 1 failed",
+    ):
+        assert line in said.out
+    told = json.loads(run(capsys, "policy", "test", "ours.yaml", "--json").out)
+    assert told["schema"] == "driftscan.policy-test/1"
+    assert told["summary"] == {"rules": 1, "cases": 2, "readings": 0, "failed": 1}
+    assert told["rules"][0]["cases"][1]["missing"] == ["c"]
+
+
+def test_policy_test_of_a_rule_without_cases_and_of_a_bad_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "ours.yaml").write_text(POLICY.partition("    tests:")[0])
+    said = run(capsys, "policy", "test", "ours.yaml")
+    assert said.code == 1
+    assert "no case expects fail: add one" in said.out
+    assert "never fired" in said.out
+    (home / "ours.yaml").write_text("policy: x\n")
+    assert run(capsys, "policy", "test", "ours.yaml").code == 2
+
+
+def test_policy_schema(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = run(capsys, "policy", "schema")
+    assert run(capsys, "policy", "schema", "-o", "policy.json").code == 0
+    assert (home / "policy.json").read_text() == printed.out
+    assert "columns-sshd_setting" in json.loads(printed.out)["$defs"]
+    assert run(capsys, "policy", "schema", "-o", "nowhere/policy.json").code == 2

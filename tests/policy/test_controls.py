@@ -349,3 +349,25 @@ def test_what_it_is_about(tmp_path: Path, body: str, facts: Facts, expected: lis
     found = _judge(tmp_path, body, facts, covered=("user",))
     assert found.about == tuple(("user", key) for key in expected)
     assert found.rule.why
+
+
+@pytest.mark.parametrize(
+    ("body", "facts"),
+    [
+        ("over: user; key: [a, b]; require: {uid: 0}; missing: pass", {"a": {"uid": 1}}),
+        ("over: user; key: [a, b, 'c*']; require: {uid: 0}; missing: not-applicable", {"a": {"uid": 1}}),
+        ("over: user; key: [a, b]; forbid: present", {"a": {"uid": 1}}),
+    ],
+)
+def test_what_may_be_missing_is_not_told_as_a_fault(tmp_path: Path, body: str, facts: dict[str, Columns]) -> None:
+    judged = _judge(tmp_path, body, {"user": facts})
+    assert judged.result is Result.FAIL
+    assert not any("not there" in line for line in judged.evidence)
+
+
+def test_what_may_be_missing_does_not_set_a_host_apart_from_its_image(tmp_path: Path) -> None:
+    """The image has both files wrong, the host lost one of them: what is wrong still comes from the image."""
+    baked = manifest({"user": {"a": {"uid": 1}, "b": {"uid": 1}}})
+    body = "over: user; key: [a, b]; require: {uid: 0}; missing: pass"
+    judged = _judge(tmp_path, body, {"user": {"a": {"uid": 1}}}, context=policy.Context(manifest=baked))
+    assert judged.cause is CureCause.IMAGE
