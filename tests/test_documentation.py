@@ -18,6 +18,7 @@ from driftscan.model.snapshot import Resources
 from driftscan.policy.schema import schema
 from driftscan.policy.trial import trials
 from driftscan.schema_check import problems
+from driftscan.waivers.load import load as load_waivers
 from driftscan.yaml_strict import check, parse
 from tests.policy.support import HEAD, KINDS
 
@@ -79,6 +80,10 @@ def _changes(path: Path) -> None:
     assert changes.load(path, frozenset(KINDS)).entries
 
 
+def _waivers(path: Path) -> None:
+    assert load_waivers(path)
+
+
 def _settings(path: Path) -> None:
     check(parse(path.read_text(), "driftscan.yaml"), _config.schema(_options.ALL), "")
 
@@ -99,6 +104,7 @@ READERS: dict[str, Callable[[Path], None]] = {
     "patch_window": _policy,
     "id": _rules,
     "zones": _zones,
+    "waivers": _waivers,
     "hosts": _inventory,
     "packages": _changes,
     "fail-on": _settings,
