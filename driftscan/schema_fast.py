@@ -54,6 +54,8 @@ def _type(data: Any, says: Any, _: Any, __: Any) -> bool:
 
 
 def _equal(data: Any, other: Any) -> bool:
+    if type(data) in (list, dict) and type(other) in _SIMPLE:
+        return False
     if type(data) not in _SIMPLE or type(other) not in _SIMPLE:
         raise UndecidedError("const")
     return type(data) is type(other) and bool(data == other)
