@@ -63,7 +63,7 @@ class _Comparison:
         self.zones = zones
         self.same = same
         self.sight = Sight(manifest, snapshot)
-        self.judge = Judge(manifest.resources.files, snapshot.resources.files, born)
+        self.judge = Judge(manifest.resources.files, snapshot.resources.files, born, zones)
         self.not_baselined: set[str] = set()
 
     def run(self) -> Iterator[Difference]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from driftscan.compare.attributes import ALL, CONTENT, NAMES, is_executable, mode_of, privilege
 from driftscan.compare.rotation import base_of, has_rotated, predecessors, unnumbered
 from driftscan.model.drift import Change, Delta
+from driftscan.model.matching import Matcher
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource, Value
 from driftscan.model.zone import UNREAD, Tolerance, Zone, ZoneClass
@@ -57,11 +58,13 @@ _YES = Ruling(True)
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Rules on differences. `born`: the reference is the host's own birth, so `boot-once` is over."""
+    """Rules on differences. `born`: the reference is the host's own birth, so `boot-once` is over. `zones`: those of
+    all resources, where what is ruled on may depend on another's."""
 
     old_files: Records
     new_files: Records
     born: bool = False
+    zones: Matcher | None = None
 
     def rule(self, zone: Zone | None, pair: Pair) -> Ruling:
         """What the zone says of a difference. Zone `external` is never asked: nothing is compared there."""
@@ -88,8 +91,13 @@ class Judge:
         if original is not None:
             why = _less_closed(pair.resource, original)
             return Ruling(False, frozenset(pair.deltas), f"a rotated log {why} than {base}") if why else _YES
-        known = base is not None and base in self.new_files
+        known = base is not None and (base in self.new_files or self._may_have_come(base))
         return _YES if known or zone.may_appear else _no(pair)
+
+    def _may_have_come(self, log: str) -> bool:
+        """Whether a log that neither side has would have been accepted: it came, and was rotated away since."""
+        zone = self.zones.zone_of("file", log) if self.zones else None
+        return zone is not None and zone.zone is ZoneClass.ROTATING_LOG and bool(zone.may_appear)
 
     def _succeeds_badly(self, new: Resource) -> str:
         """What is wrong with the next of a numbered series (`privkey2.pem`); empty: nothing, or it is the first."""

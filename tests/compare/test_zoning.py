@@ -181,6 +181,23 @@ def test_a_rotated_copy_must_be_as_closed_as_its_log() -> None:
     assert logs(old, [*old, file("/l/a.log.1", mode="0600", gid=4)])["/l/a.log.1"] == (True, "")
 
 
+@pytest.mark.parametrize(
+    ("key", "mode", "allowed"),
+    [
+        ("/var/log/exim/mainlog.1", "0640", True),
+        ("/var/log/exim/mainlog.2.gz", "0640", True),
+        ("/var/log/exim/mainlog.1", "0755", False),
+        ("/var/log/exim/other.1", "0640", False),
+        ("/var/log/exim/mainlog.x", "0640", False),
+    ],
+)
+def test_a_copy_of_a_log_that_may_come_may_outlive_it(key: str, mode: str, allowed: bool) -> None:
+    """The image never ran; since the log was rotated nothing was logged (seen with exim's on Debian 12)."""
+    rules = [zone("/var/log/**", "rotating-log"), zone("/var/log/exim/*log", "rotating-log", may_appear=True)]
+    (item,) = diff(manifest(zones=rules), snapshot(file(key, mode=mode))).differences
+    assert item.allowed is allowed
+
+
 def test_what_is_no_copy_of_a_log_does_not_appear() -> None:
     found = logs([file("/l/a.log")], [file("/l/a.log"), file("/l/evil.sh"), file("/l/x.log.1")])
     assert found == {"/l/evil.sh": (False, ""), "/l/x.log.1": (False, "")}

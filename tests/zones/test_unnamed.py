@@ -86,7 +86,8 @@ def test_the_ruling_is_that_without_zones(
     old: list[Resource], new: list[Resource], zones: list[Zone], born: bool
 ) -> None:
     before, after = {item.id: item for item in old}, {item.id: item for item in new}
-    judge, matcher = Judge(resources(old).files, resources(new).files, born), Matcher(zones)
+    matcher = Matcher(zones)
+    judge = Judge(resources(old).files, resources(new).files, born, matcher)
     for rid in sorted({*before, *after}):
         named = any(names(zone, *rid) for zone in zones)
         event("named" if named else "not named")
