@@ -27,14 +27,12 @@ def _run(call: Call) -> int:
         unwritten = _report(call, result, screen, files)
     for waiver, state in result.waivers:
         if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:
-            call.console.note(f"driftscan: {show(waiver.origin)}: waiver of {_what(waiver)}: {_told(waiver, state)}")
+            call.console.note(
+                f"driftscan: {show(waiver.origin)}: waiver of {show(waiver.what)}: {_told(waiver, state)}"
+            )
     for sentence in sentences(result, call.settings.fail_on):
         call.console.note(f"driftscan: {sentence}")
     return exit_code(result, call.settings.fail_on, unwritten)
-
-
-def _what(waiver: Waiver) -> str:
-    return show(waiver.finding or f"rule {waiver.rule}")
 
 
 def _told(waiver: Waiver, state: WaiverState) -> str:

@@ -64,7 +64,14 @@ def _list(call: Call) -> int:
         call.console.write(json.dumps([_as_json(waiver, word) for word, waiver in told], indent=2) + "\n")
         return 0
     rows = [
-        [word.value, waiver.expires.isoformat(), _what(waiver), _where(waiver), show(waiver.owner), show(waiver.reason)]
+        [
+            word.value,
+            waiver.expires.isoformat(),
+            show(waiver.what),
+            _where(waiver),
+            show(waiver.owner),
+            show(waiver.reason),
+        ]
         for word, waiver in told
     ]
     widths = [None, None, None, 30, 24, max(20, call.console.width - 100)]
@@ -92,7 +99,7 @@ def _prune(call: Call) -> int:
         if out:
             atomic.write(path, [kept.encode()])
         for word, waiver in out:
-            call.console.write(f"{show(waiver.origin)}: {word.value}: {_what(waiver)} {_where(waiver)}\n")
+            call.console.write(f"{show(waiver.origin)}: {word.value}: {show(waiver.what)} {_where(waiver)}\n")
         call.console.note(f"{show(path)}: {len(out)} of {_counted(len(told), 'waiver')} taken out")
     return 0
 
@@ -190,7 +197,7 @@ def _append(call: Call, waivers: Sequence[Waiver]) -> None:
     parse(more, path)
     atomic.write(path, [more.encode()])
     for waiver in waivers:
-        call.console.write(f"{_what(waiver)} {_where(waiver)}: waived until {waiver.expires}\n")
+        call.console.write(f"{show(waiver.what)} {_where(waiver)}: waived until {waiver.expires}\n")
     call.console.note(f"driftscan: {_counted(len(waivers), 'waiver')} added to {show(path)}; review and commit it")
 
 
@@ -246,10 +253,6 @@ def _last_hosts(call: Call) -> Iterator[Json]:
         if row.report not in reports:
             reports[row.report] = json.loads(store.report(row))
         yield from (host for host in reports[row.report]["hosts"] if host["host"] == row.host)
-
-
-def _what(waiver: Waiver) -> str:
-    return show(waiver.finding or f"rule {waiver.rule}")
 
 
 def _where(waiver: Waiver) -> str:

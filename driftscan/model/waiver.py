@@ -49,6 +49,11 @@ class Waiver:
     """file:line"""
 
     @property
+    def what(self) -> str:
+        """What it is of, in words."""
+        return self.finding or f"rule {self.rule}"
+
+    @property
     def exact(self) -> bool:
         """Whether it is for one finding of hosts that are each named: only that accepts what is to be quarantined."""
         return bool(self.finding) and bool(self.hosts) and not any(set("*?") & set(host) for host in self.hosts)

@@ -69,7 +69,7 @@ def test_a_clean_image_passes(tmp_path: Path) -> None:
         ("var/log/journal/0123/system.journal", "x", {"image-login-records"}),
         ("var/log/syslog", "build: done\n", {"image-logs"}),
         ("var/cache/apt/archives/curl_7.88_amd64.deb", "deb", {"image-package-caches"}),
-        ("var/lib/apt/lists/deb.debian.org_dists_bookworm_InRelease", "x", {"image-package-lists"}),
+        ("var/lib/apt/lists/archive.example.net_dists_bookworm_InRelease", "x", {"image-package-lists"}),
         ("tmp/script.sh", "true\n", {"image-scratch-files"}),
         ("root/install.sh", "true\n", {"image-scratch-files"}),
         ("usr/sbin/policy-rc.d", "exit 101\n", {"image-build-tools"}),
