@@ -154,6 +154,13 @@ def parse(text: str, file: str) -> Document:
         raise _syntax_error(error, text, file) from None
 
 
+def listed(value: str | list[str] | None) -> tuple[str, ...]:
+    """What may be written as one text or as a list of texts; nothing, where it is not written at all."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def check(document: Document, schema: Mapping[str, Any], hint: str = "") -> None:
     """UsageError with every problem on a line of its own, `file:line:column: what`, in the file's order, unless the
     document is as the JSON Schema says. Schemas give names through `title` and `x-expected`: see `schema_check`."""

@@ -46,9 +46,9 @@ def _raw(document: yaml_strict.Document, section: str) -> Iterator[tuple[yaml_st
 
 
 def _package(document: yaml_strict.Document, place: yaml_strict.Path, raw: Mapping[str, Any]) -> PackageEntry:
-    changes = frozenset(map(PackageChange, _listed(raw.get("change"))))
+    changes = frozenset(map(PackageChange, yaml_strict.listed(raw.get("change"))))
     return PackageEntry(
-        names=_listed(raw["name"]),
+        names=yaml_strict.listed(raw["name"]),
         before=raw.get("from", ANY),
         after=raw.get("to", ANY),
         changes=changes or USUAL_PACKAGE_CHANGES,
@@ -57,7 +57,7 @@ def _package(document: yaml_strict.Document, place: yaml_strict.Path, raw: Mappi
 
 
 def _file(document: yaml_strict.Document, place: yaml_strict.Path, raw: Mapping[str, Any]) -> FileEntry:
-    paths = _listed(raw["path"])
+    paths = yaml_strict.listed(raw["path"])
     for path in paths:
         if why := _bad_path(path):
             raise document.error((*place, "path"), why, _HINT)
@@ -67,7 +67,7 @@ def _file(document: yaml_strict.Document, place: yaml_strict.Path, raw: Mapping[
     if tree and not os.path.isdir(tree):
         raise document.error((*place, "tree"), f"no directory {quoted(tree)}", "It is relative to this file.")
     with_content = bool(tree or "sha256" in raw)
-    changes = frozenset(map(Change, _listed(raw.get("change"))))
+    changes = frozenset(map(Change, yaml_strict.listed(raw.get("change"))))
     return FileEntry(
         paths=paths,
         changes=changes or (EVERY_CHANGE - {Change.REMOVED} if with_content else EVERY_CHANGE),
@@ -82,7 +82,7 @@ def _file(document: yaml_strict.Document, place: yaml_strict.Path, raw: Mapping[
 def _fact(
     document: yaml_strict.Document, place: yaml_strict.Path, raw: Mapping[str, Any], kinds: Collection[str]
 ) -> FactEntry:
-    patterns = _listed(raw["pattern"])
+    patterns = yaml_strict.listed(raw["pattern"])
     for pattern in patterns:
         kind, glob = split_pattern(pattern)
         if kind in _ELSEWHERE:
@@ -94,7 +94,7 @@ def _fact(
             raise document.error((*place, "pattern"), f"{quoted(pattern)}: more than {MAX_STARS} wildcards", _HINT)
     return FactEntry(
         patterns=patterns,
-        changes=frozenset(map(Change, _listed(raw.get("change")))) or EVERY_CHANGE,
+        changes=frozenset(map(Change, yaml_strict.listed(raw.get("change")))) or EVERY_CHANGE,
         attributes=frozenset(raw.get("attributes", ())),
         **_common(document, place, raw),
     )
@@ -111,12 +111,6 @@ def _common(document: yaml_strict.Document, place: yaml_strict.Path, raw: Mappin
         "reason": " ".join(raw["reason"].split()),
         "origin": f"{os.path.basename(document.file)}:{position.line}:{position.column}",
     }
-
-
-def _listed(value: str | list[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _bad_path(path: str) -> str:

@@ -17,6 +17,7 @@ from driftscan.model.finding import Action, Severity
 from driftscan.model.names import show
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
+from driftscan.reports._words import plural
 
 if TYPE_CHECKING:
     from driftscan.policy.waive import Scanned, Subject
@@ -48,7 +49,7 @@ def _lint(call: Call) -> int:
             call.console.error(error)
             bad = True
         else:
-            call.console.note(f"{show(path)}: good, {_counted(len(found), 'waiver')}")
+            call.console.note(f"{show(path)}: good, {plural(len(found), 'waiver')}")
     return BAD_INPUT if bad else 0
 
 
@@ -100,7 +101,7 @@ def _prune(call: Call) -> int:
             atomic.write(path, [kept.encode()])
         for word, waiver in out:
             call.console.write(f"{show(waiver.origin)}: {word.value}: {show(waiver.what)} {_where(waiver)}\n")
-        call.console.note(f"{show(path)}: {len(out)} of {_counted(len(told), 'waiver')} taken out")
+        call.console.note(f"{show(path)}: {len(out)} of {plural(len(told), 'waiver')} taken out")
     return 0
 
 
@@ -198,7 +199,7 @@ def _append(call: Call, waivers: Sequence[Waiver]) -> None:
     atomic.write(path, [more.encode()])
     for waiver in waivers:
         call.console.write(f"{show(waiver.what)} {_where(waiver)}: waived until {waiver.expires}\n")
-    call.console.note(f"driftscan: {_counted(len(waivers), 'waiver')} added to {show(path)}; review and commit it")
+    call.console.note(f"driftscan: {plural(len(waivers), 'waiver')} added to {show(path)}; review and commit it")
 
 
 def _sightings(call: Call) -> Iterator[_Sighting]:
@@ -278,10 +279,6 @@ def _as_json(waiver: Waiver, word: WaiverState) -> dict[str, Any]:
         "ticket": waiver.ticket or None,
         "origin": waiver.origin,
     }
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _today() -> date:

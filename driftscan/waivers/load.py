@@ -47,9 +47,9 @@ def _read(document: Document) -> Iterator[Waiver]:
             finding=raw.get("finding", ""),
             rule=raw.get("rule", ""),
             content=raw.get("content", ""),
-            hosts=_listed(raw.get("hosts")),
+            hosts=yaml_strict.listed(raw.get("hosts")),
             labels=_labels(raw.get("labels", {})),
-            image=_listed(raw.get("image")),
+            image=yaml_strict.listed(raw.get("image")),
             reason=" ".join(raw["reason"].split()),
             owner=raw["owner"].strip(),
             expires=expires,
@@ -67,10 +67,4 @@ def _day(document: Document, place: yaml_strict.Path, text: str) -> date:
 
 
 def _labels(raw: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-    return {name: _listed(globs) for name, globs in raw.items()}
-
-
-def _listed(value: str | list[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
+    return {name: yaml_strict.listed(globs) for name, globs in raw.items()}
