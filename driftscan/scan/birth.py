@@ -164,11 +164,11 @@ class _Look:
         if known is not None and not self.wish.accept:
             return Delivery(target=self.seen.target, outcome=Outcome.KNOWN, birth=known)
         watch("walk")
-        taken = self._taken()
+        taken, found = self._taken()
         watch("explain")
         asked = self.seen.session.ask([logs.CLOCK])
         inputs = launch.ask(self.seen.session)
-        birth = known or self._first(taken, inputs, logs.clock(asked, taken.resources))
+        birth = known or self._first(taken, found, inputs, logs.clock(asked, taken.resources))
         mutations = self._unaccounted(birth, taken)
         more = self._more(mutations, inputs, taken, birth) if known is None else {}
         chosen = [each.id for each in mutations if each.id in self.wish.accept]
@@ -203,17 +203,17 @@ class _Look:
         now = machine.shown(self.seen.session.ask(machine.SOURCES), self.labels)
         return known if machine.is_same(known.machine, now) else None
 
-    def _taken(self) -> Snapshot:
-        """All of the host, files that zones accept among it. IncompleteError where it is torn or not wholly seen."""
+    def _taken(self) -> tuple[Snapshot, Diff]:
+        """All of the host, files that zones accept among it, and how it differs from its image. IncompleteError where
+        it is torn or not wholly seen."""
         taken, _ = self.seen.compared(self.plan, Manner(whole=True))
         found = diff(self.manifest, taken, self.plan.matcher)
         check(taken, found)
         changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
-        return replace(taken, texts=texts.texts_of(self.seen.session, changed, self.plan.matcher))
+        return replace(taken, texts=texts.texts_of(self.seen.session, changed, self.plan.matcher)), found
 
-    def _first(self, taken: Snapshot, inputs: Launch, clock: logs.Clock) -> Birth:
+    def _first(self, taken: Snapshot, found: Diff, inputs: Launch, clock: logs.Clock) -> Birth:
         foretold = Foretold(inputs, self.manifest, taken)
-        found = diff(self.manifest, taken, self.plan.matcher)
         records = []
         for item in found.differences:
             if item.allowed and item.zone in (ZoneClass.BOOT_ONCE, ZoneClass.DERIVED):
