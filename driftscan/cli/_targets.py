@@ -1,7 +1,8 @@
 """The targets and options of a call, as the scan package takes them."""
 
 import os
-from collections.abc import Callable, Sequence
+import pwd
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +63,19 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
         state_dir=state_directory(call),
         prompt=prompt,
         captures=Path(captures) if captures else None,
+        by=who(call.environ),
         image=ImageRef(getattr(settings, "image_id", ""), getattr(settings, "image_version", "")),
     )
+
+
+def who(environ: Mapping[str, str]) -> str:
+    """Who runs this, as reports tell it: `user@machine`; where sudo made somebody root, `user as root@machine`."""
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = f"uid {os.geteuid()}"
+    before = environ.get("SUDO_USER", "") if os.geteuid() == 0 else ""
+    return f"{before} as {user}@{os.uname().nodename}" if before else f"{user}@{os.uname().nodename}"
 
 
 def _mode(settings: Settings) -> str:

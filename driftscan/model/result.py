@@ -61,6 +61,16 @@ class HostErrorRecord:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyUse:
+    """A policy that judged: its id, version, file, and a digest of what it says with its parameters set."""
+
+    name: str
+    version: int
+    digest: str
+    file: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult:
     """All we know of one host after one scan."""
@@ -71,6 +81,8 @@ class HostResult:
     recommendation: Recommendation
     image: HostImage = HostImage()
     labels: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    """Where the inventory has it, `file:line`; empty: the command line named it."""
     accounting: Accounting = Accounting()
     mutations: tuple[JudgedMutation, ...] = ()
     controls: tuple[JudgedControl, ...] = ()
@@ -107,3 +119,9 @@ class ScanResult:
     waivers: tuple[tuple[Waiver, WaiverState], ...] = ()
     """Those that were given, with their state."""
     interrupted: bool = False
+    by: str = ""
+    """Who ran the scan: `user@machine`, of sudo `user as root@machine`."""
+    policies: tuple[PolicyUse, ...] = ()
+    """Those that were loaded, by name."""
+    probe_digest: str = ""
+    """`sha256:` of the program that asks hosts."""

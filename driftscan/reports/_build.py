@@ -31,6 +31,12 @@ def envelope(result: ScanResult) -> dict[str, Any]:
             "finished_at": result.finished_at,
             "mode": result.mode,
             "interrupted": result.interrupted,
+            "by": plain(result.by),
+            "policies": [
+                {"name": each.name, "version": each.version, "digest": each.digest, "file": plain(each.file)}
+                for each in result.policies
+            ],
+            "probe_digest": result.probe_digest,
         },
         "summary": _summary(result.hosts),
         "waivers": [{**_waiver(waiver), "state": state.value} for waiver, state in result.waivers],
@@ -50,6 +56,7 @@ def host(result: HostResult) -> dict[str, Any]:
             "match": result.image.match.value,
         },
         "labels": plain(result.labels),
+        "origin": plain(result.origin),
         "verdict": result.verdict.value,
         "recommendation": _recommendation(result.recommendation),
         "accounting": {
@@ -194,7 +201,12 @@ def _waiver(waiver: Waiver) -> dict[str, Any]:
         "owner": waiver.owner,
         "expires": waiver.expires.isoformat(),
         "ticket": waiver.ticket or None,
-        "origin": waiver.origin,
+        "origin": plain(waiver.origin),
+        "hosts": list(waiver.hosts),
+        "labels": plain(waiver.labels),
+        "image": list(waiver.image),
+        "content": waiver.content or None,
+        "added": waiver.added.isoformat() if waiver.added else None,
     }
 
 
@@ -233,6 +245,7 @@ def control(judged: JudgedControl) -> dict[str, Any]:
         "rule": _rule(judged.rule),
         "waiver": _waiver(judged.waiver) if judged.waiver else None,
         "waivers_considered": plain(judged.considered),
+        "cause": judged.cause.value,
         "refs": plain(judged.refs),
         "fix": plain(judged.fix),
     }

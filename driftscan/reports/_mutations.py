@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, Difference, Grade, Mutation
+from driftscan.model.proof import Proof, Rank
 from driftscan.model.resource import Value
 from driftscan.model.zone import ZoneClass
 
 
 def mutation(data: Mapping[str, Any]) -> Mutation:
-    """One mutation of a report that fits its schema. The digest of its content is not in reports."""
+    """One mutation of a report that fits its schema."""
     cause, given = data["cause"], data["attribution"]
     return Mutation(
         id=data["id"],
@@ -19,7 +20,15 @@ def mutation(data: Mapping[str, Any]) -> Mutation:
         attribution=Attribution(
             Grade(given["grade"]), given["actor"], given["command"], given["at"], tuple(given["evidence"])
         ),
+        proof=_proof(data["proof"]) if data.get("proof") else None,
+        content=data.get("content", ""),
     )
+
+
+def _proof(data: Mapping[str, Any]) -> Proof:
+    """The claims of single files are not in reports; the rank that they led to is."""
+    files = {Rank(rank): count for rank, count in data["files"].items()}
+    return Proof(files=files, told=Rank(data["rank"]), origins=tuple(data["origins"]))
 
 
 def difference(data: Mapping[str, Any]) -> Difference:

@@ -86,10 +86,11 @@ def audit_line(hosts: Iterable[HostResult]) -> str:
     quick = [host.reading for host in hosts if host.reading.mode is Mode.QUICK]
     if not quick:
         return ""
-    worst = min(quick, key=lambda reading: reading.probability)
+    # rounded as the JSON report has it, so that what is read back reads the same
+    probability, within = min((round(reading.probability, 6), reading.within) for reading in quick)
     return (
         "Quick: of files whose metadata had not moved a secret share was read. One whose metadata was forged is found"
-        f" by one scan with a probability of {worst.probability:.1%}, by {worst.within} for sure, by --full at once."
+        f" by one scan with a probability of {probability:.1%}, by {within} for sure, by --full at once."
     )
 
 
@@ -150,7 +151,8 @@ def value(given: Value, width: int = VALUE_WIDTH) -> str:
     elif isinstance(given, int):
         text = str(given)
     else:
-        text = "{" + ", ".join(f"{show(name)}: {value(given[name], width)}" for name in sorted(given)) + "}"
+        shown = sorted(((show(name), item) for name, item in given.items()), key=lambda pair: pair[0])
+        text = "{" + ", ".join(f"{name}: {value(item, width)}" for name, item in shown) + "}"
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from driftscan.capture.probe import render
 from driftscan.compare.agreement import Witness, agreed
 from driftscan.compare.cohort import Member, cohorts
 from driftscan.compare.fold import folds
@@ -65,6 +66,9 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
         hosts=results,
         waivers=_waivers(job.waiving, results),
         interrupted=stop.is_set(),
+        by=options.by,
+        policies=job.policies_used(),
+        probe_digest=render.digest(program.text()),
     )
 
 

@@ -16,7 +16,7 @@ from driftscan.compare.fold import fold
 from driftscan.compare.identities import identities, shared_identities
 from driftscan.compare.logins import logins
 from driftscan.model.drift import CauseType, Difference, Mutation
-from driftscan.model.result import HostImage, ImageMatch
+from driftscan.model.result import HostImage, ImageMatch, PolicyUse
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.state import Visit
 from driftscan.model.times import nanoseconds
@@ -71,6 +71,13 @@ class Job:
         """The policies for a host, by whether it has a manifest."""
         default = WITHOUT_MANIFEST if match is ImageMatch.STAND_IN else WITH_MANIFEST
         return self._load(self.options.policies or default)
+
+    def policies_used(self) -> tuple[PolicyUse, ...]:
+        """Every policy that was loaded for some host."""
+        with self._reading:
+            loaded = [policy for policies in self._policies.values() for policy in policies]
+        used = {PolicyUse(policy.id, policy.version, policy.digest, policy.file) for policy in loaded}
+        return tuple(sorted(used, key=lambda one: (one.name, one.file)))
 
     def opened(self, session: Session) -> None:
         """Remember a session, so that it can be ended; one that comes too late is ended at once."""

@@ -163,6 +163,7 @@ def conclude(found: Assessment) -> HostResult:
     return HostResult(
         host=found.target.name,
         target=found.target.spec,
+        origin=_origin(found.target),
         verdict=word,
         recommendation=recommend(
             judged,
@@ -202,6 +203,7 @@ def failed(target: Target, error: DriftscanError) -> HostResult:
     return HostResult(
         host=target.name,
         target=target.spec,
+        origin=_origin(target),
         verdict=word,
         recommendation=recommend(
             judged, (), word, host=target.name, labels=labels, reason=error.message, otherwise=Verdict.UNREACHABLE
@@ -219,10 +221,15 @@ def gone(target: Target) -> HostResult:
     return HostResult(
         host=target.name,
         target=target.spec,
+        origin=_origin(target),
         verdict=Verdict.GONE,
         recommendation=recommend((), (), Verdict.GONE, host=target.name, labels=labels),
         labels=labels,
     )
+
+
+def _origin(target: Target) -> str:
+    return target.host.origin if target.host else ""
 
 
 def unknown_image(image: HostImage) -> Mutation:

@@ -35,3 +35,5 @@ class ScanOptions:
     captures: Path | None = None
     """Where raw captures of a single target are written for replay."""
     image: ImageRef = ImageRef()
+    by: str = ""
+    """Who runs it, for the report."""

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from driftscan.cli._exit import exit_code, fails, not_whole, sentences
+from driftscan.cli._targets import who
 from driftscan.errors import IncompleteError
+from driftscan.manifests import files
 from driftscan.model.drift import Cause, CauseType, Change, Difference
 from driftscan.model.finding import Action, JudgedMutation, Result, Severity, State, Verdict
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
+from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.reports._read import read_report
 from driftscan.scan import fleet
 from driftscan.scan.options import ScanOptions
@@ -313,3 +316,27 @@ def test_what_was_asked_for_reaches_the_scan(
     assert connect.known_hosts == (str(home / "kh"),)
     assert connect.ssh_config == str(home / "sc")
     assert connect.accept_new_host_keys is True
+
+
+def test_the_report_says_who_scanned_with_which_policies_and_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = tmp_path / "a.snapshot"
+    files.write_snapshot(
+        Snapshot(host="a", target="a", taken_at="2026-11-20T10:00:00Z", resources=Resources(), coverage=()), snapshot
+    )
+    out = tmp_path / "r.json"
+    run(capsys, "scan", f"snapshot:{snapshot}", "--report", f"json:{out}", "--store", str(tmp_path / "s"))
+    scan = read_report(str(out))["scan"]
+    assert "@" in scan["by"]
+    assert "immutable-core/software" in {policy["name"] for policy in scan["policies"]}
+    assert all(policy["digest"].startswith("sha256:") for policy in scan["policies"])
+    assert scan["probe_digest"].startswith("sha256:")
+
+
+def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert who({"SUDO_USER": "alice"}).startswith("alice as root@")
+    assert who({}).startswith("root@")
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    assert who({"SUDO_USER": "alice"}).startswith("uid 54321@")

@@ -1,5 +1,8 @@
 """Results of scans made by hand: a fleet with everything in it, with the most hostile names that hosts can have."""
 
+from dataclasses import replace
+from datetime import date
+
 from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
 from driftscan.model.drift import (
     Accounting,
@@ -26,9 +29,10 @@ from driftscan.model.finding import (
     Verdict,
 )
 from driftscan.model.names import encode_name
-from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, ScanResult
+from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, PolicyUse, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Gap, Status
+from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.model.zone import ZoneClass
 
 HOSTILE = (
@@ -195,6 +199,19 @@ COMPLETE = (
 )
 
 
+WAIVER = Waiver(
+    finding="F-00000009",
+    hosts=("web-1",),
+    labels={"role": ("web",)},
+    reason="the greeting is the tenant's own",
+    owner="bob",
+    expires=date(2027, 1, 31),
+    added=date(2026, 11, 1),
+    ticket="OPS-12",
+    origin="waivers.yaml:4",
+)
+
+
 def drifted() -> HostResult:
     """A host with mutations, controls in each state, and something waived."""
     waived = mutation(
@@ -215,6 +232,7 @@ def drifted() -> HostResult:
         ),
         image=IMAGE,
         labels={"role": "web", "asg": "web-blue"},
+        origin="inventory.yaml:7",
         accounting=Accounting(raw=46, folded=39, allowed=7, unexplained=0),
         mutations=(
             judged(
@@ -230,7 +248,7 @@ def drifted() -> HostResult:
                 Action.ROTATE,
                 cohort=Cohort(kind=CohortClass.ONE, hosts=1, of=40, otherwise=3),
             ),
-            judged(waived, Severity.LOW, Action.OBSERVE, State.WAIVED),
+            replace(judged(waived, Severity.LOW, Action.OBSERVE, State.WAIVED), waiver=WAIVER),
         ),
         controls=(
             control(1, Result.PASS, Severity.HIGH),
@@ -337,4 +355,8 @@ def result(*hosts: HostResult, interrupted: bool = False) -> ScanResult:
         mode="full",
         hosts=hosts,
         interrupted=interrupted,
+        by="alice as root@scanner",
+        policies=(PolicyUse("immutable-core", 3, DIGEST, "policies/immutable-core.yaml"),),
+        probe_digest="sha256:" + "e1" * 32,
+        waivers=((WAIVER, WaiverState.ACTIVE),),
     )
