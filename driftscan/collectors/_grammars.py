@@ -67,6 +67,24 @@ def section(wanted: str) -> Reader:
     return read
 
 
+def sections(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """Settings as `section/name`; truth values become yes and no."""
+    now = ""
+    for text in _bare(lines, "#;"):
+        if text.startswith("["):
+            now = text.strip("[]")
+        elif "=" in text:
+            name, _, rest = text.partition("=")
+            yield f"{now}/{name.strip()}", _truth(rest.strip())
+
+
+def dconf(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """Key files of dconf(7), whose texts stand in quotes; a line that is a path by itself locks that setting."""
+    kept = list(lines)
+    yield from ((name, given.strip("'")) for name, given in sections(kept))
+    yield from ((f"lock {text}", "yes") for text in _bare(kept) if text.startswith("/") and "=" not in text)
+
+
 def chrony(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
     """chrony.conf(5): directives, whose names do not depend on case. A source has its address in its name."""
     for text in _bare(lines, "#%!;"):

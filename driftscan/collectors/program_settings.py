@@ -17,6 +17,7 @@ from driftscan.model.resource import Attribute, Kind, Resource
 from driftscan.model.source import Captures, Gap, Glob, Member, Redact, Status
 
 _SYSTEMD = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+_DCONF = ("distro", "site", "gdm", "local")
 MAX_SETTINGS = 5000
 """Of one program; limits.conf of a large site has hundreds."""
 
@@ -24,7 +25,8 @@ KIND = Kind(
     "setting",
     "A setting of a program that guards the server, as its files set it",
     "program:name, such as `login.defs:PASS_MAX_DAYS`, `pwquality:minlen`, `journald:Storage`, `limits:* hard core`, "
-    "`chrony:pool ADDRESS`, `rsyslog:module imtcp`",
+    "`chrony:pool ADDRESS`, `rsyslog:module imtcp`, `gdm:xdmcp/Enable`, "
+    "`dconf:org/gnome/login-screen/banner-message-text`, `dconf:lock /org/gnome/...`",
     {
         "value": Attribute(
             str, "Value without quotes; `yes` for what stands alone, and for truth values of systemd's files"
@@ -65,6 +67,7 @@ _PROGRAMS = (
     _Program("auditd", _grammars.auditd, (("/etc/audit/auditd.conf",),)),
     _systemd("journald", "Journal"),
     _systemd("journal-upload", "Upload"),
+    _systemd("coredump", "Coredump"),
     _systemd("timesyncd", "Time"),
     _Program(
         "chrony",
@@ -76,6 +79,17 @@ _PROGRAMS = (
         ),
     ),
     _Program("rsyslog", _grammars.rsyslog, (("/etc/rsyslog.conf",), ("/etc/rsyslog.d/*.conf",))),
+    _Program("apport", _grammars.shell, (("/etc/default/apport",),)),
+    _Program("gdm", _grammars.sections, (("/etc/gdm3/daemon.conf", "/etc/gdm3/custom.conf", "/etc/gdm/custom.conf"),)),
+    _Program(
+        "dconf",
+        _grammars.dconf,
+        (
+            ("/etc/gdm3/greeter.dconf-defaults",),
+            *((f"/etc/dconf/db/{name}.d/*",) for name in _DCONF),
+            *((f"/etc/dconf/db/{name}.d/locks/*",) for name in _DCONF),
+        ),
+    ),
     _Program("selinux", _grammars.shell, (("/etc/selinux/config",),)),
 )
 FILES = Glob(tuple(pattern for program in _PROGRAMS for pattern in program.patterns), redact=Redact.SECRETS)
@@ -138,7 +152,7 @@ def _settings(program: _Program, chosen: list[tuple[str, Member]]) -> dict[str, 
 
 collector = Collector(
     name="program_settings",
-    version=1,
+    version=2,
     doc="Settings of login, passwords, logging, auditing and time",
     kinds=(KIND,),
     sources=(FILES,),

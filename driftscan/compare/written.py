@@ -3,7 +3,7 @@
 from driftscan.compare.evidence import Evidence
 from driftscan.model.drift import Change, Difference
 
-KINDS = ("setting", "pam_rule", "audit_rule", "module_rule", "banner")
+KINDS = ("setting", "pam_rule", "audit_rule", "module_rule", "banner", "boot_loader", "apt_source", "apparmor_profile")
 
 
 def written_in(item: Difference, evidence: Evidence) -> str:

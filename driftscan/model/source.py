@@ -30,6 +30,8 @@ class Redact(StrEnum):
     """Password fields of shadow(5) and gshadow(5) leave as `locked`, `empty`, `!` + scheme, or scheme (`$y$`)."""
     SECRETS = "secrets"
     """Values after password=, token:, --secret and the like, and credentials in URLs."""
+    BOOT = "boot"
+    """As `secrets`, and what follows the name in GRUB's `password NAME ...`, but for a reference to user.cfg."""
 
 
 @dataclass(frozen=True, slots=True)

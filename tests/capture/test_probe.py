@@ -182,6 +182,25 @@ def test_secrets_are_redacted(session: Session, root: Path) -> None:
     assert b"example.net/x" in data
 
 
+def test_passwords_of_the_boot_loader_never_leave(session: Session, root: Path) -> None:
+    (root / "etc/grub.cfg").write_text(
+        'set superusers="root ops"\n'
+        "password_pbkdf2 root grub.pbkdf2.sha512.10000.C0FFEE.BADC0DE\n"
+        "  password ops hunter2 and more\n"
+        "if true ; then password 'a b' hunter2; fi\n"
+        'x="grub.pbkdf2.sha512.10000.C0FFEE"\n'
+        "GRUB2_PASSWORD=grub.pbkdf2.sha512.10000.C0FFEE\n"
+        "\tpassword_pbkdf2 root ${GRUB2_PASSWORD}\n"
+        "\tpassword_pbkdf2 root ${GRUB2_PASSWORD}hunter2\n"
+        "linux /vmlinuz root=UUID=1 api_key=hunter2 quiet\n"
+    )
+    data = ask(session, File("/etc/grub.cfg", redact=Redact.BOOT))[1]
+    assert not [word for word in (b"C0FFEE", b"BADC0DE", b"hunter2", b"more") if word in data]
+    assert b'superusers="root ops"\n' in data
+    assert data.count(b"<redacted>") == 7
+    assert b"\tpassword_pbkdf2 root ${GRUB2_PASSWORD}\n" in data
+
+
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_python_gives_the_same_answers(python: str, root: Path) -> None:
     path = shutil.which(python)

@@ -165,6 +165,11 @@ def test_contents_are_the_same(shell: Session, python: Session, tree: Path, how:
         "#StrictModes yes",
         "tool --password hunter2 '--token' x -pass",
         "auth =",
+        "password_pbkdf2 root grub.pbkdf2.sha512.10000.C0FFEE.BADC0DE",
+        "if true; then password 'a b' horse }; fi",
+        "\tpassword_pbkdf2 root ${GRUB2_PASSWORD}",
+        "\tpassword_pbkdf2 root ${GRUB2_PASSWORD}more",
+        "x=grub.pbkdf2.sha512.1",
         "plain",
     ]
     path = tree / "text"

@@ -5,8 +5,11 @@ import pytest
 from driftscan.collectors import (
     _service,
     _sysctl_config,
+    apparmor_profiles,
+    apt_sources,
     at,
     audit_rules,
+    boot_loader,
     ca_certificates,
     containers,
     cron,
@@ -22,8 +25,11 @@ from driftscan.model import unit_files
 from driftscan.model.source import Capture, Captures, Gap, Glob, Member, Source, Status
 
 LOOKED_INTO: tuple[tuple[Collector, Glob], ...] = (
+    (apparmor_profiles.collector, apparmor_profiles.FILES),
+    (apt_sources.collector, apt_sources.FILES),
     (at.collector, at.JOBS),
     (audit_rules.collector, audit_rules.RULES),
+    (boot_loader.collector, boot_loader.CONFIGURATION),
     (ca_certificates.collector, ca_certificates.HASHED),
     (ca_certificates.collector, ca_certificates.LOCAL),
     (containers.collector, containers.PODMAN),

@@ -15,7 +15,8 @@ KINDS = (
     *("package", "python_package", "user", "group", "password", "sudo_rule", "authorized_key", "service", "listen"),
     *("process", "cron", "sshd_setting", "sysctl", "dns", "host_entry", "address", "route", "interface", "mount"),
     *("firewall_chain", "kernel_module", "kernel_info", "os_version", "ca_certificate", "container", "at"),
-    *("setting", "pam_rule", "audit_rule", "module_rule", "banner"),
+    *("setting", "pam_rule", "audit_rule", "module_rule", "banner", "boot_loader", "apt_source"),
+    *("apparmor_profile", "apparmor_loaded"),
 )
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 

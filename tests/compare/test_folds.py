@@ -210,12 +210,22 @@ def test_settings_and_rules_with_the_file_they_stand_in() -> None:
         modified("file", "/etc/pam.d/su", sha256=(A, B)),
         removed(thing("audit_rule", "watch /etc/sudoers", file="/etc/audit/rules.d/x.rules")),
         added(thing("banner", "/etc/issue")),
+        added(thing("boot_loader", "/boot/grub/grub.cfg", file="/boot/grub/grub.cfg")),
+        modified("file", "/boot/grub/grub.cfg", sha256=(A, B)),
+        added(thing("apt_source", "deb http://x y", file="/etc/apt/sources.list.d/x.list")),
+        added(file("/etc/apt/sources.list.d/x.list")),
+        removed(thing("apparmor_profile", "ping", file="/etc/apparmor.d/bin.ping")),
+        modified("apparmor_loaded", "ping", mode=("enforce", "complain")),
     )
     assert {name: mutation.explains for name, mutation in found.items()} == {
         f"configuration-changed {later}": 3,
         "configuration-changed /etc/pam.d/su": 3,
         "configuration-changed /etc/audit/rules.d/x.rules": 1,
         "configuration-changed banner": 1,
+        "configuration-changed /boot/grub/grub.cfg": 2,
+        "configuration-changed /etc/apt/sources.list.d/x.list": 2,
+        "configuration-changed /etc/apparmor.d/bin.ping": 1,
+        "configuration-changed AppArmor": 1,
     }
     assert found[f"configuration-changed {later}"].title == f"{later} changed: pwquality:minlen 14 -> 8"
 

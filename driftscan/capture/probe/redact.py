@@ -15,6 +15,10 @@ SECRET_VALUE = re.compile(
 SECRET_OPTION = re.compile(
     rb"(?im)((?:^|(?<=[\s\"']))--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[ \t]+)([^\s-]\S*)"
 )
+BOOT_PASSWORD = re.compile(
+    rb"(password(?:_pbkdf2)?[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"']+)[ \t]+)(?!\$\{GRUB2_PASSWORD\}[ \t]*(?:\n|$))[^\n]+"
+)
+BOOT_HASH = re.compile(rb"grub\.pbkdf2\.[^\s\"']*")
 URL_CREDENTIALS = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@")
 
 
@@ -47,8 +51,15 @@ def redact_secrets(data: bytes) -> bytes:
     return URL_CREDENTIALS.sub(rb"\1<redacted>@", data)
 
 
+def redact_boot(data: bytes) -> bytes:
+    """As `redact_secrets`, and passwords of GRUB's configuration and their hashes."""
+    data = BOOT_PASSWORD.sub(rb"\1<redacted>", data)
+    return redact_secrets(BOOT_HASH.sub(b"<redacted>", data))
+
+
 REDACT: "dict[str, Callable[[bytes], bytes]]" = {
     "": lambda data: data,
     "shadow": redact_shadow,
     "secrets": redact_secrets,
+    "boot": redact_boot,
 }

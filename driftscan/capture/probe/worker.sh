@@ -50,6 +50,10 @@ redact() { # HOW
       -e 's/((pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)[A-Za-z0-9_-]*"?[[:space:]]*[=:][[:space:]]*)("[^"]*"|'"'[^']*'"'|[^[:space:]"'"'"'#;&|]+)/\1<redacted>/Ig' \
       -e 's/((^|[[:space:]"'"'"'])--?(pass(word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[[:space:]]+)[^[:space:]-][^[:space:]]*/\1<redacted>/Ig' \
       -e 's,([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]:@]*:[^/[:space:]@]+@,\1<redacted>@,g' ;;
+    boot) sed -E \
+      -e '/password_pbkdf2[[:blank:]]+[^[:space:]"'"'"']+[[:blank:]]+[$][{]GRUB2_PASSWORD[}][[:blank:]]*$/b' \
+      -e 's/(password(_pbkdf2)?[[:blank:]]+("[^"]*"|'"'[^']*'"'|[^[:space:]"'"'"']+)[[:blank:]]+).+/\1<redacted>/g' \
+      -e 's/grub\.pbkdf2\.[^[:space:]"'"'"']*/<redacted>/g' | redact secrets ;;
     *) cat ;;
   esac
 }

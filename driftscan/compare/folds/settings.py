@@ -63,6 +63,7 @@ _SUBJECTS = (
         ("/etc/modules-load.d", "/etc/modprobe.d"),
         files_alone=True,
     ),
+    _Subject(CauseType.CONFIGURATION_CHANGED, "AppArmor", ("apparmor_loaded",)),
     _Subject(CauseType.NAME_RESOLUTION_CHANGED, "name resolution", ("dns",), ("/etc/resolv.conf",), files_alone=True),
     _Subject(CauseType.NAME_RESOLUTION_CHANGED, "name resolution", ("host_entry",), ("/etc/hosts",), files_alone=True),
     _Subject(
