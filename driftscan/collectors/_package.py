@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.collectors._text import key, value
-from driftscan.model.resource import Attribute, Kind, Resource, Value
+from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 
 PACKAGE = Kind(
     "package",
@@ -13,10 +13,12 @@ PACKAGE = Kind(
     "name/arch; name/arch@version where several versions are installed",
     {
         "name": Attribute(str, "Name"),
-        "version": Attribute(str, "Whole version as the package system writes it: epoch, upstream version, revision"),
+        "version": Attribute(
+            str, "Whole version as the package system writes it: epoch, upstream version, revision", Form.VERSION
+        ),
         "arch": Attribute(str, "Architecture; `all` or `noarch`: any"),
         "source": Attribute(str, "Source package that it was built from; rpm: file name of the source package"),
-        "source_version": Attribute(str, "Version of the source package (dpkg only)"),
+        "source_version": Attribute(str, "Version of the source package (dpkg only)", Form.VERSION),
         "status": Attribute(
             str,
             "`installed`; dpkg: its state word, such as config-files, half-installed, unpacked, half-configured, "

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from driftscan.collectors import _x509
 from driftscan.collectors._base import Collector, gap
 from driftscan.collectors._text import path_text, value
-from driftscan.model.resource import Attribute, Kind, Resource, Value
+from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 from driftscan.model.source import Captures, Gap, Glob, Member, Status
 
 BUNDLES = Glob(
@@ -57,8 +57,8 @@ CA_CERTIFICATE = Kind(
         "subject": Attribute(str, "RFC 4514; None: it could not be read"),
         "issuer": Attribute(str, "RFC 4514"),
         "self_signed": Attribute(bool, "subject and issuer are the same name"),
-        "not_valid_before": Attribute(str, "UTC, RFC 3339"),
-        "not_valid_after": Attribute(str, "UTC, RFC 3339"),
+        "not_valid_before": Attribute(str, "UTC, RFC 3339", Form.TIME),
+        "not_valid_after": Attribute(str, "UTC, RFC 3339", Form.TIME),
     },
 )
 

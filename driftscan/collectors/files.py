@@ -15,7 +15,7 @@ from driftscan.model.columns import UNSEEN, encode_name, quoted, record_line
 from driftscan.model.lines import Buffer, pieces
 from driftscan.model.packed import joined
 from driftscan.model.records import Records
-from driftscan.model.resource import Attribute, Kind, Resource
+from driftscan.model.resource import Attribute, Form, Kind, Resource
 from driftscan.model.snapshot import FileCoverage, Resources
 from driftscan.model.source import Capture, Captures, Gap, Status, Tree, WalkRule
 from driftscan.stored import Sorter, pack
@@ -30,7 +30,7 @@ FILE = Kind(
         "mode": Attribute(str, "permissions as four octal digits, set-id and sticky bits first; not of links"),
         "uid": Attribute(int, "owner"),
         "gid": Attribute(int, "group"),
-        "size": Attribute(int, "bytes; of regular files alone"),
+        "size": Attribute(int, "bytes; of regular files alone", Form.SIZE),
         "sha256": Attribute(str, "digest of the content; missing where the content was not read"),
         "md5": Attribute(str, "digest of the content, where a package database is the baseline"),
         "nlink": Attribute(int, "hard links; of regular files alone"),

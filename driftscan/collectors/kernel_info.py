@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from driftscan.collectors._base import Collector
 from driftscan.collectors._text import value
 from driftscan.errors import ParseError
-from driftscan.model.resource import Attribute, Kind, Plane, Resource
+from driftscan.model.resource import Attribute, Form, Kind, Plane, Resource
 from driftscan.model.source import Captures, File, Gap, Redact
 
 RELEASE = File("/proc/sys/kernel/osrelease", max_bytes=4096)
@@ -18,7 +18,7 @@ KERNEL_INFO = Kind(
     doc="The running kernel.",
     key="-",
     attributes={
-        "version": Attribute(str, "release, as `uname -r` prints it"),
+        "version": Attribute(str, "release, as `uname -r` prints it", Form.VERSION),
         "build": Attribute(str, "build number, options and date, as `uname -v` prints it"),
         "path": Attribute(str, "file that the boot loader loaded (BOOT_IMAGE=), without the loader's name of the disk"),
         "device": Attribute(str, "root device (root=); a UUID is written `*`"),

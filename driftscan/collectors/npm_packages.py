@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from driftscan.collectors._base import Collector
 from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import hidden, key, path_text, unique, value
-from driftscan.model.resource import Attribute, Kind, Resource
+from driftscan.model.resource import Attribute, Form, Kind, Resource
 from driftscan.model.source import Captures, Gap, Glob, Member, Status
 
 _HOMES = (
@@ -24,7 +24,7 @@ KIND = Kind(
     "name@directory",
     {
         "name": Attribute(str, "Name with its scope"),
-        "version": Attribute(str, "Version"),
+        "version": Attribute(str, "Version", Form.VERSION),
         "license": Attribute(str, "Licence as the package states it"),
         "directory": Attribute(str, "The node_modules directory that it lies in"),
         "path": Attribute(str, "Its folder; differs from the name where someone renamed it"),

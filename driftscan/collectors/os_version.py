@@ -7,7 +7,7 @@ from driftscan.collectors._base import Collector
 from driftscan.collectors._keyvalue import assignments
 from driftscan.collectors._text import number, value
 from driftscan.errors import ParseError
-from driftscan.model.resource import Attribute, Kind, Resource, Value
+from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 from driftscan.model.source import Captures, File, Gap, Status
 
 ETC = File("/etc/os-release", max_bytes=64 << 10)
@@ -30,17 +30,21 @@ _COLUMNS = {
     "cpe_name": "CPE_NAME",
     "support_end": "SUPPORT_END",
 }
+_FORMS = {"version_id": Form.VERSION, "support_end": Form.TIME}
 
 KIND = Kind(
     "os_version",
     "The operating system's release and the identity of the image",
     "always `-`",
-    {column: Attribute(str, f"{field} of os-release(5)") for column, field in _COLUMNS.items()}
+    {
+        column: Attribute(str, f"{field} of os-release(5)", _FORMS.get(column, Form.PLAIN))
+        for column, field in _COLUMNS.items()
+    }
     | {
         "major": Attribute(int, "First number of VERSION_ID"),
         "minor": Attribute(int, "Second number of VERSION_ID"),
         "patch": Attribute(int, "Third number of VERSION_ID"),
-        "debian_version": Attribute(str, "/etc/debian_version, which alone tells Debian's point release"),
+        "debian_version": Attribute(str, "/etc/debian_version, which alone tells Debian's point release", Form.VERSION),
     },
 )
 

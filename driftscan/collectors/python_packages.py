@@ -12,7 +12,7 @@ from driftscan.collectors._base import Collector
 from driftscan.collectors._deb822 import stanzas
 from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import hidden, key, path_text, value
-from driftscan.model.resource import Attribute, Kind, Resource
+from driftscan.model.resource import Attribute, Form, Kind, Resource
 from driftscan.model.source import Capture, Captures, Gap, Glob, Member, Status
 
 _DIRECTORIES = tuple(
@@ -44,7 +44,9 @@ KIND = Kind(
     "name@directory",
     {
         "name": Attribute(str, "Name, as the distribution writes it"),
-        "version": Attribute(str, "Version; several, joined by a comma, where metadata of several lies side by side"),
+        "version": Attribute(
+            str, "Version; several, joined by a comma, where metadata of several lies side by side", Form.VERSION
+        ),
         "directory": Attribute(str, "The directory on Python's path that it lies in"),
         "installer": Attribute(str, "What installed it, such as pip or debian; empty: it left no note"),
     },

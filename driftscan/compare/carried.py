@@ -8,12 +8,12 @@ from driftscan.compare.build_lines import build_lines
 from driftscan.compare.folds._parts import ACCOUNT_FILES
 from driftscan.compare.lineage import comparable, view_of
 from driftscan.compare.mutation import content_of
-from driftscan.compare.versions import compare_dpkg, compare_rpm
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
 from driftscan.model.gate import Fate, HandFix, PartFate
 from driftscan.model.matching import PatternSet
 from driftscan.model.resource import Resource, Value
 from driftscan.model.snapshot import Snapshot
+from driftscan.model.versions import compare_dpkg, compare_rpm
 
 _OPERATIONS = frozenset(
     {

@@ -17,12 +17,25 @@ class Plane(StrEnum):
     RUNTIME = "runtime"
 
 
+class Form(StrEnum):
+    """What a column holds beside plain text or a plain number, so that rules can ask for an order."""
+
+    PLAIN = ""
+    SIZE = "size"
+    """Bytes."""
+    TIME = "time"
+    """RFC 3339 in UTC, or a date."""
+    VERSION = "version"
+    """Of a package; whose order holds says the kind, and of `package` the column `type`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """A column of a kind. A `tuple` is a sorted set unless the doc says that order matters."""
 
     type: type
     doc: str
+    form: Form = Form.PLAIN
 
 
 @dataclass(frozen=True, slots=True)

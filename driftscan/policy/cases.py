@@ -16,8 +16,10 @@ from driftscan.model.records import Records
 from driftscan.model.resource import Resource, ResourceId
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources, Snapshot
 from driftscan.model.source import Gap, Status
+from driftscan.model.times import nanoseconds
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.applies import applies
+from driftscan.policy.conditions import NOWHERE
 from driftscan.policy.facts import Facts
 from driftscan.policy.judge import control_outcome, judge_mutations
 from driftscan.policy.matching import allows, matches
@@ -119,7 +121,7 @@ def _for_case(rule: Rule, case: Case) -> tuple[Applies, ...]:
 def _others(policy: Policy, rule: Rule, case: Case) -> Iterator[tuple[Rule, tuple[str, ...]]]:
     if isinstance(rule, Control) and case.expect == Result.PASS:
         snapshot = snapshot_of(rule, case.data)
-        facts, context = Facts.of(snapshot), _context(snapshot, case)
+        facts, context = Facts.of(snapshot, nanoseconds(snapshot.taken_at)), _context(snapshot, case)
         for other in policy.controls:
             fits = _for_case(rule, case) if other.applies == rule.applies else other.applies
             if other is not rule and applies(fits, context) and (lines := _fault(other, facts)):
@@ -140,7 +142,7 @@ def _others(policy: Policy, rule: Rule, case: Case) -> Iterator[tuple[Rule, tupl
 def _fault(control: Control, facts: Facts) -> tuple[str, ...]:
     """The evidence if a control finds fault with what is there; not for what the few facts of a case lack."""
     quantifier, count = control.demand.quantifier, control.demand.count
-    if quantifier is Quantifier.ANY or (count is not None and count.test(0) is not True):
+    if quantifier is Quantifier.ANY or (count is not None and count.test(0, NOWHERE) is not True):
         return ()
     found = outcome(control, facts)
     return found.evidence if any(what != MISSING for _, what in found.failing) else ()
@@ -210,7 +212,7 @@ def _difference(data: Mapping[str, Any]) -> Difference:
 
 def _control(rule: Control, case: Case) -> Said:
     snapshot = snapshot_of(rule, case.data)
-    found = control_outcome(rule, Facts.of(snapshot), _context(snapshot, case))
+    found = control_outcome(rule, Facts.of(snapshot, nanoseconds(snapshot.taken_at)), _context(snapshot, case))
     return Said(found.result.value, frozenset(key for key, _ in found.failing), found.evidence)
 
 
@@ -243,7 +245,7 @@ def snapshot_of(rule: Control, data: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         host="case",
         target="case",
-        taken_at="",
+        taken_at=data.get("at", ""),
         resources=Resources(small, records),
         coverage=(coverage,),
         live=data.get("live", True),

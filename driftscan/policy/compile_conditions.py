@@ -5,23 +5,48 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.resource import Kind, Value
-from driftscan.policy.conditions import Condition, Predicate, Test
-from driftscan.policy.operators import KNOWN, NESTED, OPERATORS, ArgumentError, equals
+from driftscan.policy.arguments import ArgumentError
+from driftscan.policy.conditions import NOWHERE, Condition, Predicate, Test
+from driftscan.policy.operators import KNOWN, NESTED, OPERATORS, SYSTEM, equals, plainest
 from driftscan.policy.scope import UNRESOLVED, Column, Scope
 from driftscan.policy.truth import every, opposite, some
+from driftscan.policy.versions import misfit
 from driftscan.schema_check import Path, quoted
 
 COMBINERS = ("all_of", "any_of", "not")
 ITEM = Column("item", "text")
 COUNT = Column("count", "number")
-NOTHING = Condition("", lambda _: None)
+NOTHING = Condition("", lambda value, row: None)
 """Stands where a problem was recorded; the policy is refused before it could be asked."""
 MAX_NEAR = 100
 """Items of the longest list that is made up to try a `count`."""
-_EQUALITY = frozenset({"eq", "equal", "equals", "is", "==", "="})
 _MODE = re.compile("[0-7]{4}")
-_TYPES: Mapping[str, type] = {"text": str, "number": int, "truth": bool, "list": list}
-_WORDS = {"text": "text", "number": "a number", "truth": "true or false", "list": "a list", "mapping": "a mapping"}
+_TYPES: Mapping[str, type] = {
+    "text": str,
+    "version": str,
+    "time": str,
+    "number": int,
+    "size": int,
+    "truth": bool,
+    "list": list,
+}
+_WORDS = {
+    "text": "text",
+    "version": "a version",
+    "time": "a time",
+    "number": "a number",
+    "size": "a number of bytes",
+    "truth": "true or false",
+    "list": "a list",
+    "mapping": "a mapping",
+}
+_INSTEAD = {
+    **dict.fromkeys(("eq", "equal", "equals", "is", "==", "="), "a value by itself asks for equality"),
+    **dict.fromkeys(("empty", "is_empty"), 'write absent: true, or "" or [] for what is there and empty'),
+    **dict.fromkeys(("exists", "exist"), "write present: true"),
+}
+"""Operators of other languages, and how this one says it."""
+_TIMES = ": write older_than, newer_than or due_within"
 
 
 def compile_predicate(scope: Scope, kind: Kind, data: Any, path: Path) -> Predicate:
@@ -80,7 +105,7 @@ def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
         return None
     if isinstance(data, list) and column.type == "list":
         return tuple(data)
-    if column.type == "text" and type(data) is int and column.name != "mode":
+    if column.type in ("text", "version") and type(data) is int and column.name != "mode":
         return str(data)
     if column.name == "mode" and column.type == "text" and not _MODE.fullmatch(str(data)):
         scope.problem(path, f"a mode is four octal digits, such as 0644; {quoted(data)} is not")
@@ -97,7 +122,7 @@ def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
 def _type_hint(column: Column, data: Any) -> str:
     if isinstance(data, list):
         return f": write {{in: [{', '.join(map(str, data))}]}}"
-    if column.type == "text":
+    if _TYPES.get(column.type) is str:
         return ': write "yes", "no" or what it is in quotes' if isinstance(data, bool) else ": put it in quotes"
     if column.type == "list":
         return f": write [{data}], or {{contains: {data}}}"
@@ -116,33 +141,39 @@ def _table(scope: Scope, column: Column, data: Mapping[str, Any], path: Path) ->
     tests = [part.test for part in parts]
     near = tuple(value for part in parts for value in part.near)
     words = " and ".join(part.words for part in parts)
-    return Condition(words, lambda value: every(test(value) for test in tests), near=near)
+    needs = frozenset().union(*(part.needs for part in parts))
+    return Condition(words, lambda value, row: every(test(value, row) for test in tests), near=near, needs=needs)
 
 
 def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
-    types = OPERATORS[name].types if name in OPERATORS else NESTED[name][0] if name in NESTED else None
+    types = OPERATORS[name] if name in OPERATORS else NESTED[name][0] if name in NESTED else None
     if types is None:
-        if name in _EQUALITY:
-            scope.problem(path, f"unknown operator '{name}': a value by itself asks for equality", key=True)
+        if name in _INSTEAD:
+            scope.problem(path, f"unknown operator '{name}': {_INSTEAD[name]}", key=True)
         else:
             scope.unknown(path, "operator", name, [*OPERATORS, *NESTED], key=True)
         return NOTHING
     if column.type not in types:
-        fitting = ", ".join(sorted(_WORDS[each] for each in types))
-        scope.problem(path, f"'{name}' is for {fitting}; '{column.name}' is {_WORDS[column.type]}", key=True)
+        fitting = ", ".join(sorted(_WORDS[each] for each in plainest(types)))
+        what = f"'{name}' is for {fitting}; '{column.name}' is {_WORDS[column.type]}"
+        scope.problem(path, what + (_TIMES if column.type == "time" else ""), key=True)
         return NOTHING
     if name in NESTED:
         return _nested(scope, column, name, argument, path)
     argument = _resolved(scope, argument, path)
     if argument is UNRESOLVED or (isinstance(argument, list) and UNRESOLVED in argument):
         return NOTHING
-    operator, given = OPERATORS[name], _as_column(column, argument)
+    operator, given = OPERATORS[name][column.type], _as_column(column, argument)
     try:
         test = operator.build(given)
     except ArgumentError as error:
         scope.problem(path, f"the argument of '{name}' {error}")
         return NOTHING
-    return Condition(operator.words.format(_shown(argument)), test, name == KNOWN, tuple(operator.near(given)))
+    if operator.needs == SYSTEM and misfit(column.kind, str(given)):
+        scope.problem(path, f"{quoted(_shown(given))} is no version that a {column.kind} can have")
+        return NOTHING
+    needs = frozenset({operator.needs} - {""})
+    return Condition(operator.words.format(_shown(argument)), test, name == KNOWN, tuple(operator.near(given)), needs)
 
 
 def _resolved(scope: Scope, argument: Any, path: Path) -> Any:
@@ -161,18 +192,23 @@ def _as_column(column: Column, argument: Any) -> Any:
 def _nested(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
     if name == "count":
         inner = compile_condition(scope, COUNT, argument, path)
-        if inner is not NOTHING and not any(inner.test(count) is False for count in range(1000)):
+        if inner is not NOTHING and not any(inner.test(count, NOWHERE) is False for count in range(1000)):
             scope.problem(path, "any number fits: 'count' asks for nothing")
         lengths = [each for each in inner.near if type(each) is int and 0 <= each <= MAX_NEAR]
         near = tuple(tuple(f"item {number}" for number in range(length)) for length in lengths)
-        return Condition(f"{inner.words} items", lambda value: inner.test(len(_items(value))), near=near)
+        return Condition(f"{inner.words} items", lambda value, row: inner.test(len(_items(value)), NOWHERE), near=near)
     inner = compile_condition(scope, column if name == "not" else ITEM, argument, path)
     if name == "not":
-        return Condition(f"not {inner.words}", lambda value: opposite(inner.test(value)), near=inner.near)
+        return Condition(
+            f"not {inner.words}",
+            lambda value, row: opposite(inner.test(value, row)),
+            near=inner.near,
+            needs=inner.needs,
+        )
     tests: dict[str, Test] = {
-        "any": lambda value: some(inner.test(item) for item in _items(value)),
-        "every": lambda value: every(inner.test(item) for item in _items(value)),
-        "none": lambda value: opposite(some(inner.test(item) for item in _items(value))),
+        "any": lambda value, row: some(inner.test(item, row) for item in _items(value)),
+        "every": lambda value, row: every(inner.test(item, row) for item in _items(value)),
+        "none": lambda value, row: opposite(some(inner.test(item, row) for item in _items(value))),
     }
     words = {"any": "an item that is {}", "every": "only items that are {}", "none": "no item that is {}"}
     return Condition(words[name].format(inner.words), tests[name], near=tuple((each,) for each in inner.near))

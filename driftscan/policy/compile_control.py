@@ -8,6 +8,7 @@ from driftscan.model.finding import Result
 from driftscan.model.patterns import is_literal
 from driftscan.model.resource import Kind, Plane, Value
 from driftscan.policy.compile_conditions import COUNT, compile_condition, compile_predicate, read_value
+from driftscan.policy.conditions import NOWHERE
 from driftscan.policy.model import Control, Demand, Premise, Quantifier, Selection
 from driftscan.policy.scope import UNRESOLVED, Scope
 from driftscan.schema_check import Path, did_you_mean, quoted
@@ -110,7 +111,7 @@ def _quantified(scope: Scope, kind: Kind, name: str, data: Mapping[str, Any], pa
     if name != "count":
         return Demand(quantifier=Quantifier(name), predicate=compile_predicate(scope, kind, data[name], where))
     count = compile_condition(scope, COUNT, data[name], where)
-    if count.words and not any(count.test(number) is False for number in range(1000)):
+    if count.words and not any(count.test(number, NOWHERE) is False for number in range(1000)):
         scope.problem(where, "any number fits: 'count' asks for nothing")
     return Demand(quantifier=Quantifier.COUNT, count=count)
 

@@ -10,7 +10,9 @@ from driftscan.model.zone import ZoneClass
 from driftscan.policy.compile_conditions import compile_condition
 from driftscan.policy.conditions import Condition
 from driftscan.policy.model import Match
+from driftscan.policy.operators import SYSTEM
 from driftscan.policy.scope import Scope
+from driftscan.policy.versions import PACKAGE
 from driftscan.schema_check import Path
 
 
@@ -78,5 +80,8 @@ def _columns(
         if column is not None and column.name == "key":
             scope.problem(where, "the key is not a column of a difference: write 'key' beside 'kind'", key=True)
         elif column is not None:
-            found.append((name, compile_condition(scope, column, asked, where)))
+            condition = compile_condition(scope, column, asked, where)
+            if untold := condition.needs - ({SYSTEM} if column.kind != PACKAGE else set()):
+                scope.problem(where, f"a difference does not tell {' or '.join(sorted(untold))}: ask it in a control")
+            found.append((name, condition))
     return tuple(found)

@@ -7,19 +7,6 @@ from typing import TypeAlias
 from driftscan.model.resource import Value
 from driftscan.policy.truth import Truth, every, opposite, some
 
-Test: TypeAlias = Callable[[Value], Truth]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A test of one value, and the words for what it asks (`at most 4`). An absent value is None. `known`: it asks
-    only whether there is a fact, and not what it is. `near`: values at which its answer may turn, for `flips.py`."""
-
-    words: str
-    test: Test
-    known: bool = False
-    near: tuple[Value, ...] = ()
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -30,6 +17,8 @@ class Row:
     attributes: Mapping[str, Value] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
     assumed: bool = False
+    kind: str = ""
+    now: int = 0
 
     def value(self, column: str) -> Value:
         """The value of a column or of `key`; None: absent."""
@@ -38,6 +27,24 @@ class Row:
     def knows(self, column: str) -> bool:
         """Whether that column's value, or its absence, is known."""
         return column == "key" or column in self.attributes or column in self.without
+
+
+NOWHERE = Row("")
+"""For values that belong to no resource, such as a number of resources."""
+Test: TypeAlias = Callable[[Value, Row], Truth]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of one value of a row, and the words for what it asks (`at most 4`). An absent value is None. `known`: it
+    asks only whether there is a fact, and not what it is. `near`: values at which its answer may turn, for `flips.py`.
+    `needs`: what else of the row, or of the run, it looks at, in words."""
+
+    words: str
+    test: Test
+    known: bool = False
+    near: tuple[Value, ...] = ()
+    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,11 @@ class Predicate:
         return tuple(
             (name, condition.words)
             for name, condition in self.columns
-            if row.knows(name) and condition.test(row.value(name)) is not True
+            if row.knows(name) and condition.test(row.value(name), row) is not True
         )
 
 
 def _holds(row: Row, name: str, condition: Condition) -> Truth:
     if row.knows(name):
-        return condition.test(row.value(name))
+        return condition.test(row.value(name), row)
     return False if condition.known else None

@@ -24,6 +24,7 @@ _WITHOUT = {
     **dict.fromkeys(("directory", "fifo", "socket"), _NO_FILE | {"target", "device"}),
 }
 """Columns that a type of file never has."""
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -52,8 +53,10 @@ class Facts:
         covered: frozenset[str],
         *,
         live: bool,
+        now: int,
     ) -> None:
         """Index the small kinds by kind; the file table stays as it is."""
+        self._now = now
         self.live = live
         self._resources = resources
         self._covered = covered
@@ -71,9 +74,9 @@ class Facts:
         self._survey = Survey(resources.files)
 
     @classmethod
-    def of(cls, source: Snapshot | Manifest) -> "Facts":
-        """The facts of a snapshot or of a manifest."""
-        return cls(source.resources, source.coverage, source.covered_kinds, live=source.live)
+    def of(cls, source: Snapshot | Manifest, now: int = 0) -> "Facts":
+        """The facts of a snapshot or of a manifest, as they are judged at a time: see `Row.now`."""
+        return cls(source.resources, source.coverage, source.covered_kinds, live=source.live, now=now)
 
     def unavailable(self, selection: Selection) -> str:
         """Why nothing is known of the selection's kind; empty: it was looked at. Kinds of a running system are
@@ -99,13 +102,19 @@ class Facts:
     def _named(self, selection: Selection, key: str, found: Selected) -> None:
         resource = self._resources.get(selection.kind, key)
         if resource is not None:
-            self._place(selection, _row(resource), found)
+            self._place(selection, self._row(resource), found)
         elif reason := self._hidden(selection.kind, key):
             found.hidden.append(f"{selection.kind} {key}: {reason}")
         elif selection.default is not None:
-            self._place(selection, Row(key, selection.default, assumed=True), found)
+            row = Row(key, selection.default, assumed=True, kind=selection.kind, now=self._now)
+            self._place(selection, row, found)
         else:
             found.missing.append(key)
+
+    def _row(self, resource: Resource) -> Row:
+        kind = resource.kind
+        without = _WITHOUT.get(str(resource.attributes.get("type")), _NONE) if kind == "file" else _NONE
+        return Row(resource.key, resource.attributes, without, kind=kind, now=self._now)
 
     @staticmethod
     def _place(selection: Selection, row: Row, found: Selected) -> None:
@@ -123,7 +132,7 @@ class Facts:
                 found.hidden.append(f"{kind} {glob}: {reason}")
         for resource in self._files(globs, (selection.where, wanted)) if kind == "file" else self._others(kind, globs):
             if resource.key not in named:
-                yield _row(resource)
+                yield self._row(resource)
 
     def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
         """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
@@ -163,13 +172,6 @@ class Facts:
         if not gaps:
             return ""
         return next((reason for glob, reason in gaps.items() if matcher(kind, (glob,))(key)), "")
-
-
-def _row(resource: Resource) -> Row:
-    without = (
-        _WITHOUT.get(str(resource.attributes.get("type")), frozenset()) if resource.kind == "file" else frozenset()
-    )
-    return Row(resource.key, resource.attributes, without)
 
 
 def _all(kind: str) -> str:

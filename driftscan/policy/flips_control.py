@@ -6,7 +6,8 @@ from typing import Any
 
 from driftscan.model.codec import thaw
 from driftscan.model.resource import Value
-from driftscan.policy.conditions import Condition
+from driftscan.model.times import nanoseconds
+from driftscan.policy.conditions import Condition, Row
 from driftscan.policy.facts import matcher
 from driftscan.policy.model import Case, Control, Demand, Quantifier, Selection
 from driftscan.policy.reading import Flip, Reading, plain, tries
@@ -25,13 +26,13 @@ class _Leaf:
     condition: Condition
     fits: Callable[[str], object]
 
-    def turns(self, old: Value, new: Value) -> bool:
-        """Whether it says yes of the old value and no of the new one."""
-        return self.condition.test(old) is True and self.condition.test(new) is False
+    def turns(self, old: Value, new: Value, row: Row) -> bool:
+        """Whether it says yes of the old value of a row and no of the new one."""
+        return self.condition.test(old, row) is True and self.condition.test(new, row) is False
 
-    def stays(self, old: Value, new: Value) -> bool:
+    def stays(self, old: Value, new: Value, row: Row) -> bool:
         """Whether it says the same of both."""
-        return self.condition.test(old) is self.condition.test(new)
+        return self.condition.test(old, row) is self.condition.test(new, row)
 
 
 def control_readings(control: Control) -> Iterator[Reading]:
@@ -115,10 +116,11 @@ def _column_flips(control: Control, leaf: _Leaf, leaves: list[_Leaf]) -> Callabl
                 rest = {name: value for name, value in columns.items() if name != leaf.column}
                 yield Flip(control, _with_rows(case, leaf.kind, {**rows, key: rest}))
             elif leaf.column == "key" or leaf.column in columns:
-                old = key if leaf.column == "key" else thaw(columns)[leaf.column]
+                row = Row(key, thaw(columns), kind=leaf.kind, now=nanoseconds(case.data.get("at", "")))
+                old = row.value(leaf.column)
                 for new in tries(old, near):
-                    if leaf.turns(old, new) and (changed := _changed(rows, key, leaf, new)) is not None:
-                        alone = all(each.stays(old, new) for each in same if each.fits(key))
+                    if leaf.turns(old, new, row) and (changed := _changed(rows, key, leaf, new)) is not None:
+                        alone = all(each.stays(old, new, row) for each in same if each.fits(key))
                         yield Flip(control, _with_rows(case, leaf.kind, changed), alone)
 
     return flips

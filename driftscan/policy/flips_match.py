@@ -10,7 +10,7 @@ from driftscan.model.patterns import compile_key_glob
 from driftscan.model.proof import Rank
 from driftscan.model.resource import Value
 from driftscan.model.zone import ZoneClass
-from driftscan.policy.conditions import Condition
+from driftscan.policy.conditions import Condition, Row
 from driftscan.policy.model import Case, DriftRule, Match
 from driftscan.policy.operators import sample
 from driftscan.policy.reading import Flip, Reading, plain, tries
@@ -93,7 +93,7 @@ def _like(globs: Iterable[str]) -> Callable[[Value, str], bool]:
 
 
 def _holds(condition: Condition) -> Callable[[Value, str], bool]:
-    return lambda value, kind: condition.test(value) is True
+    return lambda value, kind: condition.test(value, Row("", kind=kind)) is True
 
 
 def _flips(rule: DriftRule, leaf: _Leaf, same: list[_Leaf]) -> Callable[[Case], Iterator[Flip]]:

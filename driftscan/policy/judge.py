@@ -19,6 +19,7 @@ from driftscan.model.finding import (
 from driftscan.model.manifest import Manifest
 from driftscan.model.resource import ResourceId
 from driftscan.model.snapshot import Snapshot
+from driftscan.model.times import nanoseconds
 from driftscan.policy.applies import applies
 from driftscan.policy.facts import Facts
 from driftscan.policy.matching import allows, matches
@@ -81,14 +82,14 @@ def judge_controls(policies: Sequence[Policy], snapshot: Snapshot, context: Cont
     """Every control of the policies over the facts of a snapshot, in the policies' order."""
     if not any(policy.controls for policy in policies):
         return ()
-    facts = Facts.of(snapshot)
-    image = _image(context.manifest)
+    now = nanoseconds(snapshot.taken_at)
+    facts, image = Facts.of(snapshot, now), _image(context.manifest, now)
     return tuple(_control(control, facts, image, context) for policy in policies for control in policy.controls)
 
 
-def _image(manifest: Manifest | None) -> Facts | None:
-    """The image's facts; a stand-in baseline is the host's own word and shows nothing."""
-    return None if manifest is None or manifest.provenance.stand_in else Facts.of(manifest)
+def _image(manifest: Manifest | None, now: int) -> Facts | None:
+    """The image's facts, at the same time; a stand-in baseline is the host's own word and shows nothing."""
+    return None if manifest is None or manifest.provenance.stand_in else Facts.of(manifest, now)
 
 
 def _control(control: Control, facts: Facts, image: Facts | None, context: Context) -> JudgedControl:

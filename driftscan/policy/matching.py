@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from driftscan.model.drift import Delta, Difference, Mutation
 from driftscan.model.patterns import compile_key_glob, is_literal
 from driftscan.model.resource import Value
-from driftscan.policy.conditions import Condition
+from driftscan.policy.conditions import Condition, Row
 from driftscan.policy.model import Context, Match
 
 
@@ -55,8 +55,8 @@ def _difference(match: Match, difference: Difference) -> bool:
         and (not match.zone or difference.zone in match.zone)
         and (not match.attribute or not match.attribute.isdisjoint(difference.attributes))
         and (not match.key or _like(match.key, difference.key, difference.kind))
-        and _values(match.expected, {name: delta.expected for name, delta in _deltas(difference)})
-        and _values(match.actual, {name: delta.actual for name, delta in _deltas(difference)})
+        and _values(match.expected, difference, {name: delta.expected for name, delta in _deltas(difference)})
+        and _values(match.actual, difference, {name: delta.actual for name, delta in _deltas(difference)})
     )
 
 
@@ -64,9 +64,10 @@ def _deltas(difference: Difference) -> Iterable[tuple[str, Delta]]:
     return difference.attributes.items()
 
 
-def _values(conditions: Iterable[tuple[str, Condition]], values: Mapping[str, Value]) -> bool:
+def _values(conditions: Iterable[tuple[str, Condition]], difference: Difference, values: Mapping[str, Value]) -> bool:
     """A column that did not change is not judged: the difference does not tell it."""
-    return all(name in values and condition.test(values[name]) is True for name, condition in conditions)
+    row = Row(difference.key, values, kind=difference.kind)
+    return all(name in values and condition.test(values[name], row) is True for name, condition in conditions)
 
 
 def _like(globs: Iterable[str], text: str | None, kind: str = "") -> bool:

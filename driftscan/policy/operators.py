@@ -1,7 +1,8 @@
 """The operator table: what a policy can ask of a value, of which types, with which argument.
 
 One row per operator; the documentation, the JSON Schema and the checks of policy files are made from it. Those that
-hold other conditions (`not`, `any`, `every`, `none`, `count`) are built in `compile_conditions`.
+hold other conditions (`not`, `any`, `every`, `none`, `count`) are built in `compile_conditions`. What takes more than a
+line to build is in `measures` and `versions`.
 """
 
 import re
@@ -11,15 +12,19 @@ from typing import Any
 
 from driftscan.model.patterns import compile_key_glob
 from driftscan.model.resource import Value
-from driftscan.policy.conditions import Test
+from driftscan.policy import measures, versions
+from driftscan.policy.arguments import ArgumentError, several, texts_of
+from driftscan.policy.conditions import Row, Test
+from driftscan.policy.measures import number
 from driftscan.policy.regex import Pattern, RegexError
 from driftscan.policy.truth import Truth
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _MODE = re.compile(r"[0-7]{4}")
 KNOWN = "known"
 """The one operator that asks whether there is a fact, and not what it is."""
-SCALARS = frozenset({"text", "number", "truth"})
+SUBTYPES: Mapping[str, str] = {"version": "text", "time": "text", "size": "number"}
+"""Columns that hold more than a text or a number, which they are, too."""
+SCALARS = frozenset({"text", "number", "truth", *SUBTYPES})
 ALL = SCALARS | {"list", "mapping"}
 _ITEMS = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer", "boolean"]}}
 _PARAMETER = {"type": "string", "pattern": r"^\$[a-z][a-z0-9_]*$"}
@@ -33,16 +38,24 @@ MODE = {
     "x-expected": 'four octal digits in quotes, such as "0644"',
 }
 ONLY_TRUE = {"const": True, "x-expected": "true"}
+_AMOUNT = {"type": ["integer", "string"], "x-expected": "a number of bytes, such as 4096 or 10 MiB"}
+_AGE = {"type": "string", "minLength": 1, "x-expected": "a length of time, such as 90 days"}
+_PORT = {"type": ["integer", "string"]}
+_PORTS = {
+    "anyOf": [_PORT, {"type": "array", "minItems": 1, "items": _PORT}],
+    "x-expected": "a port, a range such as 8000-8999, or a list of them",
+}
 
 
-class ArgumentError(ValueError):
-    """An operator's argument is wrong; the text says why."""
+CLOCK = "the time at which a host is judged"
+SYSTEM = "the system that a package belongs to"
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """`types`: the column types it fits. `words`: how a message says what was asked, with {} for the argument.
-    `near`: values at which the answer may turn, of whatever type; empty where nothing special can be said."""
+    `near`: values at which the answer may turn, of whatever type; empty where nothing special can be said.
+    `needs`: what beside the value it asks about."""
 
     name: str
     types: frozenset[str]
@@ -51,15 +64,7 @@ class Operator:
     argument: Mapping[str, Any]
     build: Callable[[Any], Test]
     near: Callable[[Any], Iterable[Value]] = lambda argument: ()
-
-
-def number(value: Value) -> int | None:
-    """A number, or a decimal text of at most 18 digits as one; None for all else."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    if isinstance(value, int):
-        return value
-    return int(value) if _NUMBER.fullmatch(value) else None
+    needs: str = ""
 
 
 def _compare(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
@@ -68,7 +73,7 @@ def _compare(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
         if bound is None:
             raise ArgumentError("must be a number")
 
-        def test(value: Value) -> Truth:
+        def test(value: Value, row: Row) -> Truth:
             if value is None:
                 return False
             found = number(value)
@@ -79,46 +84,41 @@ def _compare(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
     return build
 
 
+def _sizes(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
+    def build(argument: Any) -> Test:
+        bound = measures.size(argument)
+        answers = {holds(number, bound) for number in (0, max(0, bound), max(0, bound) + 1)}
+        if len(answers) == 1:
+            raise ArgumentError(f"fits {'every' if answers == {True} else 'no'} size, and so asks for nothing")
+        return _compare(holds)(bound)
+
+    return build
+
+
 def equals(wanted: Value) -> Test:
     """The literal form: the same value of the same type; a list in any order."""
     if isinstance(wanted, tuple):
         bag = sorted(map(repr, wanted))
-        return lambda value: isinstance(value, tuple) and sorted(map(repr, value)) == bag
-    return lambda value: type(value) is type(wanted) and value == wanted
+        return lambda value, row: isinstance(value, tuple) and sorted(map(repr, value)) == bag
+    return lambda value, row: type(value) is type(wanted) and value == wanted
 
 
 def _in(argument: Any) -> Test:
-    tests = [equals(item) for item in _several(argument)]
-    return lambda value: any(test(value) for test in tests)
+    tests = [equals(item) for item in several(argument)]
+    return lambda value, row: any(test(value, row) for test in tests)
 
 
 def _not_in(argument: Any) -> Test:
     inside = _in(argument)
-    return lambda value: not inside(value)
-
-
-def _several(argument: Any) -> list[Any]:
-    items = argument if isinstance(argument, list) else [argument]
-    if not items:
-        raise ArgumentError("is an empty list, which asks for nothing")
-    if len({(type(item), item) for item in items}) < len(items):
-        raise ArgumentError("says the same twice")
-    return items
-
-
-def _texts(argument: Any) -> list[str]:
-    items = _several(argument)
-    if not all(isinstance(item, str) and item for item in items):
-        raise ArgumentError("must be text")
-    return items
+    return lambda value, row: not inside(value, row)
 
 
 def _glob(argument: Any) -> Test:
-    globs = _texts(argument)
+    globs = texts_of(argument)
     if any(not glob.strip("*") for glob in globs):
         raise ArgumentError("is '*', which asks for nothing: write present: true")
     patterns = [compile_key_glob("", glob) for glob in globs]
-    return lambda value: isinstance(value, str) and any(pattern.fullmatch(value) for pattern in patterns)
+    return lambda value, row: isinstance(value, str) and any(pattern.fullmatch(value) for pattern in patterns)
 
 
 def _regex(argument: Any) -> Test:
@@ -128,13 +128,13 @@ def _regex(argument: Any) -> Test:
         pattern = Pattern(argument)
     except RegexError as error:
         raise ArgumentError(str(error)) from None
-    return lambda value: pattern.matches(value) if isinstance(value, str) else False
+    return lambda value, row: pattern.matches(value) if isinstance(value, str) else False
 
 
 def _contains(argument: Any) -> Test:
-    wanted = _several(argument)
+    wanted = several(argument)
 
-    def test(value: Value) -> Truth:
+    def test(value: Value, row: Row) -> Truth:
         if isinstance(value, str):
             return all(isinstance(item, str) and item in value for item in wanted)
         return isinstance(value, tuple) and all(item in value for item in wanted)
@@ -143,8 +143,8 @@ def _contains(argument: Any) -> Test:
 
 
 def _subset(argument: Any) -> Test:
-    allowed = _several(argument)
-    return lambda value: value is None or (isinstance(value, tuple) and all(item in allowed for item in value))
+    allowed = several(argument)
+    return lambda value, row: value is None or (isinstance(value, tuple) and all(item in allowed for item in value))
 
 
 def _mode(value: Value) -> int | None:
@@ -157,7 +157,7 @@ def _bits(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
             raise ArgumentError('must be four octal digits, such as "0644"')
         wanted = int(argument, 8)
 
-        def test(value: Value) -> Truth:
+        def test(value: Value, row: Row) -> Truth:
             if value is None:
                 return False
             found = _mode(value)
@@ -169,19 +169,19 @@ def _bits(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
 
 
 def _nothing(value: Value) -> bool:
-    return value is None or value in ("", ())
+    return value is None or value in ("", ()) or (isinstance(value, Mapping) and not value)
 
 
 def _absent(argument: Any) -> Test:
-    return _nothing
+    return lambda value, row: _nothing(value)
 
 
 def _present(argument: Any) -> Test:
-    return lambda value: not _nothing(value)
+    return lambda value, row: not _nothing(value)
 
 
 def _known(argument: Any) -> Test:
-    return lambda value: True
+    return lambda value, row: True
 
 
 def _items(argument: Any) -> list[Any]:
@@ -221,9 +221,13 @@ def _near_modes(argument: Any) -> Iterator[Value]:
 
 
 _LIST = frozenset({"list"})
-_TEXT = frozenset({"text"})
+_PLAIN = frozenset({"text"})
+_TEXT = _PLAIN | {"version", "time"}
 _NUMBERS = frozenset({"number", "text"})
-_ORDER = {
+_SIZE = frozenset({"size"})
+_VERSION = frozenset({"version"})
+_TIME = frozenset({"time"})
+_ORDER: Mapping[str, tuple[str, Callable[[int, int], bool]]] = {
     "lt": ("less than {}", lambda found, bound: found < bound),
     "le": ("at most {}", lambda found, bound: found <= bound),
     "gt": ("more than {}", lambda found, bound: found > bound),
@@ -234,7 +238,7 @@ _BITS: dict[str, tuple[str, Callable[[int, int], bool], str]] = {
     "mode_has": ("any bit of {}", lambda found, mask: bool(found & mask), "has at least one bit of the argument"),
 }
 
-_ROWS = (
+ROWS = (
     Operator("in", SCALARS, "one of {}", "is one of the list", LISTED, _in, _items),
     Operator("not_in", SCALARS, "none of {}", "is none of the list; holds where it is absent", LISTED, _not_in, _items),
     Operator("glob", _TEXT, "like {}", "fits a glob: `*` any characters, `?` one", TEXTS, _glob, _near_globs),
@@ -270,7 +274,80 @@ _ROWS = (
         for name, (words, how) in _ORDER.items()
     ),
     *(
-        Operator(name, _TEXT, words, f"an octal mode that {doc}", MODE, _bits(how), _near_modes)
+        Operator(
+            name,
+            _SIZE,
+            words,
+            f"is {words.format('the argument')}, in bytes: `4096`, `10 MiB`, `2 GB`",
+            _AMOUNT,
+            _sizes(how),
+            measures.near_sizes,
+        )
+        for name, (words, how) in _ORDER.items()
+    ),
+    *(
+        Operator(
+            name,
+            _VERSION,
+            words,
+            f"is {words.format('the argument')}, in the order of its package system",
+            WHOLE | {"x-expected": "a version"},
+            versions.version_order(how),
+            versions.near_versions,
+            SYSTEM,
+        )
+        for name, (words, how) in _ORDER.items()
+    ),
+    Operator(
+        "older_than",
+        _TIME,
+        "more than {} ago",
+        "lies further back than the argument, such as `90 days`",
+        _AGE,
+        measures.age(lambda past, bound: past > bound),
+        measures.near_times,
+        CLOCK,
+    ),
+    Operator(
+        "newer_than",
+        _TIME,
+        "less than {} ago",
+        "lies less far back than the argument, or is yet to come",
+        _AGE,
+        measures.age(lambda past, bound: past < bound),
+        measures.near_times,
+        CLOCK,
+    ),
+    Operator(
+        "due_within",
+        _TIME,
+        "past, or less than {} ahead",
+        "has come, or comes before as much time as the argument has gone by",
+        _AGE,
+        measures.age(lambda past, bound: past > -bound),
+        measures.near_times,
+        CLOCK,
+    ),
+    Operator(
+        "cidr",
+        _PLAIN,
+        "within {}",
+        "an address or a network that lies within a network, or one of several: `10.0.0.0/8`",
+        TEXTS,
+        measures.cidr,
+        measures.near_networks,
+    ),
+    Operator(
+        "port_in",
+        _NUMBERS,
+        "a port of {}",
+        "is a port, or lies within a range of ports, or one of several: `22`, `8000-8999`",
+        _PORTS,
+        measures.ports,
+        measures.near_ports,
+    ),
+    *(
+        Operator(name, _PLAIN, words, f"an octal mode that {doc}", MODE, _bits(how), _near_modes)
         for name, (words, how, doc) in _BITS.items()
     ),
     Operator("absent", ALL, "absent", "there is nothing: no value, an empty text or list", ONLY_TRUE, _absent),
@@ -285,7 +362,18 @@ _ROWS = (
     Operator("present", ALL, "present", "there is a value that is not empty", ONLY_TRUE, _present),
 )
 
-OPERATORS: Mapping[str, Operator] = {operator.name: operator for operator in _ROWS}
+OPERATORS: Mapping[str, Mapping[str, Operator]] = {
+    name: {kind: row for row in ROWS if row.name == name for kind in row.types}
+    for name in dict.fromkeys(row.name for row in ROWS)
+}
+"""Operators by name and type of column."""
+
+
+def plainest(types: Iterable[str]) -> set[str]:
+    """Types without those that another of them has within it: what people are told."""
+    known = set(types)
+    return {kind for kind in known if SUBTYPES.get(kind) not in known}
+
 
 NESTED: Mapping[str, tuple[frozenset[str], str]] = {
     "not": (ALL, "the condition, or the literal, does not hold"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from driftscan.model.finding import Result
 from driftscan.model.names import show
 from driftscan.model.resource import Value
-from driftscan.policy.conditions import Row
+from driftscan.policy.conditions import NOWHERE, Row
 from driftscan.policy.facts import Facts, Selected
 from driftscan.policy.model import Control, Demand, Quantifier, Selection
 from driftscan.policy.truth import Truth, every, opposite, some
@@ -46,15 +46,18 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
         return Outcome(Result.NOT_APPLICABLE)
     if reason := facts.unavailable(selection):
         return Outcome(Result.UNKNOWN, (f"{selection.kind}: {show(reason)}",))
-    found = facts.select(selection, demand.predicate if demand.quantifier is Quantifier.NONE else None)
+    narrowed = demand.quantifier is Quantifier.NONE and missing is Result.PASS  # else it matters whether any is there
+    found = facts.select(selection, demand.predicate if narrowed else None)
     if demand.quantifier is Quantifier.COUNT:
         result = _RESULTS[_counted(demand, found)]
     elif found.empty or (missing is Result.NOT_APPLICABLE and not (found.rows or found.doubtful or found.hidden)):
         result = missing
     else:
         result = _RESULTS[_quantified(demand, found, missing)]
+        if not found.rows and not (found.missing and missing is not Result.NOT_APPLICABLE) and result is not missing:
+            result = Result.UNKNOWN  # perhaps nothing is selected
     if result is Result.FAIL:
-        if missing is not Result.FAIL or (demand.count and demand.count.test(0) is True):
+        if missing is not Result.FAIL or (demand.count and demand.count.test(0, NOWHERE) is True):
             found.missing.clear()  # what is not there is then not at fault
         lines = _evidence(_failures(selection, demand, found, message))
         return Outcome(result, lines, frozenset(_faults(selection, demand, found)))
@@ -82,9 +85,9 @@ def _counted(demand: Demand, found: Selected) -> Truth:
     least = len(found.rows)
     if found.hidden:
         # What lies behind a gap has no upper bound; a condition that stays the same far beyond is decided.
-        possible = {demand.count.test(number) for number in (*range(least, least + 1001), 10**9)}
+        possible = {demand.count.test(number, NOWHERE) for number in (*range(least, least + 1001), 10**9)}
     else:
-        possible = {demand.count.test(number) for number in range(least, least + len(found.doubtful) + 1)}
+        possible = {demand.count.test(number, NOWHERE) for number in range(least, least + len(found.doubtful) + 1)}
     return possible.pop() if len(possible) == 1 else None
 
 

@@ -22,6 +22,7 @@ ID = {
     "x-expected": "lower-case words joined by '-', such as no-root-login",
 }
 INSTANT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+_INSTANT: Schema = {"type": "string", "pattern": INSTANT, "x-expected": "a time such as 2026-11-24T02:30:00Z"}
 SEVERITIES = [severity.word for severity in Severity]
 ACTIONS = [action.word for action in Action if action is not Action.NONE]
 PARAMETER_TYPES = ["text", "number", "truth", "list"]
@@ -203,7 +204,7 @@ def _case(kinds: Mapping[str, Kind]) -> Schema:
             "command": TEXT,
             "grade": {"enum": [grade.value for grade in Grade]},
             "proof": {"enum": [rank.value for rank in Rank]},
-            "at": {"type": "string", "pattern": INSTANT, "x-expected": "a time such as 2026-11-24T02:30:00Z"},
+            "at": _INSTANT,
             "differences": {"type": "array", "minItems": 1, "items": difference},
         },
         ("cause",),
@@ -219,6 +220,7 @@ def _case(kinds: Mapping[str, Kind]) -> Schema:
                 "x-expected": "'all', or a list of keys",
             },
             "gaps": {"type": "array", "minItems": 1, "items": TEXT},
+            "at": _INSTANT,
             "live": {"type": "boolean"},
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
             "mutation": mutation,

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.resource import Kind
-from driftscan.policy.operators import MODE, NESTED, OPERATORS
+from driftscan.policy.operators import MODE, NESTED, OPERATORS, SUBTYPES
 from driftscan.policy.scope import column_type
 
 Schema = dict[str, Any]
 _QUANTIFIERS = ("any", "every", "none")
-_TYPES = ("text", "number", "truth", "list", "mapping", "mode")
+_TYPES = ("text", "number", "truth", "list", "mapping", *SUBTYPES, "mode")
 _PARAMETER = "[$][a-z][a-z0-9_]*"
 _LITERALS: Mapping[str, Schema] = {
     "text": {"type": ["string", "integer"]},
@@ -114,13 +114,18 @@ def column_definitions(kinds: Mapping[str, Kind]) -> Schema:
 
 
 def _type(kind: Kind, column: str) -> str:
-    found = column_type(kind.attributes[column].type)
+    found = column_type(kind.attributes[column])
     return "mode" if column == "mode" and found == "text" else found
+
+
+def _plain(kind: Kind, column: str) -> str:
+    found = _type(kind, column)
+    return SUBTYPES.get(found, found)
 
 
 def _described(title: str, kind: Kind, types: Mapping[str, Schema]) -> Schema:
     columns = {
-        column: {**types[_type(kind, column)], "description": attribute.doc}
+        column: {**types[_plain(kind, column)], "description": attribute.doc}
         for column, attribute in kind.attributes.items()
     }
     return titled(title, columns)
@@ -129,9 +134,13 @@ def _described(title: str, kind: Kind, types: Mapping[str, Schema]) -> Schema:
 def _condition(kind: str) -> Schema:
     fitting = "text" if kind == "mode" else kind
     operators: Schema = {
-        operator.name: {**operator.argument, "description": operator.doc}
-        for operator in OPERATORS.values()
-        if fitting in operator.types
+        name: {**rows[fitting].argument, "description": rows[fitting].doc}
+        for name, rows in OPERATORS.items()
+        if fitting in rows
     }
     operators |= {name: {"description": doc} for name, (types, doc) in NESTED.items() if fitting in types}
-    return {"if": {"type": "object"}, "then": titled(f"condition on {fitting}", operators), "else": _LITERALS[kind]}
+    return {
+        "if": {"type": "object"},
+        "then": titled(f"condition on {fitting}", operators),
+        "else": _LITERALS[SUBTYPES.get(kind, kind)],
+    }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from driftscan.errors import UsageError
-from driftscan.model.resource import Kind, Value
+from driftscan.model.resource import Attribute, Kind, Value
 from driftscan.schema_check import Path, Problem, did_you_mean, quoted
 from driftscan.yaml_strict import MAX_PROBLEMS, Document
 
@@ -21,18 +21,20 @@ UNRESOLVED = object()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a kind: its name, and `text`, `number`, `truth`, `list` or `mapping`."""
+    """A column of a kind: its name, and `text`, `number`, `truth`, `list` or `mapping`, or what of these it is:
+    `version`, `time`, `size`."""
 
     name: str
     type: str
+    kind: str = ""
 
 
 KEY = Column("key", "text")
 
 
-def column_type(declared: type) -> str:
-    """The word for a column's declared type."""
-    return TYPE_WORDS.get(declared, "mapping")
+def column_type(declared: Attribute) -> str:
+    """The word for a column's declared type and form."""
+    return declared.form or TYPE_WORDS.get(declared.type, "mapping")
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class Scope:
         if name not in kind.attributes:
             self.unknown(path, f"column of {kind.name}", name, [*kind.attributes, "key"], key=True)
             return None
-        return Column(name, column_type(kind.attributes[name].type))
+        return Column(name, column_type(kind.attributes[name]), kind.name)
 
     def finish(self) -> None:
         """UsageError with every problem, in the file's order, if there is one."""

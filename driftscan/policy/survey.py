@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from driftscan.model.records import Records
-from driftscan.policy.conditions import Condition, Predicate
+from driftscan.policy.conditions import NOWHERE, Condition, Predicate
 
 COLUMNS = frozenset({"type", "mode", "uid", "gid", "capabilities", "flags"})
-"""Columns that have few different values on any host."""
+"""Columns that have few different values on any host, and of which nothing is asked but the value."""
 
 _WORTH_READING = 8
 """A column is read as a whole for a rule that asks of at least every eighth file."""
@@ -73,4 +73,4 @@ def _may_hold(condition: Condition, token: bytes) -> bool:
         value = json.loads(token)
     except ValueError:
         return True
-    return condition.test(value) is not False
+    return condition.test(value, NOWHERE) is not False

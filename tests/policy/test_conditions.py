@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.errors import UsageError
-from driftscan.model.resource import Attribute, Kind, Value
+from driftscan.model.resource import Attribute, Form, Kind, Value
+from driftscan.model.times import SECOND
 from driftscan.policy.compile_conditions import compile_condition, compile_predicate
-from driftscan.policy.conditions import Predicate, Row
+from driftscan.policy.conditions import NOWHERE, Predicate, Row
 from driftscan.policy.operators import NESTED, OPERATORS
 from driftscan.policy.scope import Column, Scope
 from driftscan.policy.truth import Truth, every, opposite, some
@@ -27,6 +28,9 @@ KIND = Kind(
         "flag": Attribute(bool, ""),
         "items": Attribute(tuple, ""),
         "map": Attribute(dict, ""),
+        "version": Attribute(str, "", Form.VERSION),
+        "since": Attribute(str, "", Form.TIME),
+        "bytes": Attribute(int, "", Form.SIZE),
     },
 )
 TRUTHS: tuple[Truth, ...] = (True, False, None)
@@ -36,13 +40,13 @@ def _scope() -> Scope:
     return Scope(parse("{}", "t.yaml"), {"thing": KIND}, {"limit": 4, "names": ("a", "b")})
 
 
-def _test(column: str, asked: Any, value: Value) -> Truth:
+def _test(column: str, asked: Any, value: Value, row: Row = NOWHERE) -> Truth:
     scope = _scope()
     found = scope.column(KIND, column, ())
     assert found is not None
     condition = compile_condition(scope, found, asked, ())
     assert scope.problems == []
-    return condition.test(value)
+    return condition.test(value, row)
 
 
 @pytest.mark.parametrize(
@@ -118,16 +122,107 @@ def _test(column: str, asked: Any, value: Value) -> Truth:
         ("items", {"any": {"le": 4}}, ("x", "5"), None),
         ("items", {"count": 2}, ("a", "b"), True),
         ("items", {"count": {"ge": 1}}, None, False),
+        ("bytes", {"le": "10 MiB"}, 10 * 2**20, True),
+        ("bytes", {"le": "10 MB"}, 10_000_001, False),
+        ("bytes", {"gt": 4096}, 4097, True),
+        ("bytes", {"gt": 0}, None, False),
+        ("word", {"cidr": "10.0.0.0/8"}, "10.1.2.3", True),
+        ("word", {"cidr": ["10.0.0.0/8", "fd00::/8"]}, "fd00::1%eth0", True),
+        ("word", {"cidr": "fd00::/8"}, "[fd00::1]", True),
+        ("word", {"cidr": "10.0.0.0/8"}, "::ffff:10.0.0.1", True),
+        ("word", {"cidr": "10.0.0.0/8"}, "10.4.0.0/16", True),
+        ("word", {"cidr": "10.4.0.0/16"}, "10.0.0.0/8", False),
+        ("word", {"cidr": "10.4.0.0/16"}, "10.4.0.9/8", False),
+        ("word", {"cidr": "10.0.0.0/8"}, "0.0.0.0", False),
+        ("word", {"cidr": "10.0.0.0/8"}, "2001:db8::1", False),
+        ("word", {"cidr": "::/0"}, "10.0.0.1", False),
+        ("word", {"cidr": "10.0.0.0/8"}, "/run/x.sock", False),
+        ("word", {"cidr": "10.0.0.0/8"}, "", False),
+        ("word", {"cidr": "10.0.0.0/8"}, None, False),
+        ("word", {"cidr": "10.0.0.0/8"}, "eth0", None),
+        ("number", {"port_in": [22, "8000-8999"]}, 8999, True),
+        ("number", {"port_in": ["22", "8000-8999"]}, 9000, False),
+        ("number", {"port_in": ["22"]}, None, False),
+        ("word", {"port_in": "1-1023"}, "443", True),
+        ("word", {"port_in": "1-1023"}, "https", None),
     ],
 )
 def test_operators(column: str, asked: Any, value: Value, expected: Truth) -> None:
     assert _test(column, asked, value) is expected
 
 
+NOW = 1_800_000_000 * SECOND
+"""2027-01-15T08:00:00Z."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "expected"),
+    [
+        ({"older_than": "90 days"}, "2026-10-17T07:59:59Z", True),
+        ({"older_than": "90 days"}, "2026-10-17T08:00:00Z", False),
+        ({"older_than": "90 days"}, "2026-10-17T09:59:59+02:00", True),
+        ({"older_than": "0 days"}, "2027-01-15", True),
+        ({"older_than": "1 day"}, "2999-01-01", False),
+        ({"older_than": "1 day"}, None, False),
+        ({"older_than": "1 day"}, "", False),
+        ({"older_than": "1 day"}, "soon", None),
+        ({"newer_than": "2 weeks"}, "2027-01-01T08:00:01Z", True),
+        ({"newer_than": "2 weeks"}, "2027-01-01T08:00:00Z", False),
+        ({"newer_than": "2 weeks"}, "2999-01-01", True),
+        ({"newer_than": "2 weeks"}, None, False),
+        ({"due_within": "12 hours"}, "2027-01-15T19:59:59Z", True),
+        ({"due_within": "12 hours"}, "2027-01-15T20:00:00Z", False),
+        ({"due_within": "12 hours"}, "1999-01-01", True),
+        ({"due_within": "12 hours"}, None, False),
+        ({"not": {"due_within": "12 hours"}}, "2999-01-01", True),
+        ({"not": {"due_within": "12 hours"}}, "never", None),
+    ],
+)
+def test_ages(asked: Any, value: Value, expected: Truth) -> None:
+    assert _test("since", asked, value, Row("", kind="thing", now=NOW)) is expected
+    untimed = None if value and expected is not None else expected
+    assert _test("since", asked, value, Row("", kind="thing")) is untimed
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_of", "asked", "value", "expected"),
+    [
+        ("package", "deb", {"ge": "3.0.15-1~deb12u1"}, "3.0.15-1", True),
+        ("package", "deb", {"ge": "3.0.15-1~deb12u1"}, "3.0.15-1~deb12u0", False),
+        ("package", "deb", {"lt": "2:1"}, "9", True),
+        ("package", "rpm", {"ge": "2.0-9.el9", "lt": "3"}, "2.0-10.el9", True),
+        ("package", "rpm", {"gt": "1.0"}, "1.0^git1", True),
+        ("package", "apk", {"lt": "3.1.4-r10"}, "3.1.4-r9", True),
+        ("package", "apk", {"lt": "3.1.4-r10"}, "no version", None),
+        ("package", "", {"ge": "1.0"}, "1.0", None),
+        ("package", None, {"ge": "1.0"}, "1.0", None),
+        ("package", "deb", {"ge": "1.0"}, None, False),
+        ("python_package", None, {"lt": "1.0"}, "1.0rc1", True),
+        ("python_package", None, {"lt": "1.0"}, "1.0,2.0", None),
+        ("npm_package", None, {"ge": "1.0.0"}, "1.0.0-rc.1", False),
+        ("npm_package", None, {"ge": "1.0.0"}, "1.0", None),
+        ("kernel_info", None, {"ge": "6.1.0-28"}, "6.1.0-9-amd64", False),
+        ("kernel_info", None, {"ge": "6.1.0-28"}, "6.1.0-28-amd64", True),
+        ("os_version", None, {"ge": 12}, "12.8", True),
+        ("os_version", None, {"ge": 12}, "trixie/sid", None),
+    ],
+)
+def test_versions(kind: str, type_of: str | None, asked: Any, value: Value, expected: Truth) -> None:
+    """Each system has its own order; where none holds, nothing is known."""
+    row = Row("", {} if type_of is None else {"type": type_of}, kind=kind)
+    assert _test("version", asked, value, row) is expected
+
+
 def test_every_operator_has_a_case() -> None:
-    """The table above is this test's own proof: it names each operator."""
-    rows = test_operators.pytestmark[0].args[1]
-    told = {word for _, asked, _, _ in rows if isinstance(asked, dict) for word in asked}
+    """The tables above are this test's own proof: they name each operator."""
+    tables = [(test_operators, 1), (test_ages, 0), (test_versions, 2)]
+    told = {
+        word
+        for test, place in tables
+        for row in test.pytestmark[0].args[1]
+        if isinstance(asked := row[place], dict)
+        for word in asked
+    }
     assert told == {*OPERATORS, *NESTED} - {"known"}
 
 
@@ -147,6 +242,28 @@ def test_every_operator_has_a_case() -> None:
         ("word", ["a"]),
         ("word", {"known": True, "glob": "a*"}),
         ("word", {"any": "a"}),
+        ("word", {"cidr": "10.0.0.1/8"}),
+        ("word", {"cidr": "example.com"}),
+        ("word", {"cidr": ["0.0.0.0/0", "::/0"]}),
+        ("word", {"cidr": []}),
+        ("number", {"cidr": "10.0.0.0/8"}),
+        ("number", {"port_in": "0-65535"}),
+        ("number", {"port_in": ["1-40000", "40000-65535"]}),
+        ("number", {"port_in": "9-1"}),
+        ("number", {"port_in": 65536}),
+        ("number", {"port_in": "ssh"}),
+        ("bytes", {"ge": 0}),
+        ("bytes", {"lt": 0}),
+        ("bytes", {"le": "10 potatoes"}),
+        ("bytes", {"older_than": "1 day"}),
+        ("since", {"ge": 1}),
+        ("since", {"older_than": "3 months"}),
+        ("since", {"older_than": 90}),
+        ("word", {"older_than": "1 day"}),
+        ("version", {"ge": "no version"}),
+        ("version", {"ge": True}),
+        ("version", {"mode_has": "0001"}),
+        ("word", {"empty": True}),
         ("number", "x"),
         ("number", {"glob": "1*"}),
         ("number", True),
@@ -244,5 +361,8 @@ def test_columns_have_types_for_all_declared_ones() -> None:
         "flag": "truth",
         "items": "list",
         "map": "mapping",
+        "version": "version",
+        "since": "time",
+        "bytes": "size",
     }
     assert scope.column(KIND, "key", ()) == Column("key", "text")

@@ -1,5 +1,8 @@
 """Controls over facts: selection, quantifiers, what is missing, and what could not be seen."""
 
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,14 @@ from driftscan import policy
 from driftscan.model.finding import Action, CureCause, JudgedControl, Result
 from driftscan.model.resource import Plane, Value
 from driftscan.model.snapshot import ImageRef
+from driftscan.policy.compile import compile_policy
 from driftscan.policy.compile_conditions import compile_predicate
 from driftscan.policy.facts import Facts as FactsView
-from driftscan.policy.model import Selection
-from driftscan.policy.outcome import MAX_EVIDENCE
+from driftscan.policy.model import Control, Selection
+from driftscan.policy.outcome import MAX_EVIDENCE, outcome
 from driftscan.policy.scope import Scope
 from driftscan.yaml_strict import parse
-from tests.policy.support import KINDS, Facts, loaded, manifest, snapshot
+from tests.policy.support import HEAD, KINDS, Facts, loaded, manifest, snapshot
 
 Columns = dict[str, Value]
 RULE = """rules:
@@ -75,7 +79,8 @@ UNPLACED: Columns = {"shell": "/bin/sh"}
         (EVERY, {"a": SH, "b": BASH}, "fail"),
         (EVERY, {"a": SH, "b": UNREAD}, "unknown"),
         (EVERY, {"a": BASH, "b": UNREAD}, "fail"),
-        (EVERY, {"a": UNPLACED}, "pass"),
+        (EVERY, {"a": UNPLACED}, "unknown"),
+        (EVERY, {"a": SH, "b": UNPLACED}, "pass"),
         (EVERY, {"a": SH, "b": {"shell": "/bin/bash"}}, "unknown"),
         (NONE, {}, "pass"),
         (NONE, {"a": SH}, "fail"),
@@ -371,3 +376,63 @@ def test_what_may_be_missing_does_not_set_a_host_apart_from_its_image(tmp_path: 
     body = "over: user; key: [a, b]; require: {uid: 0}; missing: pass"
     judged = _judge(tmp_path, body, {"user": {"a": {"uid": 1}}}, context=policy.Context(manifest=baked))
     assert judged.cause is CureCause.IMAGE
+
+
+SHELLS = ("/bin/sh", "/bin/bash")
+
+
+def _completed(rows: list[Columns], hidden: bool) -> Iterator[Facts]:
+    """Every way in which what is not known of the rows may be, and what may lie behind the gap."""
+    seen = [
+        [
+            {"uid": uid, "shell": shell}
+            for uid in _either(row, "uid", (0, 1000))
+            for shell in _either(row, "shell", SHELLS)
+        ]
+        for row in rows
+    ]
+    unseen: list[list[Columns]] = [[]]
+    if hidden:
+        unseen += [[{"uid": 1000, "shell": shell}] * number for shell in SHELLS for number in (1, 3)]
+    for known in product(*seen):
+        for more in unseen:
+            yield _users(**{f"u{index}": columns for index, columns in enumerate((*known, *more))})
+
+
+def _either(row: Columns, column: str, values: tuple[Value, ...]) -> tuple[Value, ...]:
+    return (row[column],) if column in row else values
+
+
+@pytest.mark.parametrize("missing", ["pass", "fail", "not-applicable"])
+@pytest.mark.parametrize("body", [ANY, EVERY, NONE, FORBID, COUNT])
+@settings(max_examples=25)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries({}, optional={"uid": st.sampled_from([0, 1000]), "shell": st.sampled_from(SHELLS)}),
+        max_size=3,
+    ),
+    hidden=st.booleans(),
+)
+def test_a_result_is_what_all_that_may_be_true_agree_on(
+    body: str, missing: str, rows: list[Columns], hidden: bool
+) -> None:
+    """The published table: a control passes or fails only if it would whatever the unknown facts are; where it is known
+    what is selected, it also does so always then."""
+    control = _compiled(body, missing)
+    seen = snapshot(
+        _users(**{f"u{index}": row for index, row in enumerate(rows)}), covered=["user"], gaps=["user:x*"] * hidden
+    )
+    found = outcome(control, FactsView.of(seen)).result
+    possible = {outcome(control, FactsView.of(snapshot(facts))).result for facts in _completed(rows, hidden)}
+    if found is Result.UNKNOWN:
+        assert len(possible) > 1 or any("uid" not in row for row in rows)
+    else:
+        assert possible == {found}
+
+
+@cache
+def _compiled(body: str, missing: str) -> Control:
+    head, _, _ = body.partition("; missing:")
+    text = RULE.format((head if "count" in body else f"{head}; missing: {missing}").replace("; ", "\n    "))
+    ((control,),) = (each.controls for each in [compile_policy(parse(HEAD + text, "ours.yaml"), KINDS, {})])
+    return control

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from driftscan import policy
+from driftscan.policy.cases import said
 from driftscan.policy.flips import insensitive, readings
 from tests.policy.support import KINDS, loaded
 
@@ -180,3 +181,47 @@ def test_each_difference_of_a_case_counts_by_itself(tmp_path: Path) -> None:
         "match key: /opt/**",
     )
     assert _insensitive(tmp_path, body, case.replace("EACH", "each: true, ")) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "good", "bad"),
+    [
+        (
+            "over: package; key: a/all; require: {version: {ge: '1.2-1'}}; missing: pass",
+            "{package: {a/all: {type: deb, version: 1.2-1}}}",
+            "{package: {a/all: {type: deb, version: '1.2~rc1-1'}}}",
+        ),
+        (
+            "over: npm_package; forbid: {version: {lt: 1.2.0}}",
+            "{npm_package: {a: {version: 1.2.0}}}",
+            "{npm_package: {a: {version: 1.2.0-rc.1}}}",
+        ),
+        (
+            "over: ca_certificate; forbid: {not_valid_after: {due_within: 1 week}}",
+            "{ca_certificate: {a: {not_valid_after: '2026-12-24'}}}",
+            "{ca_certificate: {a: {not_valid_after: '2026-11-25'}}}",
+        ),
+        (
+            "over: dns; require: {address: {cidr: 10.0.0.0/8}}; missing: pass",
+            "{dns: {a: {address: 10.1.2.3}}}",
+            "{dns: {a: {address: 8.8.8.8}}}",
+        ),
+        (
+            "over: listen; forbid: {port: {port_in: 8000-8999}}",
+            "{listen: {a: {port: 7999}}}",
+            "{listen: {a: {port: 8999}}}",
+        ),
+        (
+            "over: file; forbid: {size: {gt: 1 MiB}}",
+            "{file: {/a: {type: regular, size: 1048576}}}",
+            "{file: {/a: {type: regular, size: 1048577}}}",
+        ),
+    ],
+)
+def test_orders_ages_networks_and_ports(tmp_path: Path, body: str, good: str, bad: str) -> None:
+    """Both sides of what is asked are found to try."""
+    at = "at: 2026-11-24T02:30:00Z"
+    cases = [f"{{expect: pass, {at}, facts: {good}}}", f"{{expect: fail, {at}, facts: {bad}}}"]
+    assert _insensitive(tmp_path, body, *cases) == ()
+    (rule,) = loaded(tmp_path, (tmp_path / "ours.yaml").read_text())[0].rules
+    assert [said(rule, case).result for case in rule.tests] == ["pass", "fail"]

@@ -8,7 +8,7 @@ from driftscan import policy
 from driftscan.errors import UsageError
 from driftscan.model.finding import Action, Severity
 from driftscan.policy.model import Control, Policy
-from tests.policy.support import KINDS, loaded, written
+from tests.policy.support import KINDS, difference, loaded, mutation, written
 
 BASE = """policy: base
 version: 3
@@ -167,3 +167,30 @@ def test_digest_tells_settings_apart(tmp_path: Path) -> None:
 def test_kinds_that_are_read() -> None:
     read = {kind for each in policy.load(["server-hardening"], KINDS) for kind in each.kinds()}
     assert {"sshd_setting", "file", "sysctl", "listen", "package"} <= read <= set(KINDS)
+
+
+DRIFT = "rules: [{{id: r, title: T, on: mutation, match: {{{}}}, severity: low, recommendation: observe, why: w}}]"
+
+
+@pytest.mark.parametrize(
+    ("match", "says"),
+    [
+        ("kind: package, actual: {version: {lt: 1.0-1}}", "the system that a package belongs to"),
+        ("kind: package, expected: {version: {not: {any_of: 1}}}", "unknown operator 'any_of'"),
+        ("kind: ca_certificate, actual: {not_valid_after: {not: {due_within: 1 day}}}", "the time at which"),
+        ("kind: npm_package, actual: {version: {lt: '1.0'}}", "'1.0' is no version that a npm_package can have"),
+    ],
+)
+def test_what_a_difference_does_not_tell(tmp_path: Path, match: str, says: str) -> None:
+    rule = DRIFT.format(match)
+    with pytest.raises(UsageError, match=says):
+        loaded(tmp_path, rule)
+
+
+def test_order_of_versions_in_a_difference(tmp_path: Path) -> None:
+    match = "kind: npm_package, actual: {version: {lt: 1.2.0}}"
+    rule = DRIFT.format(match)
+    policies = loaded(tmp_path, rule)
+    versions = ("1.2.0-rc.1", "1.2.0")
+    found = [mutation("language-package", difference("npm_package", "a", version=version)) for version in versions]
+    assert [each.rule.id for each in policy.judge_mutations(policies, found, policy.Context())] == ["r", "default"]

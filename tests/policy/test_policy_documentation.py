@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from driftscan.policy.operators import NESTED, OPERATORS
+from driftscan.policy.operators import NESTED, OPERATORS, ROWS, SUBTYPES, plainest
 from driftscan.policy.schema import shape
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-TYPES = ("text", "number", "truth", "list", "mapping")
+TYPES = ("text", "number", "truth", "list", "mapping", "size", "version", "time")
 
 
 def test_there_are_examples_of_everything() -> None:
@@ -32,20 +32,21 @@ def test_there_are_examples_of_everything() -> None:
 
 
 def test_operator_table() -> None:
-    told = {
-        cells[0].strip(" `"): (cells[1].strip(), cells[2].strip())
+    told = [
+        (cells[0].strip(" `"), cells[1].strip(), cells[2].strip())
         for line in PAGE.splitlines()
         if len(cells := line.strip("|").split("|")) == 3 and cells[0].strip(" `") in {*OPERATORS, *NESTED}
-    }
-    assert told == {name: (_types(types), doc) for name, (types, doc) in _rows()}
+    ]
+    assert told == [(name, _types(types), doc) for name, types, doc in _rows()]
 
 
-def _rows() -> list[tuple[str, tuple[frozenset[str], str]]]:
-    return [*((each.name, (each.types, each.doc)) for each in OPERATORS.values()), *NESTED.items()]
+def _rows() -> list[tuple[str, frozenset[str], str]]:
+    return [*((row.name, row.types, row.doc) for row in ROWS), *((name, *row) for name, row in NESTED.items())]
 
 
 def _types(types: frozenset[str]) -> str:
-    return ", ".join(name for name in TYPES if name in types) if types < set(TYPES) else "any"
+    told = plainest(types)
+    return "any" if len(told) == len(TYPES) - len(SUBTYPES) else ", ".join(name for name in TYPES if name in told)
 
 
 def test_every_key_of_a_case_is_in_the_table() -> None:

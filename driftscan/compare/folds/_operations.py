@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Transaction
-from driftscan.compare.versions import compare_dpkg, compare_rpm
 from driftscan.model.drift import CauseType, Change, Difference
+from driftscan.model.versions import compare_dpkg, compare_rpm
 
 _WEIGHT = (
     CauseType.PACKAGE_DOWNGRADED,

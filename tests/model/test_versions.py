@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driftscan.compare.versions import compare_dpkg, compare_rpm, rpmvercmp
+from driftscan.model.versions import compare_apk, compare_dpkg, compare_npm, compare_pep440, compare_rpm, rpmvercmp
 
 # Recorded with `dpkg --compare-versions` of dpkg 1.21 on Debian 12.
 DPKG = [
@@ -107,3 +107,72 @@ def test_any_text_has_a_place_in_one_order(a: str, b: str, c: str) -> None:
 def test_endless_numbers_are_no_burden() -> None:
     assert compare_dpkg("1" * 1_000_000, "1" * 1_000_000) == 0
     assert compare_rpm("1" * 1_000_000, "2" * 1_000_000) == -1
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "order"),
+    [
+        ("1.2.3-r1", "1.2.3-r10", -1),
+        ("1.2.3", "1.2.3-r0", -1),
+        ("1.2.10", "1.2.9", 1),
+        ("1.2", "1.2.0", -1),
+        ("1.1.05", "1.1.1", -1),
+        ("1.0a", "1.0", 1),
+        ("1.0b", "1.0.1", -1),
+        ("1.0_alpha1", "1.0_beta1", -1),
+        ("1.0_rc2", "1.0", -1),
+        ("1.0_rc1_p2", "1.0_rc1", 1),
+        ("1.0_p1", "1.0", 1),
+        ("1.0_p10-r0", "1.0_p9-r5", 1),
+        ("1.0_git20240101", "1.0_git20240102", -1),
+        ("20240101", "3", 1),
+        ("1.0~abc1-r1", "1.0~def2-r1", 0),
+        ("bad", "1", None),
+        ("1.0-1", "1", None),
+    ],
+)
+def test_order_of_apk(left: str, right: str, order: int | None) -> None:
+    assert (compare_apk(left, right), compare_apk(right, left)) == (order, None if order is None else -order)
+
+
+# Each is before the next: PEP 440, "Summary of permitted suffixes and relative ordering", and its normal forms.
+PEP440 = ["1.dev0", "1.0.dev456", "1.0a1", "1.0a2.dev456", "1.0a12.dev456", "1.0a12", "1.0b1.dev456", "1.0b2"]
+PEP440 += ["1.0b2.post345.dev456", "1.0b2.post345", "1.0rc1.dev456", "1.0rc1", "1.0", "1.0+abc.5", "1.0+abc.7", "1.0+5"]
+PEP440 += ["1.0.post456.dev34", "1.0.post456", "1.0.15", "1.1.dev1", "1!0.1"]
+
+
+def test_order_of_python() -> None:
+    for index, left in enumerate(PEP440):
+        for place, right in enumerate(PEP440):
+            assert compare_pep440(left, right) == (index > place) - (index < place)
+    for same, other in (("1.0", "v1"), ("1.0RC1", "1.0-c.1"), ("1.0-1", "1.0.post1"), ("1+a_b", "1+A.b")):
+        assert compare_pep440(same, other) == 0
+    assert compare_pep440("1.0", "1.0-foo") is None
+
+
+# Semantic Versioning 2.0.0, section 11.
+SEMVER = [
+    "1.0.0-alpha",
+    "1.0.0-alpha.1",
+    "1.0.0-alpha.beta",
+    "1.0.0-beta",
+    "1.0.0-beta.2",
+    "1.0.0-beta.11",
+    "1.0.0-rc.1",
+]
+SEMVER += ["1.0.0", "1.2.0", "1.10.0", "2.0.0"]
+
+
+def test_order_of_npm() -> None:
+    for index, left in enumerate(SEMVER):
+        for place, right in enumerate(SEMVER):
+            assert compare_npm(left, right) == (index > place) - (index < place)
+    assert compare_npm("1.0.0+build.1", "1.0.0") == 0
+    assert compare_npm("1.0", "1.0.0") is None
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_no_text_breaks_an_order(a: str, b: str) -> None:
+    for compare in (compare_apk, compare_pep440, compare_npm):
+        found, turned = compare(a, b), compare(b, a)
+        assert turned == (None if found is None else -found)
