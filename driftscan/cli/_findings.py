@@ -44,7 +44,7 @@ def in_store(store: "Store", wanted: str) -> list[Found]:
         newest.setdefault((row.host, row.fingerprint), row)
     if not newest and (by_rule := _by_rule(store, wanted)):
         return by_rule
-    _check_one(wanted, {row.fingerprint for row in newest.values()}, f"the store {store.directory}")
+    _check_one(wanted, {row.fingerprint for row in newest.values()}, f"the store {store.place}")
 
     reports: dict[str, Json] = {}
     found: list[Found] = []

@@ -138,9 +138,9 @@ WORKERS = Option(
 )
 STORE = Option(
     name="store",
-    metavar="DIR",
+    metavar="DIR|URL",
     path=True,
-    help="where results are kept; else driftscan/ in the user's state directory",
+    help="where results are kept: a directory, or postgresql://; else driftscan/ in the user's state directory",
 )
 
 MANIFEST = Option(

@@ -11,6 +11,7 @@ from driftscan.cli._command import Call, Settings
 from driftscan.errors import UsageError
 
 if TYPE_CHECKING:
+    from driftscan.model.place import Place
     from driftscan.scan.options import ScanOptions
     from driftscan.scan.targets import ConnectOverrides, Target
 
@@ -61,6 +62,7 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
         zones=getattr(settings, "zones", ""),
         packages=getattr(settings, "packages", ()),
         state_dir=state_directory(call),
+        store=place(call),
         prompt=prompt,
         captures=Path(captures) if captures else None,
         by=who(call.environ),
@@ -86,12 +88,17 @@ def _mode(settings: Settings) -> str:
     return "full" if full else "quick" if quick else "auto"
 
 
-def state_directory(call: Call) -> Path:
-    """`--store`, else the user's state directory."""
+def place(call: Call) -> "Place":
+    """`--store`, else the user's state directory. UsageError for a URL that is none of a store."""
     from driftscan import content
+    from driftscan.model.place import parse
 
-    given = getattr(call.settings, "store", None)
-    return Path(given) if given else content.state_directory(call.environ)
+    return parse(getattr(call.settings, "store", None), content.state_directory(call.environ))
+
+
+def state_directory(call: Call) -> Path:
+    """Where files of this machine are kept: `--store` if that is a directory, else the user's state directory."""
+    return place(call).directory
 
 
 def now() -> str:

@@ -10,7 +10,7 @@ from driftscan.cli._explanation import by_hand, explain
 from driftscan.cli._findings import MOST, in_reports, in_store, report_path
 from driftscan.cli._grounds import Found, age, without
 from driftscan.cli._next_image import next_image
-from driftscan.cli._targets import state_directory
+from driftscan.cli._targets import place
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 from driftscan.schema_check import quoted
@@ -48,7 +48,7 @@ def _find(call: Call, wanted: str) -> list[Found]:
         return in_reports(paths, wanted)
     from driftscan.store import Store
 
-    return in_store(Store(state_directory(call)), wanted)
+    return in_store(Store(place(call)), wanted)
 
 
 def _of_host(found: Sequence[Found], host: str | None) -> Found:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, now, scan_options, state_directory
+from driftscan.cli._targets import chosen, now, place, scan_options
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.gate import Fate, Fleet, GateResult, GateVerdict
 from driftscan.model.names import show
@@ -49,7 +49,7 @@ def _fleet(call: Call, candidate: "Target", approved: "Approved", seen: "Seen") 
     from driftscan.store import Store
 
     try:
-        return fleet(Store(state_directory(call)), approved.manifest, _names(call), candidate.name, seen.taken)
+        return fleet(Store(place(call)), approved.manifest, _names(call), candidate.name, seen.taken)
     except DriftscanError as error:
         call.console.warn(f"the hand fixes of the fleet are not known: {error.message}")
         return Fleet()

@@ -7,7 +7,7 @@ from driftscan.cli._interrupt import graceful
 from driftscan.cli._outputs import Output, outputs, screen_format, write_all
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, scan_options, state_directory
+from driftscan.cli._targets import chosen, place, scan_options
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
 from driftscan.model.result import ScanResult
@@ -62,7 +62,7 @@ def _keep(call: Call, result: ScanResult) -> None:
     from driftscan.reports.json import report
     from driftscan.store import Store
 
-    store = Store(state_directory(call))
+    store = Store(place(call))
     try:
         store.save(result, "".join(report.render(result, call.console.style)).encode())
     except DriftscanError as error:

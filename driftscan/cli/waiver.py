@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from driftscan import atomic
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command, Settings
-from driftscan.cli._targets import state_directory
+from driftscan.cli._targets import place
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.finding import Action, Severity
 from driftscan.model.names import show
@@ -248,7 +248,7 @@ def _scanned(call: Call) -> "list[Scanned]":
 def _last_hosts(call: Call) -> Iterator[Json]:
     from driftscan.store import Store
 
-    store = Store(state_directory(call))
+    store = Store(place(call))
     reports: dict[str, Json] = {}
     for row in store.last_of_each():
         if row.report not in reports:

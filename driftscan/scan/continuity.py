@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driftscan.compare.coverage import Sights, best, fell, sights
 from driftscan.compare.lineage import begin, follow
 from driftscan.errors import DriftscanError
 from driftscan.model.birth import Birth
 from driftscan.model.drift import Mutation
+from driftscan.model.place import Place
 from driftscan.model.result import Mode, Reading
 from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import VISITS, History, HostState, Visit
@@ -23,7 +24,9 @@ from driftscan.scan.filescan import Plan
 from driftscan.scan.observe import Manner, Observation
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
-from driftscan.store import HostStates
+
+if TYPE_CHECKING:
+    from driftscan.store import HostStates
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +34,24 @@ log = logging.getLogger(__name__)
 class States:
     """The states of hosts. One that cannot be read or written costs time, and no result: it is told once."""
 
-    def __init__(self, directory: Path | None) -> None:
-        """No directory: nothing is kept, and every scan is the first."""
-        self._store = HostStates(directory) if directory else None
+    def __init__(self, place: Place | None) -> None:
+        """No place: nothing is kept, and every scan is the first."""
+        self._place = place
+        self._opened: HostStates | None = None
+        self._opening = threading.Lock()
         self._told = threading.Event()
+
+    @property
+    def _store(self) -> "HostStates | None":
+        """Opened when it is first asked: what never asks it does not wait for the database's library."""
+        if self._place is None:
+            return None
+        with self._opening:
+            if self._opened is None:
+                from driftscan.store import HostStates  # noqa: PLC0415 - 0.2 s, for those who keep something
+
+                self._opened = HostStates(self._place)
+            return self._opened
 
     def load(self, target: Target) -> HostState | None:
         """What the last scan left of a target."""
@@ -121,8 +138,8 @@ class States:
 
     def close(self) -> None:
         """When no host is looked at any more."""
-        if self._store:
-            self._store.close()
+        if self._opened:
+            self._opened.close()
 
     def _tell(self, error: DriftscanError) -> None:
         if not self._told.is_set():

@@ -57,7 +57,7 @@ class Job:
         accepted = tuple(waiver for path in options.waivers for waiver in load_waivers(path))
         self.waiving = Waiving(waivers=accepted, today=datetime.now(UTC).date())
         self.memory = Memory()
-        self.states = States(options.state_dir)
+        self.states = States(options.kept_in)
         self.plans = Plans(self.zones, options.state_dir)
         self._reading = threading.Lock()
         self._policies: dict[tuple[str, ...], tuple[Policy, ...]] = {}

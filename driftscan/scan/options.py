@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from driftscan.model.place import Place
 from driftscan.model.snapshot import ImageRef
 from driftscan.scan.audit import CYCLE
 
@@ -30,6 +31,9 @@ class ScanOptions:
     packages: tuple[str, ...] = ()
     """Directories of package archives, which tell what packages shipped."""
     state_dir: Path | None = None
+    """For what this machine keeps: caches, host keys that were accepted."""
+    store: Place | None = None
+    """Where scans leave what the next ones need; None: in the state directory."""
     prompt: Callable[[str], str] | None = None
     """Asks a person for a secret; None: nobody is there to answer."""
     captures: Path | None = None
@@ -37,3 +41,8 @@ class ScanOptions:
     image: ImageRef = ImageRef()
     by: str = ""
     """Who runs it, for the report."""
+
+    @property
+    def kept_in(self) -> Place | None:
+        """Where that is, if anything is kept."""
+        return self.store or (Place(self.state_dir) if self.state_dir else None)

@@ -1,4 +1,7 @@
-"""What is kept between runs: blobs by digest, and scans with their findings in SQLite."""
+"""What is kept between runs: blobs by digest, and scans with their findings in SQLite or PostgreSQL.
+
+SQLAlchemy takes 0.2 s to import: what is here is imported by those who open a store.
+"""
 
 from driftscan.store._blobs import Blobs
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow

@@ -1,6 +1,11 @@
 """What the store answers with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Row
+
+AnyOf = TypeVar("AnyOf", bound="ScanRow | HostRow | FindingRow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +60,9 @@ class FindingRow:
     first_seen: str
     last_seen: str
     report: str
+
+
+def as_row(kind: type[AnyOf], row: Row[Any]) -> AnyOf:
+    """The columns that a kind of answer has."""
+    known = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name for a row by column
+    return kind(**{field.name: known[field.name] for field in fields(kind)})

@@ -1,50 +1,53 @@
-"""What scans leave for the next ones (`model.state`), in the SQLite file of the state directory."""
+"""What scans leave for the next ones (`model.state`)."""
 
 import hashlib
 import json
-import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from driftscan.errors import IncompleteError
 from driftscan.model.birth import Birth
+from driftscan.model.place import Place
 from driftscan.model.snapshot import CollectorStatus, FileCoverage
 from driftscan.model.state import FORMAT, FileState, History, HostState, Visit
 from driftscan.store import _births
-from driftscan.store._database import Database
 from driftscan.store._histories import decode, encode
-from driftscan.store._store import storable
+from driftscan.store._open import database
+from driftscan.store._schema import host_birth, host_files, host_history, host_state
+from driftscan.store._write import storable, upsert
 
 MAX_TOLD = 1 << 28
+AnyRow: TypeAlias = Row[Any]
 _DAMAGE = (ValueError, TypeError, LookupError, AttributeError, zlib.error)
 
 
 class HostStates:
     """States by the name of their host, for threads that take turns. Every method raises IncompleteError if the
-    directory cannot be read or written, is full, or is damaged."""
+    store cannot be read or written, is full, or is damaged."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, where: Path | Place) -> None:
         """Nothing is made or opened yet; `close` when it is no longer needed."""
-        self._database = Database(directory / "driftscan.sqlite3")
-        self._connection: sqlite3.Connection | None = None
+        self._database = database(where)
+        self._connection: Connection | None = None
         self._turn = threading.Lock()
 
     def load(self, host: str) -> HostState | None:
         """What the last scan left of a host. A state of another format has no files: the next scan reads them all."""
-        name = (storable(host),)
-        with self._turn, self._database.told():
-            connection = self._connected()
-            row = connection.execute("SELECT * FROM host_state WHERE host = ?", name).fetchone()
-            files = connection.execute("SELECT * FROM host_files WHERE host = ?", name).fetchone()
+        name = storable(host)
+        with self._reading() as connection:
+            row = connection.execute(select(host_state).where(host_state.c.host == name)).first()
+            files = connection.execute(select(host_files).where(host_files.c.host == name)).first()
         if row is None:
             return None
         try:
-            return _state(row, files if files is not None and files["format"] == FORMAT else None)
+            return _state(row, files if files is not None and files.format == FORMAT else None)
         except _DAMAGE as error:
             raise IncompleteError(
                 f"what was kept of {host} is damaged: {error}", "The next scan reads all of its files."
@@ -58,28 +61,28 @@ class HostStates:
             "files": asdict(state.coverage) if state.coverage else None,
             "visits": [[each.start, each.end, each.user, each.key] for each in state.visits],
         }
-        values = (state.key, state.scans, state.seen_at, state.full_at, json.dumps(coverage))
+        values = {
+            "host": name,
+            "audit_key": state.key,
+            "scans": state.scans,
+            "seen_at": state.seen_at,
+            "full_at": state.full_at,
+            "coverage": json.dumps(coverage),
+        }
         with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO host_state VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
-                " audit_key = excluded.audit_key, scans = excluded.scans, seen_at = excluded.seen_at,"
-                " full_at = excluded.full_at, coverage = excluded.coverage",
-                (name, *values),
-            )
+            connection.execute(upsert(connection, host_state), values)
             if state.files is None or state.files != files_before:
-                connection.execute("DELETE FROM host_files WHERE host = ?", (name,))
+                connection.execute(delete(host_files).where(host_files.c.host == name))
                 if state.files is not None:
-                    connection.execute(
-                        "INSERT INTO host_files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, FORMAT, *_files(state.files))
-                    )
+                    connection.execute(insert(host_files), {"host": name, "format": FORMAT, **_files(state.files)})
 
     def history(self, host: str) -> History | None:
         """In what a host differed from its image so far."""
-        with self._turn, self._database.told():
-            query = "SELECT history, seal FROM host_history WHERE host = ?"
-            row = self._connected().execute(query, (storable(host),)).fetchone()
+        query = select(host_history).where(host_history.c.host == storable(host))
+        with self._reading() as connection:
+            row = connection.execute(query).first()
         try:
-            return decode(row["history"], row["seal"]) if row is not None else None
+            return decode(row.history, row.seal) if row is not None else None
         except _DAMAGE as error:
             raise IncompleteError(
                 f"the history of {host} is damaged: {error}", "What changed since its first scan is no longer known."
@@ -87,78 +90,95 @@ class HostStates:
 
     def remember(self, host: str, history: History) -> None:
         """Keep a history in the place of the one before."""
+        text, seal = encode(history)
         with self._writing() as connection:
             connection.execute(
-                "INSERT INTO host_history VALUES (?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
-                " history = excluded.history, seal = excluded.seal",
-                (storable(host), *encode(history)),
+                upsert(connection, host_history), {"host": storable(host), "history": text, "seal": seal}
             )
 
     def birth(self, host: str) -> Birth | None:
         """What a host was when its first boot had settled; None: nobody has recorded it."""
-        with self._turn, self._database.told():
-            query = "SELECT birth, seal FROM host_birth WHERE host = ?"
-            row = self._connected().execute(query, (storable(host),)).fetchone()
+        query = select(host_birth).where(host_birth.c.host == storable(host))
+        with self._reading() as connection:
+            row = connection.execute(query).first()
         return _birth(host, row) if row is not None else None
 
     def births(self, manifest: str, user_data: str) -> dict[str, Birth]:
         """The births of all hosts of one image with the same user data, by host."""
-        with self._turn, self._database.told():
-            query = "SELECT host, birth, seal FROM host_birth WHERE manifest = ? AND user_data = ? ORDER BY host"
-            rows = self._connected().execute(query, (manifest, user_data)).fetchall()
-        return {row["host"]: _birth(row["host"], row) for row in rows}
+        born = host_birth.c
+        query = select(host_birth).where(born.manifest == manifest, born.user_data == user_data).order_by(born.host)
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.host: _birth(row.host, row) for row in rows}
 
     def templates(self, manifest: str) -> frozenset[str]:
         """The user data of hosts of one image whose births are known; those without any are no template."""
-        with self._turn, self._database.told():
-            query = "SELECT DISTINCT user_data FROM host_birth WHERE manifest = ? AND user_data != ''"
-            rows = self._connected().execute(query, (manifest,)).fetchall()
-        return frozenset(row["user_data"] for row in rows)
+        born = host_birth.c
+        query = select(born.user_data).distinct().where(born.manifest == manifest, born.user_data != "")
+        with self._reading() as connection:
+            return frozenset(connection.scalars(query))
 
     def record(self, host: str, birth: Birth) -> str:
         """Keep a birth in the place of the one before; its digest."""
         text, seal = _births.encode(birth)
+        values = {
+            "host": storable(host),
+            "manifest": birth.manifest,
+            "user_data": birth.user_data,
+            "birth": text,
+            "seal": seal,
+        }
         with self._writing() as connection:
-            connection.execute(
-                "INSERT INTO host_birth VALUES (?, ?, ?, ?, ?) ON CONFLICT (host) DO UPDATE SET"
-                " manifest = excluded.manifest, user_data = excluded.user_data, birth = excluded.birth,"
-                " seal = excluded.seal",
-                (storable(host), birth.manifest, birth.user_data, text, seal),
-            )
+            connection.execute(upsert(connection, host_birth), values)
         return f"sha256:{seal}"
 
     def close(self) -> None:
-        """Close the file, if it was opened."""
+        """Close the database, if it was opened."""
         with self._turn:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Iterator[Connection]:
         with self._turn:
             connection = self._connected()
-            with self._database.transaction(connection):
+            with self._database.reading(connection):
                 yield connection
 
-    def _connected(self) -> sqlite3.Connection:
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._turn:
+            connection = self._connected()
+            with self._database.writing(connection):
+                yield connection
+
+    def _connected(self) -> Connection:
+        if self._connection is not None and self._connection.invalidated:  # the server went away: ask it again
+            self._connection.close()
+            self._connection = None
         if self._connection is None:
             self._connection = self._database.connect()
         return self._connection
 
 
-def _birth(host: str, row: sqlite3.Row) -> Birth:
+def _birth(host: str, row: AnyRow) -> Birth:
     try:
-        return _births.decode(row["birth"], row["seal"])
+        return _births.decode(row.birth, row.seal)
     except _DAMAGE as error:
         raise IncompleteError(
             f"the birth of {host} is damaged: {error}", f"Record it anew: `driftscan birth {host} --again`."
         ) from error
 
 
-def _files(files: FileState) -> tuple[Any, ...]:
-    removed = json.dumps({"keys": files.removed, "seal": _seal(files)})
-    return files.manifest, files.rules, files.states, removed, zlib.compress(files.told, 1)
+def _files(files: FileState) -> dict[str, object]:
+    return {
+        "manifest": files.manifest,
+        "rules": files.rules,
+        "states": files.states,
+        "removed": json.dumps({"keys": files.removed, "seal": _seal(files)}),
+        "told": zlib.compress(files.told, 1),
+    }
 
 
 def _seal(files: FileState) -> str:
@@ -169,14 +189,14 @@ def _seal(files: FileState) -> str:
     ).hexdigest()
 
 
-def _state(row: sqlite3.Row, files: sqlite3.Row | None) -> HostState:
-    coverage = json.loads(row["coverage"])
+def _state(row: AnyRow, files: AnyRow | None) -> HostState:
+    coverage = json.loads(row.coverage)
     counts = coverage["files"]
     return HostState(
-        key=row["audit_key"],
-        scans=row["scans"],
-        seen_at=row["seen_at"],
-        full_at=row["full_at"],
+        key=row.audit_key,
+        scans=row.scans,
+        seen_at=row.seen_at,
+        full_at=row.full_at,
         files=_file_state(files) if files is not None else None,
         coverage=FileCoverage(**{name: int(count) for name, count in counts.items()}) if counts is not None else None,
         collectors=tuple(
@@ -188,16 +208,16 @@ def _state(row: sqlite3.Row, files: sqlite3.Row | None) -> HostState:
     )
 
 
-def _file_state(row: sqlite3.Row) -> FileState:
+def _file_state(row: AnyRow) -> FileState:
     inflate = zlib.decompressobj()
-    told = inflate.decompress(row["told"], MAX_TOLD)
+    told = inflate.decompress(row.told, MAX_TOLD)
     if not inflate.eof:
         raise ValueError("its records are cut off or too large")
-    removed = json.loads(row["removed"])
+    removed = json.loads(row.removed)
     files = FileState(
-        manifest=row["manifest"],
-        rules=row["rules"],
-        states=row["states"],
+        manifest=row.manifest,
+        rules=row.rules,
+        states=row.states,
         removed=tuple(str(key) for key in removed["keys"]),
         told=told,
     )

@@ -24,7 +24,8 @@ HEAVY = {
     "re",
     "typing",
 }
-LIBRARIES = {"boto3", "botocore", "cryptography", "deepdiff", "jsonschema", "paramiko", "sqlite3", "tabulate", "yaml"}
+LIBRARIES = {"boto3", "botocore", "cryptography", "deepdiff", "jsonschema", "paramiko", "tabulate", "yaml"}
+LIBRARIES |= {"alembic", "psycopg", "sqlalchemy", "sqlite3"}
 
 
 def _imported(home: Path, *argv: str, code: int = 0) -> set[str]:

@@ -13,6 +13,7 @@ from driftscan.collectors import at
 from driftscan.manifests.files import write_manifest
 from driftscan.model.drift import CauseType
 from driftscan.model.finding import Verdict
+from driftscan.model.place import Place
 from driftscan.model.resource import Resource
 from driftscan.model.result import HostResult, Mode
 from driftscan.model.snapshot import ImageRef
@@ -222,7 +223,7 @@ def test_nothing_is_kept_without_a_directory(host: Host) -> None:
 def test_a_visit_of_a_scan_that_was_cut_off_is_kept_and_is_no_scan(host: Host) -> None:
     """The host's log tells of it; and the next scan is still the first."""
     (target,) = host.target
-    states = States(host.state)
+    states = States(Place(host.state))
     for start in (100, 100, 50, 300):
         states.visited(target, Visit(start, start + 10, "scan", "SHA256:x"))
     states.visited(target, Visit(900, 910, ""))  # this machine: there is no login
@@ -233,7 +234,7 @@ def test_a_visit_of_a_scan_that_was_cut_off_is_kept_and_is_no_scan(host: Host) -
     result = host.scan()
     assert result.reading.mode is Mode.FULL
     assert result.mutations == ()
-    history = HostStates(host.state).history(name_of(target))
+    history = HostStates(Place(host.state)).history(name_of(target))
     assert history is not None
     assert history.young
 

@@ -1,15 +1,14 @@
 """Births: whole, or not there; never something else."""
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from driftscan.errors import IncompleteError
 from driftscan.model.birth import Birth, BirthRecord, Ground
+from driftscan.model.place import Place
 from driftscan.store import HostStates
+from tests.store.damage import change
 
 NAME = "web-1 root@10.0.0.11:22 auto"
 BIRTH = Birth(
@@ -27,13 +26,6 @@ BIRTH = Birth(
     undeclared=("F-1 aa",),
     doubts=("taken late",),
 )
-
-
-@pytest.fixture
-def states(tmp_path: Path) -> Iterator[HostStates]:
-    found = HostStates(tmp_path)
-    yield found
-    found.close()
 
 
 def test_what_was_recorded_is_read(states: HostStates) -> None:
@@ -78,15 +70,12 @@ def test_siblings_are_of_one_image_with_the_same_user_data(states: HostStates) -
     [
         "UPDATE host_birth SET seal = 'x'",
         "UPDATE host_birth SET birth = substr(birth, 1, 40)",
-        "UPDATE host_birth SET birth = x'00'",
-        "UPDATE host_birth SET birth = zeroblob(100)",
+        "UPDATE host_birth SET birth = substr(birth, 1, 1)",
+        "UPDATE host_birth SET birth = substr(birth, 2)",
     ],
 )
-def test_one_that_is_damaged_is_told_and_not_taken_for_another(states: HostStates, tmp_path: Path, damage: str) -> None:
+def test_one_that_is_damaged_is_told_and_not_taken_for_another(states: HostStates, place: Place, damage: str) -> None:
     states.record(NAME, BIRTH)
-    connection = sqlite3.connect(tmp_path / "driftscan.sqlite3")
-    connection.execute(damage)
-    connection.commit()
-    connection.close()
+    change(place, damage)
     with pytest.raises(IncompleteError, match=r"the birth of .* is damaged"):
         states.birth(NAME)

@@ -1,13 +1,12 @@
 """What is kept of a host's differences between scans."""
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
 from driftscan.errors import IncompleteError
+from driftscan.model.place import Place
 from driftscan.model.state import History, HostState, View
 from driftscan.store import HostStates
+from tests.store.damage import change
 
 HISTORY = History(
     machine={"file:/etc/machine-id": "1", "instance_id": "i-\udcff"},
@@ -18,11 +17,6 @@ HISTORY = History(
     last=frozenset({"F-2 b"}),
     before=frozenset({"F-3 c"}),
 )
-
-
-@pytest.fixture
-def states(tmp_path: Path) -> HostStates:
-    return HostStates(tmp_path)
 
 
 def test_what_is_kept_comes_back(states: HostStates) -> None:
@@ -49,7 +43,7 @@ def test_it_is_apart_from_the_state(states: HostStates) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    "damage",
     [
         "UPDATE host_history SET history = replace(history, 'F-1 a', 'F-1 b')",
         "UPDATE host_history SET history = '{}'",
@@ -57,10 +51,9 @@ def test_it_is_apart_from_the_state(states: HostStates) -> None:
         "UPDATE host_history SET seal = ''",
     ],
 )
-def test_damage_is_told_and_mended_by_the_next_scan(states: HostStates, tmp_path: Path, change: str) -> None:
+def test_damage_is_told_and_mended_by_the_next_scan(states: HostStates, place: Place, damage: str) -> None:
     states.remember("web-1", HISTORY)
-    with sqlite3.connect(tmp_path / "driftscan.sqlite3") as connection:
-        connection.execute(change)
+    change(place, damage)
     with pytest.raises(IncompleteError, match="history of web-1 is damaged"):
         states.history("web-1")
     states.remember("web-1", HISTORY)

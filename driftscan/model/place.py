@@ -1,0 +1,63 @@
+"""Where a store is: a directory, or a PostgreSQL database with a directory beside it."""
+
+import importlib.util
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from driftscan.errors import UsageError
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_POSTGRESQL = {"postgresql", "postgres", "postgresql+psycopg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`directory`: for files of this machine, and for the SQLite file where there is no `database`: the URL of one, as
+    libpq takes it, and never shown, because a password may be in it."""
+
+    directory: Path
+    database: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        """For people."""
+        return _without_secrets(self.database) if self.database else str(self.directory)
+
+
+def parse(given: str | None, directory: Path) -> Place:
+    """What `--store` says: a directory, or `postgresql://[user@]host[:port]/database`, whose files go to `directory`;
+    none: `directory`. UsageError for another kind of URL, and where the library for it is not installed."""
+    if not given or not _URL.match(given):
+        return Place(Path(given) if given else directory)
+    parts = _parts(given)
+    if parts.scheme not in _POSTGRESQL:
+        raise UsageError(
+            f"--store {parts.scheme}://...: not a kind of store",
+            "Give a directory, or postgresql://[user@]host[:port]/database.",
+        )
+    if importlib.util.find_spec("psycopg") is None:
+        raise UsageError(
+            "--store postgresql://...: the library for PostgreSQL is not installed",
+            "Install it: pip install 'driftscan[postgres]'.",
+        )
+    return Place(directory, "postgresql" + given[len(parts.scheme) :])
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        assert parts.port is None or parts.port >= 0  # it is read only now
+    except ValueError:
+        raise UsageError(
+            "--store: the URL cannot be read",
+            "It is postgresql://[user@]host[:port]/database; %-encode what is special in a name or a password.",
+        ) from None
+    return parts
+
+
+def _without_secrets(url: str) -> str:
+    """No user, no password, no options."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

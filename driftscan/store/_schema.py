@@ -1,0 +1,91 @@
+"""The tables as the newest migration leaves them. Times are UTC, RFC 3339, so that they sort as text; text compares by
+code points in every database."""
+
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text
+
+HEAD = "0005"
+"""The newest revision in migrations/; a database of a later one is refused."""
+
+metadata = MetaData()
+
+scan = Table(
+    "scan",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("started_at", Text),
+    Column("finished_at", Text),
+    Column("mode", Text),
+    Column("interrupted", Integer),
+    Column("report", Text),
+    Column("number", Integer),  # in which order they were stored
+)
+host_result = Table(
+    "host_result",
+    metadata,
+    Column("scan", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("host", Text),
+    Column("target", Text),
+    Column("verdict", Text),
+    Column("action", Text),
+    Column("image_id", Text),
+    Column("image_version", Text),
+    Column("manifest_digest", Text),
+)
+finding = Table(
+    "finding",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("type", Text),
+    Column("first_seen", Text),
+    Column("last_seen", Text),
+)
+sighting = Table(
+    "sighting",
+    metadata,
+    Column("scan", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("severity", Text),
+    Column("action", Text),
+    Column("state", Text),
+    Column("title", Text),
+)
+host_state = Table(
+    "host_state",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("audit_key", LargeBinary),
+    Column("scans", Integer),
+    Column("seen_at", Text),
+    Column("full_at", Text),
+    Column("coverage", Text),
+)
+host_files = Table(
+    "host_files",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("format", Integer),
+    Column("manifest", Text),
+    Column("rules", Text),
+    Column("states", LargeBinary),
+    Column("removed", Text),
+    Column("told", LargeBinary),
+)
+host_history = Table(
+    "host_history",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("history", Text),
+    Column("seal", Text),
+)
+host_birth = Table(
+    "host_birth",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("manifest", Text),
+    Column("user_data", Text),
+    Column("birth", LargeBinary),
+    Column("seal", Text),
+)

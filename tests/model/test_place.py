@@ -1,0 +1,57 @@
+"""Where a store is, as `--store` says it."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from driftscan.errors import UsageError
+from driftscan.model.place import Place, parse
+
+HERE = Path("/state")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, Place(HERE)),
+        ("", Place(HERE)),
+        ("/srv/scans", Place(Path("/srv/scans"))),
+        ("postgresql:odd", Place(Path("postgresql:odd"))),
+        ("postgresql://db/driftscan", Place(HERE, "postgresql://db/driftscan")),
+        ("postgres://db/driftscan", Place(HERE, "postgresql://db/driftscan")),
+        ("postgresql+psycopg://u@db:5433/d?sslmode=require", Place(HERE, "postgresql://u@db:5433/d?sslmode=require")),
+        ("postgresql:///d?host=/run/postgresql", Place(HERE, "postgresql:///d?host=/run/postgresql")),
+    ],
+)
+def test_what_is_meant(given: str | None, expected: Place) -> None:
+    assert parse(given, HERE) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("mysql://root:hunter2@db/d", r"mysql://\.\.\.: not a kind of store"),
+        ("sqlite:///hunter2", "not a kind of store"),
+        ("postgresql://u:hunter2@db:99999999/d", "cannot be read"),
+        ("postgresql://u:hunter2@[db/d", "cannot be read"),
+    ],
+)
+def test_what_is_not(given: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told) as caught:
+        parse(given, HERE)
+    assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="is not installed") as caught:
+        parse("postgresql://db/d", HERE)
+    assert caught.value.hint == "Install it: pip install 'driftscan[postgres]'."
+
+
+def test_nobody_sees_who_and_with_what_password() -> None:
+    place = Place(HERE, "postgresql://u:hunter2@db:5433/d?password=hunter3")
+    assert str(place) == "postgresql://db:5433/d"
+    assert "hunter" not in repr(place)
+    assert str(Place(HERE)) == "/state"
