@@ -18,6 +18,7 @@ _LOADED = re.compile(
     r"(module|input)[ \t]*\((?:[^)]*?[ \t(])?(?:load|type)[ \t]*=[ \t]*\"([A-Za-z0-9_.-]{1,64})\"",
     re.ASCII | re.IGNORECASE,
 )
+_TYPED = re.compile(r"(?:u?int(?:16|32|64)|byte|double)[ \t]+", re.ASCII)
 _TRUE = frozenset({"yes", "true", "on", "y", "t"})
 _FALSE = frozenset({"no", "false", "off", "n", "f"})
 _SEVERAL = frozenset({"NTP", "FallbackNTP"})
@@ -79,9 +80,10 @@ def sections(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
 
 
 def dconf(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """Key files of dconf(7), whose texts stand in quotes; a line that is a path by itself locks that setting."""
+    """Key files of dconf(7): texts stand in quotes, numbers may name their type. A line that is a path by itself locks
+    that setting."""
     kept = list(lines)
-    yield from ((name, given.strip("'")) for name, given in sections(kept))
+    yield from ((name, _TYPED.sub("", given).strip("'")) for name, given in sections(kept))
     yield from ((f"lock {text}", "yes") for text in _bare(kept) if text.startswith("/") and "=" not in text)
 
 

@@ -20,7 +20,7 @@ KIND = Kind(
     "apparmor_loaded",
     "A profile of AppArmor that the running kernel has",
     "its name",
-    {"mode": Attribute(str, "enforce, complain, kill, unconfined, prompt")},
+    {"state": Attribute(str, "enforce, complain, kill, unconfined, prompt")},
     plane=Plane.RUNTIME,
 )
 _LINE = re.compile(r"(.+) \(([a-z]{1,20})\)")
@@ -48,7 +48,7 @@ def _listed(captures: Captures) -> Iterator[Resource | Gap]:
             yield Gap("apparmor_loaded", Status.TRUNCATED, reason, (KIND.name,))
             return
         if found:
-            yield Resource(KIND.name, unique(key(found[1]), seen), {"mode": found[2]})
+            yield Resource(KIND.name, unique(key(found[1]), seen), {"state": found[2]})
 
 
 collector = Collector(

@@ -23,7 +23,7 @@ KIND = Kind(
     "A profile of AppArmor as a file has it",
     "its name, else what it is for, as the file writes it",
     {
-        "mode": Attribute(str, "enforce, complain, kill, unconfined, prompt; disabled: it is not loaded"),
+        "state": Attribute(str, "enforce, complain, kill, unconfined, prompt; disabled: it is not loaded"),
         "file": Attribute(str, "The file"),
     },
 )
@@ -65,7 +65,7 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
             if len(seen) >= MAX_PROFILES:
                 yield Gap("apparmor_profiles", Status.TRUNCATED, f"more than {MAX_PROFILES} profiles", (KIND.name,))
                 return
-            yield Resource(KIND.name, unique(key(profile), seen), {"mode": mode, "file": path})
+            yield Resource(KIND.name, unique(key(profile), seen), {"state": mode, "file": path})
 
 
 def _profiles(texts: list[str]) -> Iterator[tuple[str, str]]:

@@ -80,6 +80,7 @@ _PROGRAMS = (
     ),
     _Program("rsyslog", _grammars.rsyslog, (("/etc/rsyslog.conf",), ("/etc/rsyslog.d/*.conf",))),
     _Program("apport", _grammars.shell, (("/etc/default/apport",),)),
+    _Program("ufw", _grammars.shell, (("/etc/default/ufw",), ("/etc/ufw/ufw.conf",))),
     _Program("gdm", _grammars.sections, (("/etc/gdm3/daemon.conf", "/etc/gdm3/custom.conf", "/etc/gdm/custom.conf"),)),
     _Program(
         "dconf",
@@ -152,7 +153,7 @@ def _settings(program: _Program, chosen: list[tuple[str, Member]]) -> dict[str, 
 
 collector = Collector(
     name="program_settings",
-    version=2,
+    version=3,
     doc="Settings of login, passwords, logging, auditing and time",
     kinds=(KIND,),
     sources=(FILES,),

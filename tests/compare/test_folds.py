@@ -215,7 +215,7 @@ def test_settings_and_rules_with_the_file_they_stand_in() -> None:
         added(thing("apt_source", "deb http://x y", file="/etc/apt/sources.list.d/x.list")),
         added(file("/etc/apt/sources.list.d/x.list")),
         removed(thing("apparmor_profile", "ping", file="/etc/apparmor.d/bin.ping")),
-        modified("apparmor_loaded", "ping", mode=("enforce", "complain")),
+        modified("apparmor_loaded", "ping", state=("enforce", "complain")),
     )
     assert {name: mutation.explains for name, mutation in found.items()} == {
         f"configuration-changed {later}": 3,
