@@ -52,6 +52,8 @@ HOMES = {
     "jsonschema": {"schema_check.py"},
     "deepdiff": {"compare/texts.py"},
     "tabulate": {"reports/"},
+    "jinja2": {"reports/_page/markup.py"},
+    "markupsafe": {"reports/_page/markup.py"},
     "backports": {"archives/"},
 }
 PURE = ("collectors", "compare", "policy")

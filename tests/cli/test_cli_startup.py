@@ -25,7 +25,7 @@ HEAVY = {
     "typing",
 }
 LIBRARIES = {"boto3", "botocore", "cryptography", "deepdiff", "jsonschema", "paramiko", "tabulate", "yaml"}
-LIBRARIES |= {"alembic", "psycopg", "sqlalchemy", "sqlite3"}
+LIBRARIES |= {"alembic", "jinja2", "psycopg", "sqlalchemy", "sqlite3"}
 
 
 def _imported(home: Path, *argv: str, code: int = 0) -> set[str]:

@@ -1,0 +1,487 @@
+"""What the page shows of a scan: one pass over the hosts, in which each mutation that several hosts have alike becomes
+one (`Happening`), each control one (`Asked`), and each gap one (`Blind`). Numbers, not names, tell them apart: an id in
+the page is never made of what a host said."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+
+from driftscan.model.drift import Change, Difference, Mutation
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity, State, Verdict
+from driftscan.model.names import show
+from driftscan.model.resource import Value
+from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.waiver import Waiver, WaiverState
+from driftscan.reports import _words as words
+
+UNSCANNED = (Verdict.UNREACHABLE, Verdict.INCOMPLETE)
+UNKNOWN_IMAGE = "image not known"
+BEGIN = 3
+"""Hosts that the headline names."""
+MOST_GROUPS, MOST_AXES = 60, 12
+_TELLING = ("role", "asg", "env", "image", "az")
+"""What people group servers by, as far as it separates them."""
+_TO_DO = {
+    Action.QUARANTINE: "Quarantine {}",
+    Action.REBAKE: "Rebake the image of {}",
+    Action.REPLACE: "Replace {}",
+    Action.ROTATE: "Rotate {} in the next window",
+    Action.INVESTIGATE: "Investigate {}",
+    Action.OBSERVE: "Observe {}",
+}
+
+
+@dataclass(slots=True)
+class Happening:
+    """A mutation as one or more hosts have it, difference by difference."""
+
+    number: int
+    first: JudgedMutation
+    sightings: list[tuple["Row", JudgedMutation]] = field(default_factory=list)
+
+    @property
+    def mutation(self) -> Mutation:
+        """That of the first host; what other hosts have besides are times and inode numbers."""
+        return self.first.mutation
+
+    @property
+    def severity(self) -> Severity:
+        """The worst that policy says of it on any host."""
+        return max(judged.severity for _, judged in self.sightings)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any host has it open."""
+        return any(judged.state is State.OPEN for _, judged in self.sightings)
+
+    @property
+    def states(self) -> str:
+        """`open on 2 hosts, waived on 1`."""
+        return _told_states(Counter(judged.state for _, judged in self.sightings))
+
+    @property
+    def rows(self) -> "list[Row]":
+        """The hosts that have it."""
+        return [row for row, _ in self.sightings]
+
+
+@dataclass(slots=True)
+class Row:
+    """A host with its number in the page, which is its place by urgency."""
+
+    number: int
+    host: HostResult
+    happenings: list[tuple[Happening, JudgedMutation]] = field(default_factory=list)
+
+    @property
+    def image(self) -> str:
+        """`web 2026.11.20`."""
+        return image_name(self.host)
+
+    @property
+    def told(self) -> bool:
+        """Whether more than a line is to be said of it."""
+        return bool(
+            self.host.verdict is not Verdict.CLEAN
+            or self.host.recommendation.action is not Action.NONE
+            or self.host.mutations
+            or self.problems
+            or self.host.errors
+        )
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be looked at."""
+        return words.problems(self.host)
+
+    @property
+    def worst(self) -> Severity | None:
+        """Of its open findings."""
+        return max(self.host.open_severities(), default=None)
+
+    @property
+    def by_severity(self) -> list[tuple[Severity, int]]:
+        """How many open findings, the worst first."""
+        counts = Counter(self.host.open_severities())
+        return [(severity, counts[severity]) for severity in reversed(Severity) if counts[severity]]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A control with its results on all hosts that were asked."""
+
+    number: int
+    first: JudgedControl
+    results: Counter[str] = field(default_factory=Counter)
+    """`pass`, `fail` (open), `waived`, `unknown`, `not-applicable` -> hosts."""
+    evidence: dict[tuple[str, tuple[str, ...]], list[tuple[Row, JudgedControl]]] = field(default_factory=dict)
+    """For results that are no pass: (result, what was seen) -> the hosts."""
+
+    @property
+    def bad(self) -> int:
+        """Hosts on which it failed and nobody accepts it."""
+        return self.results["fail"]
+
+
+@dataclass(slots=True)
+class Blind:
+    """What could not be looked at, with the hosts on which it was so."""
+
+    collector: str
+    status: str
+    reason: str
+    hides: tuple[str, ...]
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Accepted:
+    """A waiver, its state, and what it accepts."""
+
+    waiver: Waiver
+    state: WaiverState | None
+    findings: list[tuple[Row, str]] = field(default_factory=list)
+
+
+class View:
+    """Everything that the templates ask for."""
+
+    def __init__(self, result: ScanResult) -> None:
+        self.result = result
+        self.rows = [Row(number, host) for number, host in enumerate(words.by_urgency(result.hosts))]
+        self.happenings: list[Happening] = []
+        self.controls: list[Asked] = []
+        self.blind: list[Blind] = []
+        self.accepted: list[Accepted] = [Accepted(waiver, state) for waiver, state in result.waivers]
+        self._gather()
+
+    def _gather(self) -> None:
+        alike: dict[tuple[object, ...], Happening] = {}
+        asked: dict[tuple[str, str], Asked] = {}
+        blind: dict[tuple[str, str, str, tuple[str, ...]], Blind] = {}
+        accepted = {id(given.waiver): given for given in self.accepted}
+        for row in self.rows:
+            for judged in row.host.mutations:
+                key = (judged.mutation.id, judged.mutation.title, judged.rule, _likeness(judged.mutation))
+                found = alike.setdefault(key, Happening(len(alike), judged))
+                found.sightings.append((row, judged))
+                row.happenings.append((found, judged))
+                self._accept(accepted, judged.waiver, row, judged.mutation.title)
+            row.happenings.sort(key=lambda pair: _rank(pair[1]))
+            for answer in row.host.controls:
+                _ask(asked, row, answer)
+                self._accept(accepted, answer.waiver, row, answer.title)
+            for coverage in row.host.coverage:
+                for gap in coverage.gaps:
+                    parts = (coverage.name, gap.status.value, gap.reason, gap.hides)
+                    blind.setdefault(parts, Blind(*parts)).rows.append(row)
+        self.happenings = sorted(alike.values(), key=lambda each: (not each.is_open, *_rank(each.first)))
+        self.controls = sorted(asked.values(), key=lambda each: (-bool(each.bad), -each.first.severity, each.first.id))
+        for number, happening in enumerate(self.happenings):
+            happening.number = number
+        for number, control in enumerate(self.controls):
+            control.number = number
+        self.blind = sorted(blind.values(), key=lambda each: (-len(each.rows), each.collector, each.reason))
+
+    def _accept(self, accepted: dict[int, Accepted], waiver: Waiver | None, row: Row, title: str) -> None:
+        if waiver is None:
+            return
+        if id(waiver) not in accepted:
+            same = next((each for each in self.accepted if each.waiver == waiver), None)
+            if same is None:
+                same = Accepted(waiver, None)
+                self.accepted.append(same)
+            accepted[id(waiver)] = same
+        accepted[id(waiver)].findings.append((row, title))
+
+    @cached_property
+    def headline(self) -> str:
+        """What to do, in one sentence."""
+        counts = Counter(row.host.recommendation.action for row in self.rows)
+        asked = [action for action in _TO_DO if counts[action]]
+        if not asked:
+            return "Nothing to do" if self.rows else "No host was scanned"
+        first = _TO_DO[asked[0]].format(words.plural(counts[asked[0]], "host"))
+        others = [_TO_DO[action].format(f"{counts[action]:,}").lower() for action in asked[1:]]
+        return f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
+
+    @property
+    def alarm(self) -> str:
+        """Hosts of which not all, or nothing, is known; empty if there is none."""
+        counts = Counter(row.host.verdict for row in self.unscanned)
+        lost, partly = counts[Verdict.UNREACHABLE], counts[Verdict.INCOMPLETE]
+        said = []
+        if lost:
+            them = "it" if lost == 1 else "them"
+            said.append(f"{words.plural(lost, 'host')} could not be reached: nothing is known of {them}")
+        if partly:
+            said.append(f"{words.plural(partly, 'host')} could not be wholly scanned")
+        return "; ".join(said) + ". Not scanned is never clean." if said else ""
+
+    @property
+    def first(self) -> list[Row]:
+        """The most urgent hosts."""
+        return [row for row in self.rows[:BEGIN] if row.host.recommendation.action is not Action.NONE]
+
+    @property
+    def recommendation_parts(self) -> list[tuple[str, str, int]]:
+        """(class, word, hosts) of the bar."""
+        return [(f"a-{action.word}", action.word, number) for action, number in self.recommendations]
+
+    @property
+    def verdict_parts(self) -> list[tuple[str, str, int]]:
+        """As above."""
+        return [(f"v-{verdict.value}", verdict.value, number) for verdict, number in self.verdicts]
+
+    @property
+    def severity_parts(self) -> list[tuple[str, str, int]]:
+        """As above, of findings."""
+        return [(f"s-{severity.word}", severity.word, number) for severity, number in self.severities]
+
+    @property
+    def density(self) -> str:
+        """How small cells are: `large`, `medium` or `small`."""
+        return "large" if len(self.rows) <= 400 else "medium" if len(self.rows) <= 2500 else "small"
+
+    @cached_property
+    def axes(self) -> list[tuple[str, list[str]]]:
+        """(what hosts can be grouped by, its value for each host): the image, then labels by name."""
+        labels = sorted({name for row in self.rows for name in row.host.labels})
+        found = [("image", [row.image for row in self.rows])]
+        found += [(name, [row.host.labels.get(name, f"no {name}") for row in self.rows]) for name in labels]
+        return [axis for axis in found if len(set(axis[1])) <= MOST_GROUPS][:MOST_AXES]
+
+    @property
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """Hosts by the first axis that separates them."""
+        separating = [axis for axis in self.axes if len(set(axis[1])) > 1]
+        known = [axis for axis in separating if axis[0] in _TELLING]
+        known.sort(key=lambda axis: _TELLING.index(axis[0]))
+        name, values = (known or separating or [("", ["all hosts"] * len(self.rows))])[0]
+        found: dict[str, list[Row]] = {}
+        for row, value in zip(self.rows, values, strict=True):
+            found.setdefault(f"{name} {value}" if name and name != "image" else value, []).append(row)
+        return list(found.items())
+
+    @cached_property
+    def _of_image(self) -> Counter[str]:
+        return Counter(row.image for row in self.rows if row.host.verdict not in {Verdict.UNREACHABLE, Verdict.GONE})
+
+    def of(self, happening: Happening) -> int:
+        """Of how many hosts of the images of those that have it."""
+        return sum(self._of_image[image] for image in {row.image for row in happening.rows})
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, str], int]:
+        return {(each.first.rule.file, each.first.id): each.number for each in self.controls}
+
+    def control_number(self, control: JudgedControl) -> int:
+        """Its number in the page."""
+        return self._numbers[control.rule.file, control.id]
+
+    @property
+    def files(self) -> list[tuple[str, int]]:
+        """(what, how many) of all hosts."""
+        names = ("seen", "hashed", "stat_only", "unreadable", "excluded", "raced", "over_limit", "hidden")
+        return [(name.replace("_", " "), sum(getattr(row.host.files, name) for row in self.rows)) for name in names]
+
+    @property
+    def recommendations(self) -> list[tuple[Action, int]]:
+        """Hosts by what to do, the strongest first, each that there is."""
+        counts = Counter(row.host.recommendation.action for row in self.rows)
+        return [(action, counts[action]) for action in reversed(Action) if counts[action]]
+
+    @property
+    def verdicts(self) -> list[tuple[Verdict, int]]:
+        """Hosts by verdict, each that there is."""
+        counts = Counter(row.host.verdict for row in self.rows)
+        return [(verdict, counts[verdict]) for verdict in Verdict if counts[verdict]]
+
+    @property
+    def severities(self) -> list[tuple[Severity, int]]:
+        """Open findings of all hosts, the worst first."""
+        counts = Counter(severity for row in self.rows for severity in row.host.open_severities())
+        return [(severity, counts[severity]) for severity in reversed(Severity)]
+
+    @property
+    def causes(self) -> list[tuple[str, int, int]]:
+        """(cause, mutations that are open, hosts that have one of them), the most common first."""
+        found: dict[str, tuple[int, set[int]]] = {}
+        for each in self.happenings:
+            rows = {row.number for row, judged in each.sightings if judged.state is State.OPEN}
+            if rows:
+                count, hosts = found.get(each.mutation.cause.type.value, (0, set()))
+                found[each.mutation.cause.type.value] = (count + 1, hosts | rows)
+        return sorted(
+            ((cause, count, len(hosts)) for cause, (count, hosts) in found.items()),
+            key=lambda each: (-each[2], -each[1], each[0]),
+        )
+
+    @property
+    def cohorts(self) -> list[Happening]:
+        """What more than one host has; what befell most of them first."""
+        found = [each for each in self.happenings if len(each.sightings) > 1 and each.is_open]
+        return sorted(found, key=lambda each: (-each.severity, -len(each.sightings), each.number))
+
+    @property
+    def unscanned(self) -> list[Row]:
+        """Hosts that were not, or not wholly, looked at."""
+        return [row for row in self.rows if row.host.verdict in UNSCANNED]
+
+    @property
+    def told(self) -> list[Row]:
+        """Hosts of which there is something to say."""
+        return [row for row in self.rows if row.told]
+
+    @property
+    def quiet(self) -> list[Row]:
+        """The others: as they should be, one line each."""
+        return [row for row in self.rows if not row.told]
+
+    @cached_property
+    def packs(self) -> list[tuple[str, list[Asked]]]:
+        """Controls by the policy that asks, the one with most failures first."""
+        found: dict[str, list[Asked]] = {}
+        for each in self.controls:
+            found.setdefault(pack_of(each.first), []).append(each)
+        return sorted(found.items(), key=lambda pack: (-sum(bool(each.bad) for each in pack[1]), pack[0]))
+
+    @property
+    def catalogues(self) -> list[tuple[str, list[tuple[str, list[Asked]]]]]:
+        """Framework -> its numbers -> the controls that refer to them."""
+        found: dict[str, dict[str, list[Asked]]] = {}
+        for each in self.controls:
+            for catalogue, numbers in each.first.refs.items():
+                for number in numbers:
+                    found.setdefault(catalogue, {}).setdefault(number, []).append(each)
+        return [
+            (name, sorted(numbers.items(), key=lambda item: natural(item[0])))
+            for name, numbers in sorted(found.items())
+        ]
+
+    @property
+    def collectors(self) -> list[tuple[str, Counter[str], int]]:
+        """(collector, status -> hosts, resources)."""
+        found: dict[str, tuple[Counter[str], int]] = {}
+        for row in self.rows:
+            for coverage in row.host.coverage:
+                statuses, resources = found.get(coverage.name, (Counter(), 0))
+                statuses[coverage.status.value] += 1
+                found[coverage.name] = (statuses, resources + coverage.resources)
+        return [(name, *found[name]) for name in sorted(found)]
+
+    def said(self, what: str) -> list[tuple[str, list[Row]]]:
+        """`notes`, `not_baselined` or `torn` of all hosts, equal ones once, the most common first."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            for text in dict.fromkeys(getattr(row.host, what)):
+                found.setdefault(text, []).append(row)
+        return sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+
+    @property
+    def timings(self) -> list[tuple[str, int, int, int, Row]]:
+        """(phase, median, 95th percentile, longest, its host) in milliseconds, the longest phase first."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for row in self.rows:
+            for phase, took in row.host.timings.items():
+                found.setdefault(phase, []).append((took, row.number))
+        told = []
+        for phase, taken in found.items():
+            taken.sort()
+            last, number = taken[-1]
+            told.append((phase, taken[len(taken) // 2][0], taken[int(len(taken) * 0.95)][0], last, self.rows[number]))
+        return sorted(told, key=lambda each: (-each[1], each[0]))
+
+
+def image_name(host: HostResult) -> str:
+    """Id and version of a host's image."""
+    return " ".join(part for part in (host.image.id, host.image.version) if part) or UNKNOWN_IMAGE
+
+
+def pack_of(control: JudgedControl) -> str:
+    """The folder of the policy's file, which is the pack's name; else the file's."""
+    parts = [part for part in control.rule.file.split("/") if part]
+    return (parts[-2] if len(parts) > 1 else "".join(parts)) or "no policy file"
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that puts AC-2 before AC-10."""
+    parts: list[tuple[int, int, str]] = []
+    digits, letters = "", ""
+    for char in text + "\0":
+        if char.isascii() and char.isdigit():
+            digits += char
+            continue
+        if digits:
+            parts += [(1, 0, letters), (0, int(digits[:9]), digits)]
+            digits, letters = "", ""
+        letters += char
+    return (*parts, (1, 0, letters))
+
+
+def _rank(judged: JudgedMutation) -> tuple[bool, int, int, int, str]:
+    return (judged.state is not State.OPEN, -judged.severity, -judged.action, judged.urgency, judged.mutation.id)
+
+
+def _likeness(mutation: Mutation) -> bytes:
+    """A digest of everything that a template shows of the differences."""
+    digest = blake2b(digest_size=16)
+    for item in mutation.differences:
+        attributes = (
+            sorted((name, delta.expected, delta.actual) for name, delta in item.attributes.items())
+            if item.attributes
+            else ()
+        )
+        shown = (item.kind, item.key, item.change.value, item.zone.value, item.zone_reason, item.why, attributes)
+        digest.update(repr(shown).encode("utf-8", "backslashreplace"))
+        digest.update(item.text.encode("utf-8", "backslashreplace"))
+    return digest.digest()
+
+
+def _ask(asked: dict[tuple[str, str], Asked], row: Row, control: JudgedControl) -> None:
+    key = (control.rule.file, control.id)
+    found = asked.get(key)
+    if found is None:
+        found = asked[key] = Asked(len(asked), control)
+    failed = control.result is Result.FAIL
+    result = control.state.value if failed and control.state is not State.OPEN else control.result.value
+    found.results[result] += 1
+    if control.result in {Result.FAIL, Result.UNKNOWN}:
+        found.evidence.setdefault((result, control.evidence), []).append((row, control))
+
+
+def _told_states(states: Counter[State]) -> str:
+    return ", ".join(f"{state.value} on {words.plural(states[state], 'host')}" for state in State if states[state])
+
+
+def facts_of(item: Difference) -> list[tuple[str, Value]]:
+    """What is said of a resource that came or went; attributes that are empty say nothing."""
+    sides = [
+        (name, delta.expected if item.change is Change.REMOVED else delta.actual)
+        for name, delta in sorted(item.attributes.items())
+    ]
+    return [(name, value) for name, value in sides if value not in ("", (), {}, None)]
+
+
+def lines_of(item: Difference) -> Iterator[tuple[str, str]]:
+    """(what it is: `add`, `del`, `at` or `same`; the line) of a difference's text."""
+    kinds = {"+": "add", "-": "del", "@": "at"}
+    for line in item.text.rstrip("\n").split("\n"):
+        yield kinds.get(line[:1], "same"), show(line)
+
+
+def bad(controls: list[Asked]) -> int:
+    """How many failed somewhere."""
+    return sum(bool(each.bad) for each in controls)
+
+
+def outcome(asked: Asked) -> str:
+    """Of a control on all hosts: the worst."""
+    return next((result for result in ("fail", "unknown", "waived", "pass") if asked.results[result]), "not-applicable")
+
+
+def distinct(found: list[tuple[Row, str]]) -> list[Row]:
+    """The hosts, each once."""
+    return list({row.number: row for row, _ in found}.values())

@@ -1,0 +1,84 @@
+"""One page for people: self-contained, inert whatever a host said, readable without its script."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from driftscan import __version__
+from driftscan.model.finding import Action, Cure, CureCause
+from driftscan.model.proof import WORTH
+from driftscan.model.result import ScanResult
+from driftscan.reports import _words as words
+from driftscan.reports._base import Report, Style
+from driftscan.reports._page import markup, timeline, view
+from driftscan.reports._page.index import index
+
+SHOWN = 300
+"""Differences of a mutation that are shown in full."""
+NAMED = 5000
+"""Those that are at least named."""
+FEW = 8
+"""Failed controls of one host that stand there unasked."""
+MANY = 200
+"""Hosts that one table lists with their reasons."""
+MARKS = {
+    Action.NONE: "\u00b7",
+    Action.OBSERVE: "o",
+    Action.INVESTIGATE: "?",
+    Action.ROTATE: "R",
+    Action.REPLACE: "X",
+    Action.REBAKE: "B",
+    Action.QUARANTINE: "Q",
+}
+"""What tells recommendations apart where colours do not."""
+
+
+def _render(result: ScanResult, _style: Style) -> Iterator[str]:
+    shown = view.View(result)
+    yield from markup.render("page.html", _values(shown, result))
+
+
+def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
+    return {
+        "view": shown,
+        "result": result,
+        "version": __version__,
+        "style": markup.inline("page.css"),
+        "script": markup.inline("page.js"),
+        "index": index(shown),
+        "timeline": timeline.draw(shown.happenings, result.finished_at),
+        "mark": MARKS,
+        "sign": words.SIGNS,
+        "cure": _Cures(),
+        "worth": WORTH,
+        "unscanned": view.UNSCANNED,
+        "returned": words.RETURNED,
+        "shown": SHOWN,
+        "named": NAMED,
+        "few": FEW,
+        "many": MANY,
+        "audit_line": words.audit_line(result.hosts),
+        "telling": words.telling,
+        "failed_controls": words.failed_controls,
+        "accounting_line": words.accounting_line,
+        "reading_line": words.reading_line,
+        "lines_of": view.lines_of,
+        "facts_of": view.facts_of,
+        "bad": view.bad,
+        "outcome": view.outcome,
+        "distinct": view.distinct,
+    }
+
+
+class _Cures:
+    """Whether a replacement ends it, in words."""
+
+    def __getitem__(self, cure: Cure) -> str:
+        where = "" if cure.cause is CureCause.UNKNOWN else f" The fault lies with the {cure.cause.value}."
+        if cure.replacement_cures is None:
+            return where.strip()
+        return (
+            "Replacing the host cures it." if cure.replacement_cures else "Replacing the host does not cure it."
+        ) + where
+
+
+report = Report(name="html", doc="one page for people: the fleet, what happened, and why", render=_render, screen=False)

@@ -1,0 +1,292 @@
+"""The HTML report: whole without its script, inert whatever a host said, the same for the same result."""
+
+import json
+import re
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftscan.model.drift import Attribution, Grade
+from driftscan.model.finding import Action
+from driftscan.model.names import show
+from driftscan.model.result import ScanResult
+from driftscan.reports import html
+from driftscan.reports._base import Style
+from driftscan.reports._page import markup, timeline
+from driftscan.reports._page.view import View, natural
+from tests.reports import fleets, golden, samples
+
+VOID = {"meta", "input", "br", "link"}
+HOSTILE_TEXT = st.text(alphabet=st.sampled_from("ab<>&\"'/-!{}%\n\x1b\u202e\u2028\x85"), max_size=30)
+
+
+class Page(HTMLParser):
+    """What a browser would make of it: elements with their attributes, text by element, what is not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.setdefault(self.open[-1] if self.open else "", []).append(data)
+
+    def of(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return "".join(text for tag, texts in self.texts.items() if tag not in {"script", "style"} for text in texts)
+
+
+def _render(result: ScanResult | None = None) -> str:
+    return "".join(html.report.render(result or samples.fleet(), Style()))
+
+
+@pytest.fixture(scope="module")
+def shown() -> str:
+    return _render()
+
+
+@pytest.fixture(scope="module")
+def page(shown: str) -> Page:
+    return Page(shown)
+
+
+@pytest.fixture(scope="module")
+def data(shown: str) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="index">(.*?)</script>', shown, re.DOTALL)
+    assert found
+    loaded: dict[str, object] = json.loads(found[1])
+    return loaded
+
+
+def test_golden(shown: str, update_expected: bool) -> None:
+    body = shown[shown.index("<body>") :].replace(markup.inline("page.js").text, "page.js")
+    golden.compare("fleet.html", body, update_expected)
+
+
+def test_rendered_twice_it_is_the_same() -> None:
+    assert _render(fleets.fleet(60)) == _render(fleets.fleet(60))
+
+
+def test_elements_are_closed_in_order(page: Page) -> None:
+    assert not page.wrong
+    assert not page.open
+
+
+def test_ids_are_unique_and_of_ours(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z-]+|[hmc][0-9]+", each) for each in ids)
+
+
+def test_links_lead_into_the_page_alone(page: Page) -> None:
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    links = [attributes["href"] for _, attributes in page.elements if "href" in attributes]
+    assert links
+    assert {link[:1] for link in links} == {"#"}
+    assert {link[1:] for link in links} <= ids
+
+
+def test_nothing_is_fetched(shown: str, page: Page) -> None:
+    assert not {"link", "img", "iframe", "object", "embed", "base"} & {name for name, _ in page.elements}
+    assert not [name for _, attributes in page.elements for name in attributes if name in {"src", "srcset", "action"}]
+    style = markup.inline("page.css").text
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "http" not in shown[: shown.index("<body>")].replace("http-equiv", "")
+
+
+def test_the_policy_allows_what_is_in_the_page_and_nothing_else(page: Page) -> None:
+    policy = next(each["content"] for each in page.of("meta") if each.get("http-equiv") == "Content-Security-Policy")
+    hashes = {
+        tag: f"'sha256-{b64encode(sha256(''.join(page.texts[tag][-1:]).encode()).digest()).decode()}'"
+        for tag in ("style", "script")
+    }
+    assert policy == (
+        f"default-src 'none'; style-src {hashes['style']}; script-src {hashes['script']}; base-uri 'none';"
+        " form-action 'none'"
+    )
+
+
+def test_no_handlers_and_no_styles_in_attributes(page: Page) -> None:
+    names = {name for _, attributes in page.elements for name in attributes}
+    assert not {name for name in names if name.startswith("on") or name == "style"}
+
+
+def test_nothing_of_a_host_is_markup_or_a_control(shown: str, page: Page) -> None:
+    assert not {char for char in shown if char != "\n" and (ord(char) < 32 or 127 <= ord(char) < 160)}
+    assert "\u202e" not in shown
+    assert "\u200b" not in shown
+    assert len(page.of("script")) == 2
+    assert not page.of("img")
+    assert "<script>alert(1)</script>" in page.text
+    assert "\\x1b[31m" in page.text
+
+
+def test_data_for_the_script_cannot_end_it(shown: str, data: dict[str, object]) -> None:
+    raw = re.search(r'id="index">(.*?)</script>', shown, re.DOTALL)
+    assert raw
+    assert not set("<>&") & set(raw[1])
+    assert len(data["hosts"]) == 4  # type: ignore[arg-type]
+
+
+@given(HOSTILE_TEXT)
+def test_json_is_inert_and_the_same(text: str) -> None:
+    written = markup.data({"x": text})
+    assert not set("<>&\n\x1b\u2028\u202e") & set(written)
+    assert json.loads(written) == {"x": text}
+
+
+@given(HOSTILE_TEXT)
+def test_whatever_a_host_says_is_one_text(text: str) -> None:
+    template = markup.environment().from_string('<p title="{{ given }}">{{ given }}</p>')
+    page = Page(template.render(given=text))
+    assert page.elements == [("p", {"title": show(text)})]
+    assert page.text == show(text)
+
+
+def test_without_a_script_all_is_there(page: Page) -> None:
+    for said in (
+        "web-1",
+        "deploy installed nginx 1.22.1-9 by hand",
+        "would be rotate without F-00000002",
+        "apt-get install nginx",
+        "PermitRootLogin yes",
+        "root may not log in with a password",
+        "sshd_setting permitrootlogin: value is 'yes', should be 'no'",
+        "web-4 (10.0.0.14) port 22: connection refused",
+        "Permission denied",
+        "dpkg ran during the scan",
+        "cis-debian-12",
+        "1 host could not be reached",
+    ):
+        assert said in page.text, said
+
+
+def test_every_host_is_a_cell_and_has_an_entry(page: Page) -> None:
+    cells = [each for each in page.of("a") if each.get("class", "").startswith("c a-")]
+    assert sorted(each["href"] for each in cells) == ["#h0", "#h1", "#h2", "#h3"]
+    assert [each["aria-label"].split(": ")[1] for each in cells if "unscanned" in each["class"]] == [
+        "investigate, unreachable"
+    ]
+
+
+def test_a_mutation_of_many_hosts_is_rendered_once() -> None:
+    result = fleets.fleet(400)
+    view = View(result)
+    upgraded = [each for each in view.happenings if each.mutation.cause.type.value == "package-upgraded"]
+    assert len(upgraded) == 1
+    assert len(upgraded[0].sightings) > 20
+    text = _render(result)
+    assert text.count("/usr/lib/openssl/part-0000.so") == 1
+    assert all(f'href="#h{row.number}"' in text for row in upgraded[0].rows)
+
+
+def test_what_differs_in_one_attribute_is_not_the_same() -> None:
+    one, two = samples.drifted(), replace(samples.drifted(), host="web-9")
+    judged = two.mutations[0]
+    item = replace(judged.mutation.differences[0], text=samples.SETTING.replace("yes", "no"))
+    changed = replace(judged, mutation=replace(judged.mutation, differences=(item, *judged.mutation.differences[1:])))
+    other = replace(two, mutations=(changed, *two.mutations[1:]))
+    assert len(View(samples.result(one, two)).happenings) == 3
+    assert len(View(samples.result(one, other)).happenings) == 4
+
+
+def test_differences_beyond_the_shown_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "SHOWN", 5)
+    monkeypatch.setattr(html, "NAMED", 10)
+    text = Page(_render()).text
+    assert "31 more, by name alone" in text
+    assert "And 26 more" in text
+
+
+@pytest.mark.parametrize(
+    ("actions", "headline"),
+    [
+        ((), "No host was scanned"),
+        ((Action.NONE, Action.NONE), "Nothing to do"),
+        ((Action.ROTATE,), "Rotate 1 host in the next window"),
+        (
+            (Action.OBSERVE, Action.REPLACE, Action.QUARANTINE, Action.REPLACE),
+            "Quarantine 1 host, replace 2 and observe 1",
+        ),
+    ],
+)
+def test_headline(actions: tuple[Action, ...], headline: str) -> None:
+    hosts = [replace(samples.clean(), recommendation=samples.recommendation(action, "x")) for action in actions]
+    assert View(samples.result(*hosts)).headline == headline
+
+
+def test_natural_order() -> None:
+    names = ["AC-10", "AC-2", "AC-2(1)", "5.1.20", "5.1.3"]
+    assert sorted(names, key=natural) == ["5.1.3", "5.1.20", "AC-2", "AC-2(1)", "AC-10"]
+
+
+def _at(*times: str | None) -> timeline.Timeline:
+    host = samples.drifted()
+    judged = host.mutations[0]
+    hosts = [
+        replace(
+            host,
+            host=f"h{number}",
+            mutations=(
+                replace(judged, mutation=replace(judged.mutation, attribution=Attribution(Grade.RECORDED, at=time))),
+            ),
+        )
+        for number, time in enumerate(times)
+    ]
+    drawn = timeline.draw(View(samples.result(*hosts)).happenings, samples.result().finished_at)
+    assert drawn
+    return drawn
+
+
+def test_times_run_to_the_right_and_unknown_ones_stand_apart() -> None:
+    drawn = _at("2026-11-14T12:00:00Z", "2026-11-19T12:00:00Z", "2026-11-20T09:00:00Z", None)
+    dots = [dot for dot, _ in drawn.events]
+    assert all(one.x < two.x for one, two in pairwise(dots))
+    assert drawn.unknown == 1
+    assert dots[-1].x > drawn.end
+
+
+@pytest.mark.parametrize(
+    "time", ["9999-99-99T00:00:00Z", "1970-01-01T00:00:00Z", "2031-01-01T00:00:00Z", "<b>", "0" * 99]
+)
+def test_a_time_that_cannot_be_is_not_known(time: str) -> None:
+    drawn = _at("2026-11-20T09:00:00Z", time)
+    assert drawn.unknown == 1
+
+
+def test_what_is_much_older_stands_before_the_drawn_time() -> None:
+    drawn = _at(*["2026-11-20T09:00:00Z"] * 9, "2019-01-01T00:00:00Z")
+    assert drawn.earlier == 1
+    assert drawn.begins.startswith("2026-11-20")
+    assert min(dot.x for dot, _ in drawn.events) < drawn.begin
+
+
+def test_nothing_open_no_timeline() -> None:
+    assert timeline.draw(View(samples.result(samples.clean())).happenings, "2026-11-20T10:00:12Z") is None
+    assert 'id="happened"' not in _render(samples.result(samples.clean()))
