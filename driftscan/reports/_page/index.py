@@ -30,7 +30,7 @@ def _host(row: Row) -> list[Any]:
         list(Verdict).index(host.verdict),
         max(severities, default=-1),
         len(severities),
-        _text([host.host, host.target, row.image, *host.labels.values()]),
+        _text([host.host, host.target, row.image, *(host.labels[name] for name in sorted(host.labels))]),
     ]
 
 
