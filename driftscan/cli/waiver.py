@@ -13,13 +13,15 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command, Settings
 from driftscan.cli._targets import place
 from driftscan.errors import DriftscanError, UsageError
-from driftscan.model.finding import Action, Severity
+from driftscan.model.finding import Action, RuleRef, Severity
 from driftscan.model.names import show
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.reports._words import plural
+from driftscan.schema_check import did_you_mean, quoted
 
 if TYPE_CHECKING:
+    from driftscan.policy.model import Policy
     from driftscan.policy.waive import Scanned, Subject
 
 Json = Mapping[str, Any]
@@ -33,15 +35,18 @@ class _Sighting:
     """One open finding of one host, as its last scan reported it."""
 
     host: str
+    labels: Mapping[str, str]
+    image: ImageRef
     title: str
     subject: "Subject"
 
 
 def _lint(call: Call) -> int:
-    """Each file by itself, so that one bad file does not hide the next."""
+    """Each file by itself, so that one bad file does not hide the next; with policies also what they let no waiver
+    accept."""
     from driftscan.waivers import load
 
-    bad = False
+    bad, policies = False, _policies(call)
     for path in call.settings.file:
         try:
             found = load(path)
@@ -49,8 +54,46 @@ def _lint(call: Call) -> int:
             call.console.error(error)
             bad = True
         else:
-            call.console.note(f"{show(path)}: good, {plural(len(found), 'waiver')}")
+            problems = [f"{waiver.origin}: {what}" for waiver in found for what in _idle(waiver, policies)]
+            for problem in problems:
+                call.console.error(UsageError(show(problem), "It accepts nothing: see docs/formats/waivers.md."))
+            bad = bad or bool(problems)
+            if not problems:
+                call.console.note(f"{show(path)}: good, {plural(len(found), 'waiver')}")
     return BAD_INPUT if bad else 0
+
+
+def _idle(waiver: Waiver, policies: "Sequence[Policy]") -> Iterator[str]:
+    """Why a waiver accepts nothing whatever is found, as far as policies tell: no rule is called so, or it lasts longer
+    than any of what it is of can be waived. On which hosts a policy holds is not asked."""
+    from driftscan.policy.model import Context
+    from driftscan.policy.waive import longest, too_long
+
+    if not policies:
+        return
+    rules = {(rule.policy, rule.id): rule for policy in policies for rule in policy.rules}
+    mine = [rule for names, rule in rules.items() if waiver.is_of_rule(*names)]
+    if waiver.rule and not mine:
+        names = [name for _, name in rules] + [f"{policy}/{name}" for policy, name in rules]
+        yield f"no rule of these policies is {quoted(waiver.rule)}{did_you_mean(waiver.rule, names, all_known=False)}"
+        return
+    allowed, today = longest(policies, Context(labels=_named(waiver))), _today()
+    severities = {rule.severity for rule in mine} if waiver.rule else set(Severity)
+    said = [too_long(waiver, severity, today, allowed) for severity in sorted(severities)]
+    if all(said):
+        yield said[0]
+
+
+def _named(waiver: Waiver) -> Mapping[str, str]:
+    """The labels of the hosts that it is for, as far as it gives them one value."""
+    return {name: globs[0] for name, globs in waiver.labels.items() if len(globs) == 1}
+
+
+def _policies(call: Call) -> "tuple[Policy, ...]":
+    from driftscan.policy.load import load
+    from driftscan.scan.parsing import kinds
+
+    return load(call.settings.policy, kinds()) if call.settings.policy else ()
 
 
 def _list(call: Call) -> int:
@@ -116,7 +159,7 @@ def _add(call: Call) -> int:
     if len(ids) != 1:
         what = f"{len(ids)} findings begin with it" if ids else "no host's last scan has it open"
         raise UsageError(f"{show(settings.finding)}: {what}", "See `driftscan scan`, and give the whole id.")
-    waivers = _waivers(wanted, settings, capped=False)
+    waivers = _waivers(wanted, settings, _policies(call), capped=False)
     _append(call, waivers)
     return 0
 
@@ -129,9 +172,14 @@ def _adopt(call: Call) -> int:
     settings = call.settings
     every = list(_sightings(call))
     severe = [each for each in every if each.subject.action is Action.QUARANTINE]
-    adopted = _waivers([each for each in every if each not in severe], settings, capped=True)
-    for each in sorted({(each.subject.finding, each.title) for each in severe}):
-        call.console.warn(f"not adopted, it is to be quarantined: {show(each[1])} [{each[0]}]")
+    left = [each for each in every if each not in severe]
+    adopted = _waivers(left, settings, _policies(call), capped=True)
+    for finding, title in sorted({(each.subject.finding, each.title) for each in severe}):
+        call.console.warn(f"not adopted, it is to be quarantined: {show(title)} [{finding}]")
+    kept = {waiver.finding for waiver in adopted}
+    for finding, title in sorted({(each.subject.finding, each.title) for each in left}):
+        if finding not in kept:
+            call.console.warn(f"not adopted, policy lets it not be waived: {show(title)} [{finding}]")
     if not adopted:
         call.console.note("driftscan: the last scans have no open finding that could be adopted")
         return 0
@@ -139,10 +187,13 @@ def _adopt(call: Call) -> int:
     return 0
 
 
-def _waivers(sightings: Sequence[_Sighting], settings: Settings, *, capped: bool) -> list[Waiver]:
+def _waivers(
+    sightings: Sequence[_Sighting], settings: Settings, policies: "Sequence[Policy]", *, capped: bool
+) -> list[Waiver]:
     """A waiver for each thing that was found, with the hosts that have it alike. `capped`: those that would last longer
-    than their severity allows end earlier; else that is an error."""
-    from driftscan.policy.waive import LONGEST, refusal
+    than their severity allows end earlier, and what cannot be waived is left out; else that is an error."""
+    from driftscan.policy.model import Context
+    from driftscan.policy.waive import longest, refusal
 
     if not settings.reason.strip() or not settings.owner.strip():
         raise UsageError("a waiver needs --reason and --owner", "Say why it is right, and who answers for it.")
@@ -153,8 +204,11 @@ def _waivers(sightings: Sequence[_Sighting], settings: Settings, *, capped: bool
         groups.setdefault((each.subject.finding, each.subject.content), []).append(each)
     found = []
     for (finding, content), group in sorted(groups.items()):
-        worst = max(each.subject.severity for each in group)
-        last = min(expires, today + timedelta(days=LONGEST[worst])) if capped else expires
+        allowed = [longest(policies, Context(labels=each.labels, image=each.image)) for each in group]
+        days = min(mine[each.subject.severity] for mine, each in zip(allowed, group, strict=True))
+        if capped and not days:
+            continue
+        last = min(expires, today + timedelta(days=days)) if capped else expires
         waiver = Waiver(
             finding=finding,
             content=content,
@@ -165,8 +219,8 @@ def _waivers(sightings: Sequence[_Sighting], settings: Settings, *, capped: bool
             added=today,
             ticket=settings.ticket.strip(),
         )
-        for each in group:
-            if why := refusal(waiver, each.subject, today):
+        for each, mine in zip(group, allowed, strict=True):
+            if why := refusal(waiver, each.subject, today, mine):
                 raise UsageError(f"{finding}: {why}", "Give an earlier --expires.")
         found.append(waiver)
     return found
@@ -205,14 +259,14 @@ def _append(call: Call, waivers: Sequence[Waiver]) -> None:
 def _sightings(call: Call) -> Iterator[_Sighting]:
     """The open findings of the last scan of each host that the store knows."""
     for host in _last_hosts(call):
+        about = host["host"], host.get("labels", {}), ImageRef(host["image"]["id"], host["image"]["version"])
         for mutation in host["mutations"]:
             if mutation["state"] == "open":
-                yield _Sighting(
-                    host["host"], mutation["title"], _subject(mutation, mutation["id"], mutation["rule"]["id"])
-                )
+                subject = _subject(mutation, mutation["id"], mutation["rule"]["id"])
+                yield _Sighting(*about, mutation["title"], subject)
         for control in host["controls"]:
             if control["state"] == "open" and control["result"] == "fail":
-                yield _Sighting(host["host"], control["title"], _subject(control, control["finding"], control["id"]))
+                yield _Sighting(*about, control["title"], _subject(control, control["finding"], control["id"]))
 
 
 def _subject(found: Json, finding: str, rule: str) -> "Subject":
@@ -220,7 +274,7 @@ def _subject(found: Json, finding: str, rule: str) -> "Subject":
 
     return Subject(
         finding=finding,
-        rule=rule,
+        rule=RuleRef(rule, policy=found["rule"].get("policy", "")),
         content=found.get("content", ""),
         severity=Severity.parse(found["severity"]),
         action=Action.parse(found.get("action", "none")),
@@ -287,7 +341,8 @@ def _today() -> date:
 
 _FILES = Argument(name="FILE", many=True, least=1, help="files of waivers")
 _OUTPUT = replace(opt.OUTPUT, default=DEFAULT, default_text=DEFAULT, help="the file of waivers to add to")
-_SAYING = (opt.REASON, opt.OWNER, opt.EXPIRES, opt.DAYS, opt.TICKET, _OUTPUT, opt.STORE)
+_CAPS = replace(opt.POLICY, help="a policy that says for how long: a shipped one or a file; repeatable")
+_SAYING = (opt.REASON, opt.OWNER, opt.EXPIRES, opt.DAYS, opt.TICKET, _OUTPUT, _CAPS, opt.STORE)
 ADD = Command(
     name="waiver add",
     summary="accept a finding for a time",
@@ -317,8 +372,12 @@ LIST = Command(
 LINT = Command(
     name="waiver lint",
     summary="check files of waivers",
-    examples=(("driftscan waiver lint waivers.yaml", "each problem with file:line:column"),),
+    examples=(
+        ("driftscan waiver lint waivers.yaml", "each problem with file:line:column"),
+        ("driftscan waiver lint waivers.yaml -p ours.yaml", "and what that policy lets no waiver accept"),
+    ),
     arguments=(_FILES,),
+    options=(_CAPS,),
     notes=("Exit codes: 0 all are good; 2 some are not.",),
     run=_lint,
 )

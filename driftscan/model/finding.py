@@ -71,12 +71,13 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleRef:
-    """The rule that says so: id, where it stands, and why it says so."""
+    """The rule that says so: id, where it stands, why it says so, and the policy that it is of."""
 
     id: str
     file: str = ""
     line: int = 0
     why: str = ""
+    policy: str = ""
 
 
 class CureCause(StrEnum):

@@ -31,7 +31,7 @@ class Waiver:
     finding: str = ""
     """The finding's id; empty: `rule`."""
     rule: str = ""
-    """The id of a rule."""
+    """The id of a rule, or globs of a policy and of its rules: `POLICY/RULE`."""
     content: str = ""
     """Only with this content at the heart of the mutation; empty: with any."""
     hosts: tuple[str, ...] = ()
@@ -57,6 +57,10 @@ class Waiver:
     def exact(self) -> bool:
         """Whether it is for one finding of hosts that are each named: only that accepts what is to be quarantined."""
         return bool(self.finding) and bool(self.hosts) and not any(set("*?") & set(host) for host in self.hosts)
+
+    def is_of_rule(self, policy: str, rule: str) -> bool:
+        """Whether it is of what a rule says."""
+        return self.rule == rule or ("/" in self.rule and _like((self.rule,), (f"{policy}/{rule}",)))
 
     def is_for(self, host: str, labels: Mapping[str, str]) -> bool:
         """Whether a host is meant."""

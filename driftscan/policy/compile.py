@@ -41,7 +41,7 @@ def compile_policy(document: Document, kinds: Mapping[str, Kind], settings: Mapp
             controls.append(compile_control(scope, raw, path, common))
     for name in sorted(set(parameters) - scope.used):
         scope.problem(("parameters", name), f"no rule uses the parameter {quoted(name)}", key=True)
-    if not seen and "extends" not in data and "patch_window" not in data:
+    if not seen and not {"extends", "patch_window", "waivers"} & set(data):
         scope.problem(("policy",), "this policy has no rules and extends none", key=True)
     windows = compile_windows(scope, data["patch_window"], ("patch_window",)) if "patch_window" in data else ()
     extends = tuple(_extension(scope, raw, ("extends", index)) for index, raw in enumerate(data.get("extends", ())))
@@ -54,6 +54,7 @@ def compile_policy(document: Document, kinds: Mapping[str, Kind], settings: Mapp
         digest=digest(canonical([data, {name: _plain(value) for name, value in settings.items()}])),
         applies=applies,
         windows=windows,
+        waiver_days={Severity.parse(word): days for word, days in data.get("waivers", {}).get("max_days", {}).items()},
         parameters=parameters,
         extends=extends,
         drift=tuple(drift),
@@ -76,7 +77,7 @@ def _common(scope: Scope, policy: str, raw: Mapping[str, Any], path: Path, appli
         "severity": Severity.parse(severity),
         "action": Action.parse(action),
         "why": raw.get("why", ""),
-        "ref": RuleRef(raw["id"], scope.document.file, scope.line(path), raw.get("why", raw.get("allow", ""))),
+        "ref": RuleRef(raw["id"], scope.document.file, scope.line(path), raw.get("why", raw.get("allow", "")), policy),
         "applies": applies + _applies(raw, path),
         "tests": compile_cases(scope, raw, path),
     }

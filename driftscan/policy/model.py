@@ -205,6 +205,8 @@ class Policy:
     applies: tuple[Applies, ...] = ()
     windows: tuple[Window, ...] = ()
     """Patch windows of the hosts that the whole policy is for."""
+    waiver_days: Mapping[Severity, int] = field(default_factory=dict)
+    """Days for which findings of those hosts can be waived at once, where this policy says so."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     extends: tuple[Extension, ...] = ()
     drift: tuple[DriftRule, ...] = ()

@@ -26,7 +26,8 @@ _INSTANT: Schema = {"type": "string", "pattern": INSTANT, "x-expected": "a time 
 SEVERITIES = [severity.word for severity in Severity]
 ACTIONS = [action.word for action in Action if action is not Action.NONE]
 PARAMETER_TYPES = ["text", "number", "truth", "list"]
-
+MAX_WAIVED = 366
+_WAIVED: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_WAIVED}
 _KEYS: Schema = {"$ref": "#/$defs/texts"}
 _JUDGED = ("severity", "recommendation", "why")
 _QUARANTINE: Schema = {
@@ -76,6 +77,7 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
             "parameters": {"type": "object", "minProperties": 1, "additionalProperties": _parameter()},
             "applies_to": {"$ref": "#/$defs/applies"},
             "patch_window": {"$ref": "#/$defs/windows"},
+            "waivers": titled("waivers", {"max_days": titled("max_days", dict.fromkeys(SEVERITIES, _WAIVED))}),
             "rules": {
                 "type": "array",
                 "minItems": 1,

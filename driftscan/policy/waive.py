@@ -1,12 +1,14 @@
 """Which findings waivers accept. A waived finding stays listed and counted; it is open no more."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity, State
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, State
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
+from driftscan.policy.applies import applies
+from driftscan.policy.model import Context, Policy
 
 LONGEST: Mapping[Severity, int] = {
     Severity.CRITICAL: 30,
@@ -15,7 +17,17 @@ LONGEST: Mapping[Severity, int] = {
     Severity.LOW: 366,
     Severity.INFO: 366,
 }
-"""Days for which a finding can be waived at once, by severity."""
+"""Days for which a finding can be waived at once, by severity, where no policy says otherwise."""
+
+
+def longest(policies: Iterable[Policy], context: Context) -> Mapping[Severity, int]:
+    """The same for a host: of several policies that say so the strictest. One of which it is not known whether it is
+    for the host counts."""
+    said = [policy.waiver_days for policy in policies if applies(policy.applies, context) is not False]
+    return {
+        severity: min((days[severity] for days in said if severity in days), default=default)
+        for severity, default in LONGEST.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +35,7 @@ class Subject:
     """A finding, as far as a waiver looks at it."""
 
     finding: str
-    rule: str
+    rule: RuleRef
     content: str
     severity: Severity
     action: Action
@@ -35,15 +47,18 @@ class Waiving:
 
     waivers: tuple[Waiver, ...] = ()
     today: date = date.min
+    longest: Mapping[Severity, int] = field(default_factory=lambda: LONGEST)
 
-    def of_host(self, host: str, labels: Mapping[str, str], image: ImageRef) -> "Waiving":
-        """Those that are for a host."""
+    def of_host(
+        self, host: str, labels: Mapping[str, str], image: ImageRef, allowed: Mapping[Severity, int] = LONGEST
+    ) -> "Waiving":
+        """Those that are for a host, of which findings can be waived for as many days as is `allowed`."""
         mine = (
             waiver
             for waiver in self.waivers
             if waiver.is_for(host, labels) and waiver.is_for_image(image.id, image.version)
         )
-        return replace(self, waivers=tuple(mine))
+        return replace(self, waivers=tuple(mine), longest=allowed)
 
     def mutation(self, judged: JudgedMutation) -> JudgedMutation:
         """The same, waived if a waiver accepts it."""
@@ -52,7 +67,7 @@ class Waiving:
         mutation = judged.mutation
         subject = Subject(
             finding=mutation.id,
-            rule=judged.rule.id,
+            rule=judged.rule,
             content=mutation.content,
             severity=judged.severity,
             action=judged.action,
@@ -66,7 +81,7 @@ class Waiving:
         if judged.state is not State.OPEN or judged.result is not Result.FAIL:
             return judged
         subject = Subject(
-            finding=judged.finding, rule=judged.id, content="", severity=judged.severity, action=judged.action
+            finding=judged.finding, rule=judged.rule, content="", severity=judged.severity, action=judged.action
         )
         waiver, considered = self._decide(subject)
         state = State.OPEN if waiver is None else State.WAIVED
@@ -75,7 +90,9 @@ class Waiving:
     def _decide(self, subject: Subject) -> tuple[Waiver | None, tuple[str, ...]]:
         """The waiver that accepts a finding, the one that lasts longest; and why others that speak of it do not."""
         judged = [
-            (waiver, refusal(waiver, subject, self.today)) for waiver in self.waivers if speaks_of(waiver, subject)
+            (waiver, refusal(waiver, subject, self.today, self.longest))
+            for waiver in self.waivers
+            if speaks_of(waiver, subject)
         ]
         accepting = [waiver for waiver, why in judged if not why]
         told = tuple(f"{waiver.origin}: {why}" for waiver, why in judged if why)
@@ -84,20 +101,29 @@ class Waiving:
 
 def speaks_of(waiver: Waiver, subject: Subject) -> bool:
     """Whether a waiver is about a finding, be it that it accepts it or not."""
-    return waiver.finding == subject.finding if waiver.finding else waiver.rule == subject.rule
+    if waiver.finding:
+        return waiver.finding == subject.finding
+    return waiver.is_of_rule(subject.rule.policy, subject.rule.id)
 
 
-def refusal(waiver: Waiver, subject: Subject, today: date) -> str:
-    """Why a waiver that speaks of a finding does not accept it; empty: it does."""
+def refusal(waiver: Waiver, subject: Subject, today: date, allowed: Mapping[Severity, int] = LONGEST) -> str:
+    """Why a waiver that speaks of a finding does not accept it; empty: it does. `allowed`: see `longest`."""
     if waiver.state(today) is WaiverState.EXPIRED:
         return f"expired on {waiver.expires}"
     if waiver.content and waiver.content != subject.content:
         return "the content is another than the one that was accepted"
     if subject.action is Action.QUARANTINE and not waiver.exact:
         return "what is to be quarantined is waived only by the finding's id, on hosts that are each named"
-    longest = LONGEST[subject.severity]
-    if waiver.expires > (waiver.added or today) + timedelta(days=longest):
-        return f"it lasts longer than the {longest} days for which a {subject.severity.word} finding can be waived"
+    return too_long(waiver, subject.severity, today, allowed)
+
+
+def too_long(waiver: Waiver, severity: Severity, today: date, allowed: Mapping[Severity, int]) -> str:
+    """Why it cannot last as long as it is to, for a finding of a severity; empty: it can."""
+    days = allowed[severity]
+    if not days:
+        return f"policy lets no {severity.word} finding be waived"
+    if waiver.expires > (waiver.added or today) + timedelta(days=days):
+        return f"it lasts longer than the {days} days for which a {severity.word} finding can be waived"
     return ""
 
 

@@ -211,7 +211,7 @@ def _waiver(waiver: Waiver) -> dict[str, Any]:
 
 
 def _rule(rule: RuleRef) -> dict[str, Any]:
-    return {"file": plain(rule.file), "line": rule.line, "why": plain(rule.why)}
+    return {"file": plain(rule.file), "line": rule.line, "why": plain(rule.why), "policy": plain(rule.policy)}
 
 
 def _cohort(cohort: Cohort) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, 
 from driftscan.model.state import History, View
 from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
 from driftscan.policy.verdict import is_failure, is_finding
-from driftscan.policy.waive import Waiving
+from driftscan.policy.waive import Waiving, longest
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -139,7 +139,10 @@ def conclude(found: Assessment) -> HostResult:
     """The result of a host: pure, so that it can be drawn again when other hosts have shown more."""
     returned = frozenset(mutation.id for mutation in found.mutations if came_back(found.history, mutation))
     waiving = found.waiving.of_host(
-        found.target.name, found.context.labels, ImageRef(found.image.id, found.image.version)
+        found.target.name,
+        found.context.labels,
+        ImageRef(found.image.id, found.image.version),
+        longest(found.policies, found.context),
     )
     judged = tuple(
         waiving.mutation(placed(each, found.cohorts.get(each.mutation.id), returned=each.mutation.id in returned))

@@ -37,6 +37,8 @@ def _read(document: Document) -> Iterator[Waiver]:
             raise document.error(place, "a waiver is of one `finding` or one `rule`", HINT)
         if "hosts" not in raw and "labels" not in raw:
             raise document.error(place, f"neither `hosts` nor `labels` says for which hosts ({_EVERY_HOST})", HINT)
+        if set("*?") & set(raw.get("rule", "")) and "/" not in raw["rule"]:
+            raise document.error((*place, "rule"), f"{quoted(raw['rule'])} names no policy: write POLICY/RULE", HINT)
         if "content" in raw and not raw.get("finding", "").startswith("F-"):
             raise document.error((*place, "content"), "only a mutation (F-...) has a content", HINT, key=True)
         expires = _day(document, (*place, "expires"), raw["expires"])

@@ -131,3 +131,41 @@ def test_a_bad_file_of_waivers_is_told_before_anything_is_looked_at(driftscan: R
     assert done.code == 2
     assert "waivers.yaml:2:" in done.err
     assert done.out == ""
+
+
+OURS = """policy: ours
+version: 1
+title: How long we accept what
+waivers: {max_days: {critical: 7, high: 20, medium: 20, low: 20, info: 20}}
+"""
+
+
+def test_policy_says_for_how_long(driftscan: Run, image: Path, tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(OURS)
+    (image / "etc/motd").write_text("changed\n")
+    _, host = scan(driftscan, image)
+    (found,) = host["mutations"]
+    refused = driftscan("waiver", "add", found["id"], *SAID, "--days", "30", "-p", "ours.yaml")
+    assert (refused.code, "longer than the 20 days" in refused.err) == (2, True)
+    assert driftscan("waiver", "add", found["id"], *SAID, "--days", "30").code == 0
+    _, host = scan(driftscan, image, "--waivers", "waivers.yaml", "-p", "immutable-core", "-p", "ours.yaml")
+    assert host["mutations"][0]["state"] == "open"
+    assert "longer than the 20 days" in host["mutations"][0]["waivers_considered"][0]
+    assert driftscan("waiver", "lint", "waivers.yaml").code == 0
+    told = driftscan("waiver", "lint", "waivers.yaml", "-p", "ours.yaml")
+    assert (told.code, "waivers.yaml:3: it lasts longer than the 7 days" in told.err) == (2, False)
+    assert "it lasts longer than" in told.err
+
+
+def test_lint_knows_the_rules_of_policies(driftscan: Run, tmp_path: Path) -> None:
+    until = (datetime.now(UTC) + timedelta(days=20)).date()
+    entry = "  - {{rule: {}, hosts: a, reason: r, owner: o, expires: {}}}\n"
+    names = ("ssh-root-login", "server-hardening/ssh/*", "ssh-rot-login")
+    (tmp_path / "w.yaml").write_text("waivers:\n" + "".join(entry.format(name, until) for name in names))
+    told = driftscan("waiver", "lint", "w.yaml", "-p", "server-hardening")
+    assert told.code == 2
+    assert "w.yaml:4: no rule of these policies is 'ssh-rot-login'; did you mean 'ssh-root-login'?" in told.err
+    assert "w.yaml:2" not in told.err
+    assert "w.yaml:3" not in told.err
+    (tmp_path / "w.yaml").write_text("waivers:\n" + entry.format('"ssh-*"', until))
+    assert "names no policy: write POLICY/RULE" in driftscan("waiver", "lint", "w.yaml").err

@@ -10,7 +10,8 @@ from driftscan.model.drift import CauseType
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, State
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
-from driftscan.policy.waive import LONGEST, Scanned, Waiving, state
+from driftscan.policy.model import Applies, Context, Policy
+from driftscan.policy.waive import LONGEST, Scanned, Waiving, longest, state
 from tests.compare.building import added, file
 
 TODAY = date(2026, 11, 26)
@@ -160,3 +161,53 @@ def seen(host: str = "web-1", image: ImageRef = IMAGE, *used: str) -> Scanned:
 )
 def test_states(waiver: Waiver, scanned: list[Scanned], expected: WaiverState) -> None:
     assert state(waiver, TODAY, scanned) is expected
+
+
+OURS = Policy(id="ours", version=1, title="t", file="ours.yaml", waiver_days={Severity.MEDIUM: 7, Severity.INFO: 0})
+DATABASES = replace(OURS, applies=(Applies(role=("db",)),), waiver_days={Severity.MEDIUM: 3})
+DEBIAN = replace(OURS, applies=(Applies(os=("debian",)),), waiver_days={Severity.MEDIUM: 5, Severity.HIGH: 200})
+
+
+@pytest.mark.parametrize(
+    ("policies", "context", "medium", "high", "info"),
+    [
+        ((), Context(), 180, 90, 366),
+        ((OURS,), Context(), 7, 90, 0),
+        ((OURS, DATABASES), Context(labels={"role": "web"}), 7, 90, 0),
+        ((OURS, DATABASES), Context(labels={"role": "db"}), 3, 90, 0),
+        ((DEBIAN,), Context(os={"platform": "debian"}), 5, 200, 366),
+        ((DEBIAN,), Context(os={"platform": "fedora"}), 180, 90, 366),
+        ((DEBIAN,), Context(), 5, 200, 366),  # which system it is is not known
+    ],
+)
+def test_policies_say_for_how_long(
+    policies: tuple[Policy, ...], context: Context, medium: int, high: int, info: int
+) -> None:
+    found = longest(policies, context)
+    assert (found[Severity.MEDIUM], found[Severity.HIGH], found[Severity.INFO]) == (medium, high, info)
+
+
+def test_what_policy_says_is_kept() -> None:
+    allowed = longest([OURS], Context())
+    mine = Waiving(waivers=(WAIVER,), today=TODAY).of_host("web-1", {}, IMAGE, allowed)
+    assert "longer than the 7 days for which a medium" in mine.mutation(JUDGED).considered[0]
+    assert "policy lets no info finding" in mine.mutation(replace(JUDGED, severity=Severity.INFO)).considered[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "accepted"),
+    [
+        ("file-added", True),
+        ("immutable-core/configuration/file-added", True),
+        ("immutable-core/*", True),
+        ("*/file-*", True),
+        ("immutable-core/configuration/file-removed", False),
+        ("server-hardening/*", False),
+        ("configuration/file-added", False),
+    ],
+)
+def test_rules_by_their_policy(rule: str, *, accepted: bool) -> None:
+    judged = replace(JUDGED, rule=RuleRef("file-added", policy="immutable-core/configuration"))
+    assert (waived(replace(WAIVER, finding="", rule=rule), judged).state is State.WAIVED) is accepted
+    bad = replace(judged, action=Action.QUARANTINE)
+    assert waived(replace(WAIVER, finding="", rule=rule), bad).state is State.OPEN
