@@ -7,7 +7,6 @@ import hashlib
 import io
 import lzma
 import re
-import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,14 +15,10 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import IO, BinaryIO, cast
 
+from driftscan.compressed import ZstdError, ZstdFile
 from driftscan.errors import UsageError
 from driftscan.model.names import encode_name, show
 from driftscan.model.proof import Shipped
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 MAX_FILES = 300_000
 MAX_UNPACKED = 32 << 30
@@ -49,9 +44,9 @@ _FILES: Mapping[str, Callable[[BinaryIO], object]] = {
     ".xz": lzma.LZMAFile,
     ".lzma": lzma.LZMAFile,
     ".bz2": bz2.BZ2File,
-    ".zst": zstd.ZstdFile,
+    ".zst": ZstdFile,
 }
-_BROKEN = (tarfile.TarError, lzma.LZMAError, zstd.ZstdError, zlib.error, EOFError, OSError, ValueError, LookupError)
+_BROKEN = (tarfile.TarError, lzma.LZMAError, ZstdError, zlib.error, EOFError, OSError, ValueError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)

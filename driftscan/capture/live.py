@@ -34,6 +34,9 @@ class Limits:
 
 UNLIMITED = Limits()
 
+REFUSED = 94
+"""The exit code of a probe that has said for people why it cannot look."""
+
 Record = Callable[[Sequence[Source], Captures], None]
 
 
@@ -49,11 +52,13 @@ class ProbeSession:
         *,
         program: str = "",
         baked: str = "",
+        instead: str = "",
         limits: Limits = UNLIMITED,
     ) -> None:
         """Start the probe below `root` and wait for its greeting; HostError if there is none. The transport is closed
         with the session. `program` is of `render.script`; by default one that answers whatever it is asked. `baked`:
-        the path of one on the target, which is run instead."""
+        the path of one on the target, which is run instead. `instead`: a shell program that begins the same parts of
+        the scanner's own package, which knows no running target."""
         self._transport = transport
         self._deadline = deadline
         self._record = record
@@ -68,9 +73,9 @@ class ProbeSession:
             if baked:
                 self._channel, digest = transport.run_file(baked)
             else:
-                self._channel, digest = transport.run(program), render.digest(program)
+                self._channel, digest = transport.run(instead or program), render.digest(program)
             self._send(render.start(nonce, root, seconds, limits.percent, limits.bytes_per_second))
-            said = _facts(self._next(), live=root == "/", path=baked, digest=digest)
+            said = _facts(self._next(), live=root == "/" and not instead, path=baked, digest=digest)
             self.facts = replace(said, user=transport.login.user, key=transport.login.key)
         except BaseException:
             self.close()
@@ -135,6 +140,9 @@ class ProbeSession:
         except HostError:
             return ProbeError("the connection was lost while the probe ran")
         said = ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+        if ended.status == REFUSED:
+            message, _, hint = ended.stderr.decode("utf-8", "replace").partition("\n")
+            return ProbeError(message, hint)
         if ended.status == 97:
             return ProbeError(
                 "the host has neither Python 3.6 or later nor the tools that stand in for it", f"The host said: {said}"

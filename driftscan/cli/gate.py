@@ -99,6 +99,10 @@ COMMAND = Command(
             "an unpacked image: what is not declared fails it, and is named",
         ),
         (
+            "driftscan gate oci:build/image.tar --against web-11.manifest -p image-hygiene",
+            "an image of docker buildx, buildah or skopeo, which must also hold no keys, ids and leftovers",
+        ),
+        (
             "driftscan gate ssh://root@builder --against web-11.manifest -p server-hardening",
             "a booted candidate, which must also meet a policy",
         ),

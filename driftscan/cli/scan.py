@@ -85,8 +85,8 @@ COMMAND = Command(
         Argument(
             name="TARGET",
             many=True,
-            help="local, ssh://[user@]host[:port], a host or pattern of the inventory, rootfs:DIR, snapshot:FILE,"
-            " manifest:FILE, capture:FILE; none: all hosts of the inventory",
+            help="local, ssh://[user@]host[:port], a host or pattern of the inventory, rootfs:DIR,"
+            " oci:DIR[:TAG], snapshot:FILE, manifest:FILE, capture:FILE; none: all hosts of the inventory",
         ),
     ),
     options=(

@@ -67,7 +67,11 @@ COMMAND = Command(
         ),
         ("driftscan diff snapshot:monday.snapshot snapshot:friday.snapshot", "what happened in between"),
     ),
-    arguments=(Argument(name="TARGET", help="local, ssh://[user@]host[:port], a host of the inventory, rootfs:DIR"),),
+    arguments=(
+        Argument(
+            name="TARGET", help="local, ssh://[user@]host[:port], a host of the inventory, rootfs:DIR, oci:DIR[:TAG]"
+        ),
+    ),
     options=(opt.OUTPUT, opt.CAPTURES, *opt.CONNECT),
     notes=(
         "Exit codes: 0; 2 wrong input; 3 unreachable, torn, or a collector failed (the file says what is missing).",

@@ -226,7 +226,7 @@ def _unseen(seen: Seen, changes: Sequence[ImageChange], controls: Sequence[Judge
     if unproved := sum(len(change.unproved) for change in changes):
         told.append(
             f"{_counted(unproved, 'file')} of declared packages could not be compared with the package database:"
-            " gate the unpacked image (rootfs:DIR) or a host of it"
+            " gate the image itself (oci:DIR, rootfs:DIR) or a host of it"
         )
     if undecided := sum(one.result is Result.UNKNOWN for one in controls):
         told.append(f"{_counted(undecided, 'control')} could not be decided")

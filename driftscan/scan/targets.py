@@ -4,21 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from driftscan.capture.oci import split
 from driftscan.errors import UsageError
 from driftscan.inventory import load_all, parse_address, select
 from driftscan.model.host import ConnectOptions, Host
 
-FILE_SCHEMES = ("rootfs", "snapshot", "manifest", "capture")
+FILE_SCHEMES = ("rootfs", "oci", "snapshot", "manifest", "capture")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to look. `scheme`: local, ssh, rootfs, snapshot, manifest, capture; `name` is how reports call it."""
+    """Where to look. `scheme`: local, ssh, rootfs, oci, snapshot, manifest, capture; `name` is how reports call it."""
 
     scheme: str
     name: str
     spec: str
     path: str = ""
+    tag: str = ""
+    """Of `oci:`: which image of the layout; empty: its only one."""
     host: Host | None = None
 
 
@@ -57,7 +60,7 @@ def resolve(
     if patterns and not inventories:
         raise UsageError(
             f"unknown target {patterns[0]!r}",
-            "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, snapshot:FILE.",
+            "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, oci:DIR, snapshot:FILE.",
         )
     chosen = select(hosts, patterns, limit) if patterns or (inventories and not direct) else ()
     found = [_direct(word, overrides) for word in direct]
@@ -80,6 +83,13 @@ def _direct(word: str, overrides: ConnectOverrides) -> Target:
             "local", "local", word, host=Host(name="local", address="", options=overrides.apply(ConnectOptions()))
         )
     scheme, _, path = word.partition(":")
+    if scheme == "oci":
+        found, tag = split(path)
+        if not found:
+            raise UsageError(
+                f"{word}: no such file or directory", "Write oci:DIR or oci:DIR:TAG; a tar of DIR will do."
+            )
+        return Target(scheme, word, word, path=found, tag=tag)
     if scheme in FILE_SCHEMES:
         if not path or not Path(path).exists():
             raise UsageError(f"{word}: no such file or directory")

@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from driftscan.capture.probe.crew import in_parallel
-from driftscan.capture.probe.walk import Walker, directories, one_file, record, skip_record
+from driftscan.capture.probe.walk import Walker, directories, record, skip_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,7 +91,7 @@ def list_tree(
         last = Listing(finder, output)
         last.tell(())
         for path in files:
-            last.tell(one_file(finder, path))
+            last.tell(finder.single(path))
         last.report()
     finally:
         output.close()

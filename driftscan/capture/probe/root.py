@@ -67,12 +67,14 @@ def answers(mount: bytes) -> bool:
 
 
 class Root:
-    """Paths of a target's root. Below a directory that is not `/`, every component is resolved by hand, so that no
-    link, absolute or with `..`, leads out of it; below `/` only where some mount might not answer."""
+    """Paths of a target's root. Where that is not `/`, every component is resolved by hand, so that no link, absolute or
+    with `..`, leads out of it; below `/` only where some mount might not answer. `lstat`, `readlink`, `content` and
+    `listed` alone touch files: what holds a tree in another form (capture/image) has its own."""
 
     def __init__(self, root: bytes) -> None:
         self.root = b"" if root == b"/" else root.rstrip(b"/")
-        self.mounts = None if self.root else Mounts()
+        self.live = not self.root
+        self.mounts = Mounts() if self.live else None
         self.denied: "set[bytes]" = set()
         self.open_to_all: "dict[bytes, bool]" = {}
 
@@ -95,7 +97,7 @@ class Root:
             if mounts is not None:
                 mounts.guard(here)
             try:
-                target = os.readlink(here)
+                target = self.readlink(here)
             except OSError:
                 done.append(part)
                 continue
@@ -110,11 +112,15 @@ class Root:
     def read(self, path: bytes, limit: int) -> "tuple[bytes, bool, os.stat_result]":
         """(data, whole, stat) of a regular file; never blocks on a FIFO or device, never touches the access time."""
         try:
-            handle = self.open(self.resolve(path))
+            return self.content(self.resolve(path), limit)
         except OSError as error:
             if error.errno in (2, 20):
                 raise Absent from None
             raise
+
+    def content(self, where: bytes, limit: int) -> "tuple[bytes, bool, os.stat_result]":
+        """The same of a real path."""
+        handle = self.open(where)
         try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
@@ -128,6 +134,22 @@ class Root:
                 parts.append(data)
                 size += len(data)
             return b"".join(parts)[:limit], size <= limit, status
+        finally:
+            os.close(handle)
+
+    def lstat(self, where: bytes) -> os.stat_result:
+        """lstat(2) of a real path."""
+        return os.lstat(where)
+
+    def readlink(self, where: bytes) -> bytes:
+        """readlink(2) of a real path."""
+        return os.readlink(where)
+
+    def listed(self, where: bytes) -> "list[bytes]":
+        """Names in a directory, given by its real path."""
+        handle = self.open(where, os.O_DIRECTORY)
+        try:
+            return [os.fsencode(name) for name in os.listdir(handle)]
         finally:
             os.close(handle)
 
@@ -175,7 +197,7 @@ class Root:
     def there(self, path: bytes) -> bool:
         """Whether a path exists; one behind a directory that may not be entered is noted as denied."""
         try:
-            os.lstat(self.parent(path))
+            self.lstat(self.parent(path))
             return True
         except (PermissionError, Silent):
             self.denied.add(path)
@@ -189,7 +211,7 @@ class Root:
         if directory not in self.open_to_all:
             self.open_to_all[directory] = self.enterable(directory)
         try:
-            return self.open_to_all[directory] and bool(os.lstat(self.parent(path)).st_mode & stat.S_IROTH)
+            return self.open_to_all[directory] and bool(self.lstat(self.parent(path)).st_mode & stat.S_IROTH)
         except OSError:
             return False
 
@@ -197,7 +219,8 @@ class Root:
         """Whether every user of the target may enter a directory."""
         while directory:
             try:
-                if not os.stat(self.resolve(directory)).st_mode & stat.S_IXOTH:
+                where = self.resolve(directory)
+                if not (os.stat(where) if self.live else self.lstat(where)).st_mode & stat.S_IXOTH:
                     return False
             except OSError:
                 return False
@@ -213,7 +236,7 @@ class Root:
             for name in self.names(path):
                 child = path + b"/" + name
                 try:
-                    if stat.S_ISDIR(os.lstat(self.parent(child)).st_mode):
+                    if stat.S_ISDIR(self.lstat(self.parent(child)).st_mode):
                         stack.append(child)
                 except OSError:
                     continue
@@ -221,11 +244,7 @@ class Root:
     def names(self, path: bytes) -> "list[bytes]":
         """Names in a directory, sorted; none where it is absent, or may not be read (noted as denied)."""
         try:
-            handle = self.open(self.resolve(path) or b"/", os.O_DIRECTORY)
-            try:
-                return sorted(os.fsencode(name) for name in os.listdir(handle))
-            finally:
-                os.close(handle)
+            return sorted(self.listed(self.resolve(path) or b"/"))
         except (PermissionError, Silent):
             self.denied.add(path)
         except (FileNotFoundError, NotADirectoryError):

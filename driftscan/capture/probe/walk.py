@@ -135,6 +135,41 @@ class Walker:
         self.paced(0)
         return found
 
+    def lstat(self, path: str) -> os.stat_result:
+        """lstat(2) of a path below the root."""
+        return os.lstat(self.root + (path or "/"))
+
+    def directories_in(self, path: str) -> "list[str]":
+        """The names of a directory's subdirectories; of one that cannot be read none: `directory` notes why."""
+        if self.subdirectories is not None and self.subdirectories[0] == path:  # it has just been walked
+            return self.subdirectories[1]
+        try:
+            handle = open_quietly(self.root + (path or "/"), OPEN | os.O_DIRECTORY)
+        except OSError:
+            return []
+        try:
+            return names_of(handle)[0]
+        except OSError:
+            return []
+        finally:
+            os.close(handle)
+
+    def single(self, path: str) -> "list[Entry]":
+        """A path that is no directory: its own entry alone."""
+        parent, _, name = path.rpartition("/")
+        try:
+            handle = os.open(self.root + (parent or "/"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            self.skipped.append((path, reason_of(error)))
+            return []
+        try:
+            return list(self.entry(handle, path, name, False, self.rules.of(path), False))
+        except OSError as error:
+            self.skipped.append((path, reason_of(error)))
+            return []
+        finally:
+            os.close(handle)
+
     def paced(self, size: int) -> None:
         """After `size` bytes were read: keep within the limits. Who is held back asks whether anybody waits at all."""
         if self.pace.limited:
@@ -376,19 +411,28 @@ def extended(where: "int | str") -> bytes:
         names = os.listxattr(where) if follow else os.listxattr(where, follow_symlinks=False)
         if not names:
             return b""
-        pairs = []
-        for name in sorted(names):
-            value = os.getxattr(where, name) if follow else os.getxattr(where, name, follow_symlinks=False)
-            if len(value) > XATTR_LIMIT:
-                value = b"sha256:" + hashlib.sha256(value).hexdigest().encode()
-            pairs.append(
-                os.fsencode(name).replace(b"\\", b"\\134").replace(b",", b"\\054").replace(b"=", b"\\075")
-                + b"="
-                + value.hex().encode()
-            )
-        return b",".join(pairs)
+        return joined_pairs(
+            [
+                (
+                    os.fsencode(name),
+                    os.getxattr(where, name) if follow else os.getxattr(where, name, follow_symlinks=False),
+                )
+                for name in sorted(names)
+            ]
+        )
     except OSError:
         return b""
+
+
+def joined_pairs(pairs: "Iterable[tuple[bytes, bytes]]") -> bytes:
+    """Names and values of extended attributes as a record has them."""
+    found = []
+    for name, value in pairs:
+        word = name.replace(b"\\", b"\\134").replace(b",", b"\\054").replace(b"=", b"\\075")
+        long = len(value) > XATTR_LIMIT
+        told = b"sha256:" + hashlib.sha256(value).hexdigest().encode() if long else value
+        found.append(word + b"=" + told.hex().encode())
+    return b",".join(found)
 
 
 def reason_of(error: OSError) -> str:
@@ -407,7 +451,7 @@ def directories(walker: Walker, tops: "Iterable[str]", files: "list[str]") -> "I
             walker.skipped.append((path, walker.foreign[path]))
             continue
         try:
-            is_directory = stat.S_ISDIR(os.lstat(walker.root + (path or "/")).st_mode)
+            is_directory = stat.S_ISDIR(walker.lstat(path).st_mode)
         except OSError as error:
             absent = error.errno in (errno.ENOENT, errno.ENOTDIR)
             walker.skipped.append((path or "/", "absent" if absent else reason_of(error)))
@@ -425,20 +469,7 @@ def directories(walker: Walker, tops: "Iterable[str]", files: "list[str]") -> "I
 def below(walker: Walker, path: str) -> "list[str]":
     """The subdirectories of a directory that are to be walked."""
     found = []
-    if walker.subdirectories is not None and walker.subdirectories[0] == path:  # it has just walked it
-        names = walker.subdirectories[1]
-    else:
-        try:
-            handle = open_quietly(walker.root + (path or "/"), OPEN | os.O_DIRECTORY)
-        except OSError:
-            return []  # `Walker.directory` opens it again and notes why it can't
-        try:
-            names = names_of(handle)[0]
-        except OSError:
-            return []
-        finally:
-            os.close(handle)
-    for name in names:
+    for name in walker.directories_in(path):
         child = path + "/" + name
         if child in walker.foreign:
             walker.skipped.append((child, walker.foreign[child]))
@@ -449,20 +480,3 @@ def below(walker: Walker, path: str) -> "list[str]":
         else:
             found.append(child)
     return found
-
-
-def one_file(walker: Walker, path: str) -> "list[Entry]":
-    """A top that is not a directory: its own entry alone."""
-    parent, _, name = path.rpartition("/")
-    try:
-        handle = os.open(walker.root + (parent or "/"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        walker.skipped.append((path, reason_of(error)))
-        return []
-    try:
-        return list(walker.entry(handle, path, name, False, walker.rules.of(path), False))
-    except OSError as error:
-        walker.skipped.append((path, reason_of(error)))
-        return []
-    finally:
-        os.close(handle)

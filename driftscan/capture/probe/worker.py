@@ -54,9 +54,9 @@ class Request:
 class Probe:
     """Answers requests, one round after another, until its standard input ends."""
 
-    def __init__(self, nonce: str, root: bytes, share: float, rate: float) -> None:
+    def __init__(self, nonce: str, root: Root, share: float, rate: float) -> None:
         self.nonce = nonce.encode()
-        self.root = Root(root)
+        self.root = root
         self.share = share
         self.rate = rate
         self.asked: "list[Request]" = []
@@ -99,7 +99,7 @@ class Probe:
         """Greet, then read requests and answer them at each `go`."""
         boot = b""
         try:
-            boot = self.root.read(b"/proc/sys/kernel/random/boot_id", 100)[0].strip() if not self.root.root else b""
+            boot = self.root.read(b"/proc/sys/kernel/random/boot_id", 100)[0].strip() if self.root.live else b""
         except (OSError, Absent):
             pass  # an old kernel, or a closed one
         version = "%d.%d.%d" % sys.version_info[:3]
@@ -184,7 +184,7 @@ class Probe:
         paths: "set[bytes]" = set()
         unread = frozenset(pattern[1:] for pattern in patterns if pattern[:1] == b"!")
         self.root.denied = set()
-        if any(find_program(pattern[1:]) for pattern in patterns if pattern[:1] == b"~" and not self.root.root):
+        if any(find_program(pattern[1:]) for pattern in patterns if pattern[:1] == b"~" and self.root.live):
             return "absent", "-", ""
         for pattern in patterns:
             if pattern[:1] not in b"!~":
@@ -204,7 +204,7 @@ class Probe:
         """One file of a glob; `budget` holds how many bytes are left for all of them."""
         try:
             where = self.root.parent(path)
-            status = os.lstat(where)
+            status = self.root.lstat(where)
         except OSError as error:
             if error.errno not in (2, 20):
                 self.mark(
@@ -218,7 +218,7 @@ class Probe:
                     escape(words(str(error).encode()).encode()) or b"-",
                 )
             return
-        link = os.readlink(where) if stat.S_ISLNK(status.st_mode) else None
+        link = self.root.readlink(where) if stat.S_ISLNK(status.st_mode) else None
         word, data, detail = "ok", b"", ""
         wanted = content != b"none" and (link is not None or stat.S_ISREG(status.st_mode))
         if wanted and (content == b"all" or (link is None and self.root.public(path))):
@@ -243,19 +243,23 @@ class Probe:
         return ("ok", data, "") if whole else ("truncated", data, "more than %d bytes" % limit)
 
     def do_command(self, limit: bytes, timeout: bytes, redact: bytes, rooted: bytes, *argv: bytes) -> "Answer":
-        if self.root.root and not rooted:
+        if not self.root.live and not rooted:
             return "unsupported", "-", "commands need a running target"
-        if self.root.root:  # the scanner's own program, told which root to read
+        if not self.root.live:  # the scanner's own program, told which root to read
             argv = argv + (rooted, self.root.root)
+        return self.ran(int(limit), int(timeout), redact, argv)
+
+    def ran(self, limit: int, timeout: int, redact: bytes, argv: "tuple[bytes, ...]") -> "Answer":
+        """A command of this machine, with its output."""
         path = find_program(argv[0])
         if not path:
             return "absent", "-", "no such program"
-        data, errors, status, code = run_command(path, list(argv), int(limit), int(timeout))
+        data, errors, status, code = run_command(path, list(argv), limit, timeout)
         self.out(REDACT[redact.decode()](data))
         return status, code, words(REDACT["secrets"](errors))
 
     def do_processes(self) -> "Answer":
-        if self.root.root:
+        if not self.root.live:
             return "unsupported", "-", "processes need a running target"
         hidden = 0
         for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
@@ -302,7 +306,7 @@ class Probe:
 
     def do_locks(self, *paths: bytes) -> "Answer":
         """Which of these files somebody holds a lock on (lockf or fcntl, flock: proc_locks(5))."""
-        if self.root.root:
+        if not self.root.live:
             return "unsupported", "-", "locks need a running target"
         rows = [line.split() for line in read_all("/proc/locks").split(b"\n")]
         held = {row[-3] for row in rows if len(row) >= 8}
@@ -340,13 +344,20 @@ class Probe:
 
     def walker(self, rules: "list[Rule]", algorithm: str) -> "Callable[[int], Walker]":
         """What makes a walker that is one of so many."""
-        root = os.fsdecode(self.root.root) or "/"
-        mounts = foreign_mounts(root)
         never = [
             Rule("stat", 0, os.fsdecode(path), zone_of_first(rules, os.fsdecode(path))) for path in sorted(NEVER_READ)
         ]
-        shared = Rules(never + rules)
-        return lambda workers: Walker(root, shared, algorithm, mounts, Pace(self.share / workers, self.rate / workers))
+        return self.walkers(Rules(never + rules), algorithm)
+
+    def walkers(self, rules: Rules, algorithm: str) -> "Callable[[int], Walker]":
+        """The same with the rules for what nobody may read."""
+        root = os.fsdecode(self.root.root) or "/"
+        mounts = foreign_mounts(root)
+        return lambda workers: Walker(root, rules, algorithm, mounts, self.pace(workers))
+
+    def pace(self, workers: int) -> Pace:
+        """What one of so many may use."""
+        return Pace(self.share / workers, self.rate / workers)
 
     def workers(self) -> int:
         """How many processes walk: as many as there are processors for us, one where we may use one at most."""
@@ -449,7 +460,7 @@ def main(arguments: "list[str]") -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.alarm(int(seconds))
     try:
-        Probe(nonce, unescape(os.fsencode(root)), int(share) / 100, int(rate)).serve()
+        Probe(nonce, Root(unescape(os.fsencode(root))), int(share) / 100, int(rate)).serve()
     except HungUp:
         sys.exit(95)
 

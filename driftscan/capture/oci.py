@@ -1,0 +1,51 @@
+"""A session with an image that nobody has unpacked: `oci:DIR[:TAG]`. The probe answers as for any root, in a process of
+the scanner's that holds the layers (`capture/image/serve.py`)."""
+
+import json
+import os
+import shlex
+import sys
+
+import driftscan
+from driftscan.capture.image.layout import layers_of
+from driftscan.capture.live import UNLIMITED, Limits, ProbeSession, Record
+from driftscan.transports.local import LocalTransport
+
+
+def split(text: str) -> tuple[str, str]:
+    """(path, tag or digest) of what follows `oci:`; an empty path where nothing of that name exists. Either may hold
+    colons: the longest path that exists is meant."""
+    parts = text.split(":")
+    for count in range(len(parts), 0, -1):
+        path = ":".join(parts[:count])
+        if path and os.path.exists(path):
+            return path, ":".join(parts[count:])
+    return "", ""
+
+
+def open_oci(
+    path: str,
+    tag: str,
+    deadline: float,
+    record: Record | None = None,
+    *,
+    program: str = "",
+    limits: Limits = UNLIMITED,
+) -> ProbeSession:
+    """A session with an image of a layout. UsageError where there is no such image, or several; ProbeError where its
+    layers are not what their digests say, or cannot be read. `program`: what targets are sent, parts of which look
+    here."""
+    layers = layers_of(os.path.abspath(path), tag)
+    home = os.path.dirname(os.path.dirname(os.path.abspath(driftscan.__file__)))
+    start = f"import sys; sys.path.insert(0, {home!r}); from driftscan.capture.image.serve import main; main()"
+    words = (sys.executable, "-I", "-B", "-c", start, json.dumps([layer.words() for layer in layers]))
+    transport = LocalTransport(elevated=True)
+    return ProbeSession(
+        transport,
+        "/",
+        deadline,
+        record,
+        program=program,
+        instead=f"exec {shlex.join(words)}",
+        limits=limits,
+    )
