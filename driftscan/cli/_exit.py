@@ -1,6 +1,5 @@
 """The exit code of a scan, and the sentences that say why."""
 
-from driftscan.model.drift import Change
 from driftscan.model.finding import Action, Result, Severity, State, Verdict
 from driftscan.model.result import HostResult, ScanResult
 
@@ -14,7 +13,7 @@ def exit_code(result: ScanResult, fail_on: Severity | Action, unwritten: bool) -
         return INTERRUPTED
     if any(fails(host, fail_on) for host in result.hosts):
         return FINDINGS
-    return INCOMPLETE if unwritten or any(not_whole(host) for host in result.hosts) else CLEAN
+    return INCOMPLETE if unwritten or not all(host.whole for host in result.hosts) else CLEAN
 
 
 def fails(host: HostResult, fail_on: Severity | Action) -> bool:
@@ -30,23 +29,11 @@ def fails(host: HostResult, fail_on: Severity | Action) -> bool:
     return max(*actions, host.recommendation.action) >= fail_on
 
 
-def not_whole(host: HostResult) -> bool:
-    """Whether the host was not, or not wholly, scanned. A host with findings can be that too, which its verdict
-    does not say: then a torn snapshot, an error, or something that a gap hides tells."""
-    if host.verdict in {Verdict.UNREACHABLE, Verdict.INCOMPLETE}:
-        return True
-    if host.verdict is not Verdict.FINDINGS:
-        return False
-    hidden = any(item.change is Change.UNKNOWN for judged in host.mutations for item in judged.mutation.differences)
-    undecided = any(judged.result is Result.UNKNOWN for judged in host.controls)
-    return bool(host.errors or host.torn or hidden or undecided)
-
-
 def sentences(result: ScanResult, fail_on: Severity | Action) -> list[str]:
     """Why the exit code is what it is; both reasons where both hold."""
     total = len(result.hosts)
     failing = sum(fails(host, fail_on) for host in result.hosts)
-    partial = sum(not_whole(host) for host in result.hosts)
+    partial = sum(not host.whole for host in result.hosts)
     told = []
     if result.interrupted:
         told.append("interrupted: the hosts that were not finished are listed as such")

@@ -1,7 +1,7 @@
 """Report files: checked before the scan begins, written whole or not at all."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from driftscan import atomic
@@ -11,6 +11,8 @@ from driftscan.model.result import ScanResult
 from driftscan.reports._base import Report, Style
 
 FILE_STYLE = Style(width=100)
+MOST_SUMMARY = (1 << 20) - 1024
+SUMMARY_CUT = b"\n**Cut off: GitHub shows 1 MiB. Write a report with `--report` and keep it as an artifact.**\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,34 @@ def write_all(planned: Iterable[Output], result: ScanResult) -> list[DriftscanEr
         except DriftscanError as error:
             failed.append(error)
     return failed
+
+
+def append_summary(screen: Report, result: ScanResult, environ: Mapping[str, str]) -> None:
+    """The page that goes with a format of the screen, at the end of the file that GitHub Actions names for it. GitHub
+    refuses one above 1 MiB: what is cut off is said. IncompleteError if it cannot be written."""
+    path = environ.get("GITHUB_STEP_SUMMARY", "")
+    if not path or not screen.summary:
+        return
+    pieces = formats()[screen.summary].render(result, FILE_STYLE)
+    try:
+        with open(path, "ab") as stream:
+            stream.writelines(_fitting(pieces, MOST_SUMMARY - stream.tell()))
+    except OSError as error:
+        raise IncompleteError(f"{show(path)}: the step's summary cannot be written: {error.strerror}") from None
+
+
+def _fitting(pieces: Iterable[str], room: int) -> Iterator[bytes]:
+    """Whole pieces as far as they and the sentence about the rest fit."""
+    room -= len(SUMMARY_CUT)
+    fenced = False
+    for piece in pieces:
+        data = piece.encode("utf-8", "backslashreplace")
+        room -= len(data)
+        if room < 0:
+            yield (b"  ```\n" if fenced else b"") + SUMMARY_CUT
+            return
+        fenced ^= piece.lstrip().startswith("```")
+        yield data
 
 
 def _write(path: str, pieces: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._exit import exit_code, sentences
 from driftscan.cli._interrupt import graceful
-from driftscan.cli._outputs import Output, outputs, screen_format, write_all
+from driftscan.cli._outputs import Output, append_summary, outputs, screen_format, write_all
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
 from driftscan.cli._targets import chosen, place, scan_options
@@ -51,6 +51,7 @@ def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output,
     _keep(call, result)
     try:
         call.console.writelines(screen.render(result, call.console.style))
+        append_summary(screen, result, call.environ)
     except DriftscanError as error:
         call.console.error(error)
         return True

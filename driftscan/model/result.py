@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from driftscan.model.drift import Accounting, Difference
-from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Severity, State, Verdict
+from driftscan.model.drift import Accounting, Change, Difference
+from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Result, Severity, State, Verdict
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.waiver import Waiver, WaiverState
 
@@ -98,6 +98,19 @@ class HostResult:
     errors: tuple[HostErrorRecord, ...] = ()
     timings: Mapping[str, int] = field(default_factory=dict)
     """Phase -> milliseconds."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the host was scanned, and wholly so; settling and gone hosts do not count as missed. A host with
+        findings can be not whole, too, which its verdict does not say: then a torn snapshot, an error, or something
+        that a gap hides tells."""
+        if self.verdict in {Verdict.UNREACHABLE, Verdict.INCOMPLETE}:
+            return False
+        if self.verdict is not Verdict.FINDINGS:
+            return True
+        hidden = any(item.change is Change.UNKNOWN for judged in self.mutations for item in judged.mutation.differences)
+        undecided = any(judged.result is Result.UNKNOWN for judged in self.controls)
+        return not (self.errors or self.torn or hidden or undecided)
 
     def open_severities(self) -> tuple[Severity, ...]:
         """The severities of all open findings."""

@@ -32,3 +32,5 @@ class Report:
     render: Render
     screen: bool = True
     """Whether `-o` offers it; the others are for files alone (`--report FORMAT:PATH`)."""
+    summary: str = ""
+    """The format of the page that goes to `$GITHUB_STEP_SUMMARY` when this one is printed; empty: none."""

@@ -9,9 +9,13 @@ from driftscan.model.names import show
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, Mode
 from driftscan.model.snapshot import CollectorStatus
+from driftscan.reports._build import plain
 
 SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.MODIFIED: "~", Change.UNKNOWN: "?"}
 VALUE_WIDTH = 60
+PROSE, NAME = 2_000, 20_000
+"""Characters of what a host said, and of a name, that reports for people show. A path of 4,096 bytes fits, each written
+as its code."""
 RETURNED = "it was there before this host was replaced, and came back: a replacement does not end it"
 _UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
 
@@ -99,9 +103,9 @@ def attribution_line(mutation: Mutation) -> str:
     given = mutation.attribution
     if given.grade is Grade.NONE:
         return ""
-    words = [f"by {show(given.actor)}" if given.actor else "", f"at {show(given.at)}" if given.at else ""]
-    said = " ".join([word for word in words if word] or ["evidence"])
-    return f"{said} ({given.grade.value})" + (f": {show(given.command)}" if given.command else "")
+    words = [f"by {said(given.actor)}" if given.actor else "", f"at {said(given.at)}" if given.at else ""]
+    told = " ".join([word for word in words if word] or ["evidence"])
+    return f"{told} ({given.grade.value})" + (f": {said(given.command)}" if given.command else "")
 
 
 def cohort_line(judged: JudgedMutation) -> str:
@@ -113,11 +117,11 @@ def cohort_line(judged: JudgedMutation) -> str:
 
 def problems(host: HostResult) -> list[str]:
     """What could not be looked at, one line each: torn, collectors with gaps, collectors that failed."""
-    lines = [f"torn: {show(reason)}" for reason in host.torn]
+    lines = [f"torn: {said(reason)}" for reason in host.torn]
     for coverage in sorted(host.coverage, key=lambda one: one.name):
         for gap in coverage.gaps:
-            hidden = f" (hides {show(', '.join(gap.hides))})" if gap.hides else ""
-            lines.append(f"{coverage.name}: {gap.status.value}: {show(gap.reason)}{hidden}")
+            hidden = f" (hides {said(', '.join(gap.hides))})" if gap.hides else ""
+            lines.append(f"{coverage.name}: {gap.status.value}: {said(gap.reason)}{hidden}")
         if coverage.status is CollectorStatus.FAILED and not coverage.gaps:
             lines.append(f"{coverage.name}: failed")
     if host.files.unreadable:
@@ -136,6 +140,20 @@ def summary_of(item: Difference) -> str:
     )
 
 
+def short(text: str, limit: int) -> str:
+    """A host's text on one line, safe to show, and cut with a mark that says how much is missing."""
+    text = plain(text)
+    shown = show(text[: limit + 1])  # of a megabyte only the beginning is looked at
+    if len(shown) <= limit and len(text) <= limit:
+        return shown
+    return f"{shown[:limit]}… (of {len(text):,} characters)"
+
+
+def said(text: str) -> str:
+    """What a host said, in running text: safe to show, and cut where no person would read on."""
+    return short(text, PROSE)
+
+
 def value(given: Value, width: int = VALUE_WIDTH) -> str:
     """A value on one line: digests by their first digits, long text cut with a mark, none as `absent`."""
     if given is None:
@@ -145,7 +163,7 @@ def value(given: Value, width: int = VALUE_WIDTH) -> str:
     if isinstance(given, tuple):
         text = "[" + ", ".join(value(item, width) for item in given) + "]"
     elif isinstance(given, str):
-        text = show(given) or "''"
+        text = show(given[: width + 80]) or "''"
         if len(text) in {64, 71} and set(text.removeprefix("sha256:")) <= set("0123456789abcdef"):
             return text.removeprefix("sha256:")[:12] + "…"
     elif isinstance(given, int):
@@ -159,7 +177,7 @@ def value(given: Value, width: int = VALUE_WIDTH) -> str:
 def name(key: str) -> str:
     """A key safe to show and told apart from every other: what prints nothing of its own (other white space, invisible
     characters) is written as its code, and a key with blanks stands in quotes."""
-    text = show(key)
+    text = short(key, NAME)
     if text.isascii() and " " not in text:
         return text
     spelled = "".join(char if char.isprintable() else _code(char) for char in text)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from driftscan.model.drift import Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Verdict
-from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
@@ -26,7 +25,7 @@ def _render(result: ScanResult, _style: Style) -> Iterator[str]:
 
 def code(text: str) -> str:
     """A code span. What could end it, a table's cell, or begin HTML in a careless renderer becomes `\\xNN`."""
-    safe = "".join(_CODE_UNSAFE.get(char, char) for char in show(text))
+    safe = "".join(_CODE_UNSAFE.get(char, char) for char in words.short(text, words.NAME))
     return f"`{safe or ' '}`"
 
 
@@ -38,7 +37,7 @@ def key(text: str) -> str:
 def prose(text: str) -> str:
     """Running text: Markdown's characters are escaped, `<` and `&` are entities, and what platforms turn into
     mentions, references and links even in plain text (`@name`, `#1`, `://`) is broken by a `\\xNN`."""
-    safe = show(text).replace("://", ":\\x2f/").replace("@", "\\x40")
+    safe = words.said(text).replace("://", ":\\x2f/").replace("@", "\\x40")
     safe = re.sub(r"#(?=\w)", r"\\x23", safe)
     safe = _LIST_MARK.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", safe.replace("&", "&amp;")))
     return safe.replace("<", "&lt;")
@@ -121,7 +120,7 @@ def _difference(item: Difference) -> Iterator[str]:
         lines = item.text.rstrip("\n").split("\n")
         yield from ("", "  ```diff")
         for line in lines[:DIFF_LINES]:
-            yield "  " + "".join(_CODE_UNSAFE.get(char, char) for char in show(line))
+            yield "  " + "".join(_CODE_UNSAFE.get(char, char) for char in words.said(line))
         yield "  ```"
         if len(lines) > DIFF_LINES:
             yield f"  … and {len(lines) - DIFF_LINES:,} more lines"

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Verdict
-from driftscan.model.names import show
 from driftscan.model.result import HostResult, ImageMatch, ScanResult
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
@@ -53,7 +52,7 @@ def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> lis
         return [head]
     rows = [
         [
-            painter.paint(show(one.host), "bold"),
+            painter.paint(words.said(one.host), "bold"),
             painter.verdict(one.verdict),
             painter.action(one.recommendation.action),
             words.finding_counts(one) or "-",
@@ -61,7 +60,7 @@ def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> lis
         for one in hosts
     ]
     headers = ["HOST", "VERDICT", "RECOMMENDATION", "OPEN FINDINGS"]
-    plain = [[show(one.host), words.finding_counts(one)] for one in hosts]
+    plain = [[words.said(one.host), words.finding_counts(one)] for one in hosts]
     return [head, "", *table(rows, headers, _widths(plain, painter.style.width)).split("\n")]
 
 
@@ -78,19 +77,19 @@ def _widths(plain: list[list[str]], width: int) -> list[int | None]:
 def _host(host: HostResult, painter: Painter) -> list[str]:
     action = host.recommendation.action
     mark = painter.action(action, action.word.upper()) if action is not Action.NONE else painter.verdict(host.verdict)
-    lines = [f"{painter.paint(show(host.host), 'bold')}  {mark}"]
+    lines = [f"{painter.paint(words.said(host.host), 'bold')}  {mark}"]
     if host.recommendation.sentence:
-        lines += painter.wrap(show(host.recommendation.sentence), INDENT)
+        lines += painter.wrap(words.said(host.recommendation.sentence), INDENT)
     if host.recommendation.counterfactual:
-        lines += painter.wrap(show(host.recommendation.counterfactual), INDENT)
+        lines += painter.wrap(words.said(host.recommendation.counterfactual), INDENT)
     if host.recommendation.command:
-        lines.append(f"{INDENT}To replace it: {show(host.recommendation.command)}")
+        lines.append(f"{INDENT}To replace it: {words.said(host.recommendation.command)}")
     for basis in _basis(host):
         lines += [painter.paint(line, "dim") for line in painter.wrap(basis, INDENT, INDENT * 2)]
     for error in host.errors:
-        lines += painter.wrap(f"{error.kind}: {show(error.message)}", INDENT, INDENT * 2)
+        lines += painter.wrap(f"{error.kind}: {words.said(error.message)}", INDENT, INDENT * 2)
         if error.hint:
-            lines += painter.wrap(show(error.hint), INDENT * 2)
+            lines += painter.wrap(words.said(error.hint), INDENT * 2)
     for judged in words.open_mutations(host):
         lines += ["", *_mutation(judged, painter)]
     lines += _controls(host, painter)
@@ -104,7 +103,7 @@ def _basis(host: HostResult) -> list[str]:
     if host.verdict in {Verdict.UNREACHABLE, Verdict.GONE}:
         return []
     image = host.image
-    name = " ".join(part for part in (show(image.id), show(image.version)) if part)
+    name = " ".join(part for part in (words.said(image.id), words.said(image.version)) if part)
     lines = []
     if image.match is ImageMatch.STAND_IN:
         lines.append("Compared with its own package database")
@@ -122,13 +121,13 @@ def _basis(host: HostResult) -> list[str]:
 def _mutation(judged: JudgedMutation, painter: Painter) -> list[str]:
     mutation = judged.mutation
     lead = f"{INDENT}{judged.severity.word.upper():<8}  "
-    wrapped = painter.wrap(f"{show(mutation.title)}  [{mutation.id}]", lead, DEEP)
+    wrapped = painter.wrap(f"{words.said(mutation.title)}  [{mutation.id}]", lead, DEEP)
     lines = [wrapped[0].replace(lead, painter.severity(judged.severity, lead), 1), *wrapped[1:]]
     who = words.attribution_line(mutation)
     if who:
         lines += painter.wrap(who, DEEP, DEEP + INDENT)
     if common := words.cohort_line(judged):
-        lines += painter.wrap(show(common), DEEP, DEEP + INDENT)
+        lines += painter.wrap(words.said(common), DEEP, DEEP + INDENT)
     told = words.telling(mutation.differences)
     shown = told if painter.style.verbose else told[:SHOWN]
     for item in shown:
@@ -145,7 +144,7 @@ def _difference(item: Difference, painter: Painter) -> list[str]:
     if told and not item.text:
         lines += painter.wrap(told, DEEP + INDENT)
     if item.why:
-        lines += painter.wrap(show(item.why), DEEP + INDENT)
+        lines += painter.wrap(words.said(item.why), DEEP + INDENT)
     if item.text:
         lines += _diff_text(item.text, painter)
     return lines
@@ -156,7 +155,7 @@ def _diff_text(text: str, painter: Painter) -> list[str]:
     looks = {"+": "green", "-": "red"}
     changed = [line for line in text.split("\n") if line[:1] in looks and not line.startswith(("+++", "---"))]
     shown = changed if painter.style.verbose else changed[:DIFF_LINES]
-    lines = [painter.paint(f"{DEEP}{INDENT}{show(line)}", looks[line[0]]) for line in shown]
+    lines = [painter.paint(f"{DEEP}{INDENT}{words.said(line)}", looks[line[0]]) for line in shown]
     if len(changed) > len(shown):
         lines.append(painter.paint(f"{DEEP}{INDENT}… and {len(changed) - len(shown):,} more lines", "dim"))
     return lines
@@ -174,11 +173,11 @@ def _controls(host: HostResult, painter: Painter) -> list[str]:
 
 def _control(judged: JudgedControl, painter: Painter) -> list[str]:
     lead = f"{INDENT}{judged.severity.word.upper():<8}  "
-    wrapped = painter.wrap(f"{show(judged.title)}  [{judged.id}]", lead, DEEP)
+    wrapped = painter.wrap(f"{words.said(judged.title)}  [{judged.id}]", lead, DEEP)
     lines = [wrapped[0].replace(lead, painter.severity(judged.severity, lead), 1), *wrapped[1:]]
     shown = judged.evidence if painter.style.verbose else judged.evidence[:2]
     for line in shown:
-        lines += painter.wrap(show(line), DEEP, DEEP + INDENT)
+        lines += painter.wrap(words.said(line), DEEP, DEEP + INDENT)
     if len(judged.evidence) > len(shown):
         lines.append(painter.paint(f"{DEEP}… and {len(judged.evidence) - len(shown):,} more", "dim"))
     return lines
@@ -186,16 +185,16 @@ def _control(judged: JudgedControl, painter: Painter) -> list[str]:
 
 def _remarks(host: HostResult, verbose: int) -> dict[str, list[str]]:
     """Everything beside the findings that a careful reader must know, by heading."""
-    undecided = [f"{show(judged.title)}  [{judged.id}]" for judged in words.undecided_controls(host)]
+    undecided = [f"{words.said(judged.title)}  [{judged.id}]" for judged in words.undecided_controls(host)]
     found = {
         "Not looked at": words.problems(host),
         "Controls that could not be decided": undecided,
-        "Not baselined (the manifest does not cover them)": [show(item) for item in host.not_baselined],
-        "Notes": [show(note) for note in host.notes],
+        "Not baselined (the manifest does not cover them)": [words.said(item) for item in host.not_baselined],
+        "Notes": [words.said(note) for note in host.notes],
         "Set aside": [words.set_aside(host)] if words.set_aside(host) else [],
     }
     if verbose and host.timings:
-        found["Time"] = [", ".join(f"{show(name)} {ms} ms" for name, ms in sorted(host.timings.items()))]
+        found["Time"] = [", ".join(f"{words.said(name)} {ms} ms" for name, ms in sorted(host.timings.items()))]
     return {title: items for title, items in found.items() if items}
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.cli._exit import exit_code, fails, not_whole, sentences
+from driftscan.cli import _outputs
+from driftscan.cli._exit import exit_code, fails, sentences
 from driftscan.cli._targets import who
 from driftscan.errors import IncompleteError
 from driftscan.manifests import files
@@ -18,6 +19,8 @@ from driftscan.model.drift import Cause, CauseType, Change, Difference
 from driftscan.model.finding import Action, JudgedMutation, Result, Severity, State, Verdict
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
 from driftscan.model.snapshot import Resources, Snapshot
+from driftscan.reports import github, markdown
+from driftscan.reports._base import Style
 from driftscan.reports._read import read_report
 from driftscan.scan import fleet
 from driftscan.scan.options import ScanOptions
@@ -113,7 +116,7 @@ def test_both_reasons_are_told() -> None:
     told = " ".join(sentences(samples.fleet(), Severity.MEDIUM))
     assert "2 of 4 hosts with findings at or above medium" in told
     assert "hosts not, or not wholly, scanned" in told
-    assert not_whole(samples.unreachable())
+    assert not samples.unreachable().whole
 
 
 def test_a_clean_fleet(scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,7 +204,7 @@ def test_nothing_half_written_is_left(
     [
         (["-o", "xml"], "-o xml: no such format"),
         (["--report", "json"], "not FORMAT:PATH"),
-        (["--report", "xml:r.xml"], "FORMAT is one of json"),
+        (["--report", "xml:r.xml"], "FORMAT is one of csv"),
         (["--report", "json:"], "not FORMAT:PATH"),
         (["--report", "json:/no/such/dir/r.json"], "there is no directory /no/such/dir"),
         (["--report", "json:/"], "is a directory"),
@@ -340,3 +343,46 @@ def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     assert who({}).startswith("root@")
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
     assert who({"SUDO_USER": "alice"}).startswith("uid 54321@")
+
+
+def test_github_gets_the_whole_table_in_the_steps_summary(
+    scans: Callable[[ScanResult], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scans(samples.fleet())
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    ran = run(capsys, "scan", "local", "-o", "github", "--store", str(tmp_path / "s"))
+    assert ran.out.startswith("::error ")
+    assert summary.read_text().startswith("before\n# driftscan\n")
+    run(capsys, "scan", "local", "-o", "text", "--store", str(tmp_path / "s"))
+    assert summary.read_text().count("# driftscan\n") == 1
+
+
+def test_a_summary_that_github_would_refuse_is_cut_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = tmp_path / "summary.md"
+    whole = "".join(markdown.report.render(samples.fleet(), Style())).encode()
+    for room in range(0, len(whole), 97):
+        summary.write_bytes(b"")
+        monkeypatch.setattr(_outputs, "MOST_SUMMARY", room + len(_outputs.SUMMARY_CUT))
+        _outputs.append_summary(github.report, samples.fleet(), {"GITHUB_STEP_SUMMARY": str(summary)})
+        written = summary.read_bytes()
+        assert len(written) <= room + len(_outputs.SUMMARY_CUT) + len("  ```\n")
+        assert written.endswith(_outputs.SUMMARY_CUT)
+        assert written.count(b"```") % 2 == 0
+
+
+def test_a_summary_that_cannot_be_written_is_an_unwritten_report(
+    scans: Callable[[ScanResult], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scans(samples.result(samples.clean()))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "summary.md"))
+    ran = run(capsys, "scan", "local", "-o", "github", "--store", str(tmp_path / "s"))
+    assert ran.code == 3
+    assert "summary cannot be written" in ran.err

@@ -1,0 +1,87 @@
+"""Whatever a host says, at every place that it can fill, in every format: nothing of it runs or breaks out."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from xml.etree import ElementTree as ET
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from driftscan.plugins import discover
+from driftscan.reports._base import Report, Style
+from tests.reports import samples
+
+FORMATS: Mapping[str, Report] = discover("driftscan.reports", "report", Report)
+FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20\t\r]")
+
+
+@cache
+def _rendered(name: str) -> str:
+    return "".join(FORMATS[name].render(samples.siege(), Style()))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_is_text_that_any_reader_takes(name: str) -> None:
+    """UTF-8, without control characters, marks of direction, or lone surrogates."""
+    shown = _rendered(name)
+    shown.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u202a-\u202e\u2066-\u2069\ufeff]", shown)
+    assert "\r" not in shown.replace("\r\n", "")
+
+
+def test_json_and_jsonl_have_every_text_whole() -> None:
+    hosts = json.loads(_rendered("json"))["hosts"]
+    assert len({host["host"] for host in hosts}) == len(samples.TEXTS)
+    assert [json.loads(line)["host"] for line in _rendered("jsonl").splitlines()[1:]] == [one["host"] for one in hosts]
+
+
+def test_junit_keeps_its_shape() -> None:
+    root = ET.fromstring(_rendered("junit"))
+    assert [suite.tag for suite in root] == ["testsuite"] * len(samples.TEXTS)
+    assert {child.tag for suite in root for child in suite} == {"properties", "testcase"}
+    assert {child.tag for case in root.iter("testcase") for child in case} <= {"failure", "error", "skipped"}
+
+
+def test_sarif_and_gitlab_keep_their_shape_and_size() -> None:
+    run = json.loads(_rendered("sarif"))["runs"][0]
+    assert len({result["partialFingerprints"]["driftscan/v1"] for result in run["results"]}) == len(run["results"])
+    assert max(len(result["message"]["text"]) for result in run["results"]) <= 1001
+    notes = run["invocations"][0]["toolExecutionNotifications"]
+    assert not [said for said in (*run["results"], *notes) if "](" in said["message"]["text"]]
+    assert not [rule for rule in run["tool"]["driver"]["rules"] if "](" in json.dumps(rule)]
+    issues = json.loads(_rendered("gitlab"))
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues)
+    assert max(len(issue["description"]) for issue in issues) <= 1000
+
+
+def test_every_line_for_github_is_a_command_of_ours() -> None:
+    lines = _rendered("github").splitlines()
+    assert all(re.match(r"::(error|warning|notice) [^:]*::", line) for line in lines)
+
+
+def test_no_cell_is_a_formula() -> None:
+    rows = list(csv.reader(io.StringIO(_rendered("csv"), newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert not [cell for row in rows for cell in row if FORMULA.match(cell)]
+    assert max(len(cell) for row in rows for cell in row) < 32_767
+
+
+def test_no_label_is_a_metric() -> None:
+    families = list(text_string_to_metric_families(_rendered("prometheus")))
+    assert all(family.name.startswith("driftscan_") for family in families)
+    hosts = {sample.value for family in families for sample in family.samples if family.name == "driftscan_hosts"}
+    assert hosts == {0.0, float(len(samples.TEXTS))}
+    named = next(family for family in families if family.name == "driftscan_host_verdict")
+    assert len({sample.labels["host"] for sample in named.samples}) == len(samples.TEXTS)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"json", "jsonl", "html"}])
+def test_a_megabyte_is_no_flood(name: str) -> None:
+    """JSON has all of it, and so has the page for browsers. Every other format cuts it and says so."""
+    shown = "".join(FORMATS[name].render(samples.flood(), Style()))
+    assert len(shown) < 1 << 20
+    assert "characters)" in shown or name == "prometheus"
