@@ -145,6 +145,8 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "apt_source": _fixed("grep -rn '' /etc/apt/sources.list /etc/apt/sources.list.d"),
     "apparmor_profile": _with("grep -rnF -- {} /etc/apparmor.d"),
     "apparmor_loaded": _with("grep -F -- {} /sys/kernel/security/apparmor/profiles"),
+    "shell_setting": lambda key: [f"cat -A -- {quote(key.rpartition(':')[0])}"],
+    "login_shell": _with("grep -nxF -- {} /etc/shells"),
     "log": _log,
     "login": lambda key: [f"last -F -n 20 -- {quote(key.rpartition('/SHA256:')[0] or key.rpartition('/')[0])}"],
     "host_key": lambda key: [f"ssh-keyscan -- {quote(key)} | ssh-keygen -lf -   # from here, not on the host"],

@@ -19,6 +19,13 @@ _LOADED = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _TYPED = re.compile(r"(?:u?int(?:16|32|64)|byte|double)[ \t]+", re.ASCII)
+_ACTION = re.compile(
+    r"(?:\S{1,256}[ \t]+)?action[ \t]*\((?:[^)]*?[ \t(])?type[ \t]*=[ \t]*\"(om[A-Za-z0-9_.-]{1,64})\"",
+    re.ASCII | re.IGNORECASE,
+)
+_FORWARD = re.compile(
+    r"\S{1,256}[ \t]+(@@?)(?:\([^)]{0,64}\))?(\[?[A-Za-z0-9_.:-]{1,256}\]?(?::[0-9]{1,5})?)", re.ASCII
+)
 _TRUE = frozenset({"yes", "true", "on", "y", "t"})
 _FALSE = frozenset({"no", "false", "off", "n", "f"})
 _SEVERAL = frozenset({"NTP", "FallbackNTP"})
@@ -108,13 +115,18 @@ def limits(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
 
 
 def rsyslog(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """rsyslog.conf(5): directives with `$`, and which modules are loaded and which inputs opened, on one line each."""
+    """rsyslog.conf(5): directives with `$`, which modules are loaded, which inputs opened, which kinds of actions there
+    are, and where `SELECTOR @HOST` sends logs, on one line each. Which messages are chosen is not told."""
     for text in _bare(lines):
         if found := _LEGACY.match(text):
             name, given = found[1], found[2].partition(" #")[0].strip()
             yield (f"module {given}", "loaded") if name.lower() == "modload" else (name, given)
         elif found := _LOADED.match(text):
             yield f"{found[1].lower()} {found[2]}", "loaded"
+        elif found := _ACTION.match(text):
+            yield f"action {found[1]}", "loaded"
+        elif found := _FORWARD.match(text):
+            yield f"forward {found[2]}", "tcp" if found[1] == "@@" else "udp"
 
 
 def accumulates(name: str) -> bool:

@@ -28,6 +28,7 @@ KIND = Kind(
         "expire": Attribute(int, "Day (since 1970-01-01) on which the account ends"),
         "must_change": Attribute(bool, "The password must be changed at the next login (last change is day 0)"),
         "source": Attribute(str, "The file that holds the password field"),
+        "shell": Attribute(str, "Login shell of the user, as passwd has it; missing: no such user"),
     },
 )
 _AGES = ("min", "max", "warning", "inactive", "expire")
@@ -41,6 +42,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     seen: dict[str, int] = {}
     shadowed: set[str] = set()
+    shells = {row.name: row.shell for row in users(captures) if not isinstance(row, Malformed)}
     for line in captures.lines(SHADOW):
         parts = line.text.split(":")
         if not line.text.strip() or line.text.startswith("#"):
@@ -50,7 +52,7 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
             yield Gap("passwords", Status.FAILED, f"/etc/shadow line {line.number}: no row", (hides,))
             continue
         shadowed.add(parts[0])
-        yield from _shadow_row(line, parts, unique(parts[0], seen))
+        yield from _shadow_row(line, parts, unique(parts[0], seen), shells.get(parts[0]))
     for row in users(captures):
         if isinstance(row, Malformed):
             yield Gap("passwords", Status.FAILED, f"/etc/passwd line {row.line}: no row", ("password",))
@@ -58,9 +60,11 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
             yield _passwd_row(row, unique(row.name, seen))
 
 
-def _shadow_row(line: Line, parts: list[str], name: str) -> Iterator[Resource | Gap]:
+def _shadow_row(line: Line, parts: list[str], name: str, shell: str | None) -> Iterator[Resource | Gap]:
     changed, *ages = (*parts[2:8], *[""] * 6)[:6]
     attributes = _state(parts[1]) | {"source": "/etc/shadow"}
+    if shell is not None:
+        attributes["shell"] = value(shell)
     for column, text in zip(_AGES, ages, strict=True):
         if text not in {"", "-1"}:
             attributes[column] = number(text)
@@ -74,7 +78,7 @@ def _shadow_row(line: Line, parts: list[str], name: str) -> Iterator[Resource | 
 
 
 def _passwd_row(row: User, name: str) -> Resource:
-    return Resource("password", key(name), _state(row.field) | {"source": "/etc/passwd"})
+    return Resource("password", key(name), _state(row.field) | {"source": "/etc/passwd", "shell": value(row.shell)})
 
 
 def _state(field: str) -> dict[str, Value]:
@@ -89,7 +93,7 @@ def _state(field: str) -> dict[str, Value]:
 
 collector = Collector(
     name="passwords",
-    version=1,
+    version=2,
     doc="State and scheme of passwords, and their ageing; never the hash",
     kinds=(KIND,),
     sources=(SHADOW, PASSWD),

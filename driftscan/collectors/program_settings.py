@@ -25,7 +25,7 @@ KIND = Kind(
     "setting",
     "A setting of a program that guards the server, as its files set it",
     "program:name, such as `login.defs:PASS_MAX_DAYS`, `pwquality:minlen`, `journald:Storage`, `limits:* hard core`, "
-    "`chrony:pool ADDRESS`, `rsyslog:module imtcp`, `gdm:xdmcp/Enable`, "
+    "`chrony:pool ADDRESS`, `rsyslog:module imtcp`, `rsyslog:forward HOST:PORT`, `gdm:xdmcp/Enable`, "
     "`dconf:org/gnome/login-screen/banner-message-text`, `dconf:lock /org/gnome/...`",
     {
         "value": Attribute(
@@ -153,7 +153,7 @@ def _settings(program: _Program, chosen: list[tuple[str, Member]]) -> dict[str, 
 
 collector = Collector(
     name="program_settings",
-    version=3,
+    version=4,
     doc="Settings of login, passwords, logging, auditing and time",
     kinds=(KIND,),
     sources=(FILES,),

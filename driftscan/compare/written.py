@@ -3,7 +3,10 @@
 from driftscan.compare.evidence import Evidence
 from driftscan.model.drift import Change, Difference
 
-KINDS = ("setting", "pam_rule", "audit_rule", "module_rule", "banner", "boot_loader", "apt_source", "apparmor_profile")
+KINDS = (
+    *("setting", "pam_rule", "audit_rule", "module_rule", "banner", "boot_loader", "apt_source", "apparmor_profile"),
+    *("shell_setting", "login_shell"),
+)
 
 
 def written_in(item: Difference, evidence: Evidence) -> str:

@@ -17,6 +17,7 @@ from driftscan.collectors import (
     pam,
     program_settings,
     services,
+    shells,
     sysctl,
     sysv,
 )
@@ -47,6 +48,7 @@ LOOKED_INTO: tuple[tuple[Collector, Glob], ...] = (
     (services.collector, unit_files.DROP_INS),
     (services.collector, unit_files.LINKS),
     (services.collector, _service.SCRIPTS),
+    (shells.collector, shells.FILES),
     (sysctl.collector, sysctl.LIVE),
     (sysctl.collector, _sysctl_config.CONFIG),
     (sysv.collector, _service.SCRIPTS),

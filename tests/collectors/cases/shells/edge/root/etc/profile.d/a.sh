@@ -1,0 +1,2 @@
+TMOUT=900
+readonly TMOUT ; export TMOUT
