@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from driftscan.cli._grounds import Found, Json
+from driftscan.cli._grounds import UNSEEN, Found, Json, Seen
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 from driftscan.reports._read import read_report
@@ -38,7 +38,7 @@ def in_reports(paths: Sequence[str], wanted: str) -> list[Found]:
 
 
 def in_store(store: "Store", wanted: str) -> list[Found]:
-    """From the newest scan of each host that has it. IncompleteError for a damaged store; UsageError as above."""
+    """As the last scan of each host said that saw it. IncompleteError for a damaged store; UsageError as above."""
     newest: dict[tuple[str, str], FindingRow] = {}
     for row in store.find_finding(wanted):
         newest.setdefault((row.host, row.fingerprint), row)
@@ -53,7 +53,7 @@ def in_store(store: "Store", wanted: str) -> list[Found]:
         reports[row.report] = loaded
         for host in loaded["hosts"]:
             if host["host"] == row.host:
-                found += _in_host(loaded["scan"], host, row.fingerprint, _seen(store, row))
+                found += _in_host(loaded["scan"], host, row.fingerprint, _seen(row))
     return found
 
 
@@ -74,16 +74,13 @@ def _report(store: "Store", row: "FindingRow | ScanRow") -> Json:
     return loaded
 
 
-def _seen(store: "Store", row: "FindingRow") -> tuple[str, str, str]:
-    """When it was first and last seen, and since when it no longer is, as `Found` has it."""
-    last = store.last_scan(row.host)
-    gone = last.started_at if last is not None and last.id != row.scan else ""
-    return row.first_seen, row.last_seen, gone
+def _seen(row: "FindingRow") -> Seen:
+    return Seen(row.first_seen, row.last_seen, row.resolved_at or "", row.returned, row.returned_at or "")
 
 
-def _in_host(scan: Json, host: Json, wanted: str, seen: tuple[str, str, str] = ("", "", "")) -> Iterator[Found]:
+def _in_host(scan: Json, host: Json, wanted: str, seen: Seen = UNSEEN) -> Iterator[Found]:
     for finding in [*host["mutations"], *(one for one in host["controls"] if one["result"] in _TOLD)]:
-        found = Found(scan, host, finding, *seen)
+        found = Found(scan, host, finding, seen)
         if found.id.startswith(wanted) or (found.is_control and finding["id"] == wanted):
             yield found
 

@@ -15,17 +15,28 @@ MOST_GAPS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """By which scans, as far as the store knows: RFC 3339, or empty."""
+
+    first: str = ""
+    last: str = ""
+    resolved: str = ""
+    """The first scan that would have seen it and did not."""
+    returned: int = 0
+    returned_at: str = ""
+
+
+UNSEEN = Seen()
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A finding on one host. `scan` and `host` are as in the report; `finding` is a mutation, or a control's result."""
 
     scan: Json
     host: Json
     finding: Json
-    first_seen: str = ""
-    last_seen: str = ""
-    """By which scans, as far as the store knows; RFC 3339."""
-    gone: str = ""
-    """The start of the host's last scan, if that no longer found it."""
+    seen: Seen = UNSEEN
     carried: tuple[tuple[str, str], ...] = ()
     """(label, text): what becomes of it with the next image, where that was asked."""
 
@@ -45,8 +56,10 @@ def age(found: Found) -> dict[str, str | None]:
     sets: the earliest and the latest), and the latest time that its content claims (mtime, which anyone may set)."""
     changed, claimed = _times(found, "ctime"), _times(found, "mtime")
     return {
-        "first_seen": found.first_seen or None,
-        "last_seen": found.last_seen or None,
+        "first_seen": found.seen.first or None,
+        "last_seen": found.seen.last or None,
+        "resolved_at": found.seen.resolved or None,
+        "returned_at": found.seen.returned_at or None,
         "changed_first": utc(changed[0]) if changed else None,
         "changed_last": utc(changed[-1]) if changed else None,
         "content_of": utc(claimed[-1]) if claimed else None,
@@ -70,10 +83,13 @@ def age_rows(found: Found) -> Iterator[tuple[str, str]]:
         yield "changed", first if first == last else f"{first} to {last}"
     if known["content_of"] and known["content_of"] != last:
         yield "says it is of", f"{known['content_of']} (mtime, which can be set to anything)"
-    if found.first_seen:
-        yield "first seen", f"{found.first_seen}, last {found.last_seen}"
-    if found.gone:
-        yield "since then", f"the scan of {found.gone} no longer found it"
+    if found.seen.first:
+        yield "first seen", f"{found.seen.first}, last {found.seen.last}"
+    if found.seen.returned:
+        times = "once" if found.seen.returned == 1 else f"{found.seen.returned} times"
+        yield "came back", f"{times} after it was gone, last by the scan of {found.seen.returned_at}"
+    if found.seen.resolved:
+        yield "since then", f"the scan of {found.seen.resolved} no longer found it"
 
 
 def without(found: Found) -> str:

@@ -44,8 +44,8 @@ class LastRow(HostRow):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRow:
-    """One finding of one host in one scan. `first_seen` and `last_seen` span all scans of that host in which the
-    finding occurred; `report` is the digest of the scan's JSON report."""
+    """One finding of one host over all scans, and what the last of them said that saw it: its `scan`, when that began,
+    and the digest of its JSON report. Both are empty once that scan was pruned."""
 
     fingerprint: str
     scan: str
@@ -57,12 +57,30 @@ class FindingRow:
     action: str
     state: str
     title: str
+    cause: str
+    """The type of a mutation's cause; `control`."""
+    actor: str
+    """Who did it, as far as logs tell; else empty."""
+    manifest: str
+    """The digest of the manifest that the host was judged against."""
     first_seen: str
     last_seen: str
+    opened_at: str
+    """When what is there now, or was there last, began: `first_seen`, unless it returned."""
+    resolved_at: str | None
+    """When a scan that would have seen it no longer did; None: it is there, or nobody could see."""
+    resolved_why: str
+    """`gone`, `image` (judged against another image), `host-gone`."""
+    returned: int
+    """How often it came back after it had been resolved."""
+    returned_at: str | None
     report: str
 
 
 def as_row(kind: type[AnyOf], row: Row[Any]) -> AnyOf:
     """The columns that a kind of answer has."""
     known = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name for a row by column
-    return kind(**{field.name: known[field.name] for field in fields(kind)})
+    values: dict[str, Any] = {field.name: known[field.name] for field in fields(kind)}
+    if kind is FindingRow:  # its scan may be pruned
+        values |= {name: values[name] or "" for name in ("started_at", "report")}
+    return kind(**values)

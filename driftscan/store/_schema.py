@@ -3,7 +3,7 @@ code points in every database."""
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in migrations/; a database of a later one is refused."""
 
 metadata = MetaData()
@@ -40,17 +40,50 @@ finding = Table(
     Column("type", Text),
     Column("first_seen", Text),
     Column("last_seen", Text),
-)
-sighting = Table(
-    "sighting",
-    metadata,
-    Column("scan", Text, primary_key=True),
-    Column("fingerprint", Text, primary_key=True),
-    Column("host", Text, primary_key=True),
+    Column("scan", Text),
     Column("severity", Text),
     Column("action", Text),
     Column("state", Text),
     Column("title", Text),
+    Column("rule", Text),
+    Column("cause", Text),
+    Column("actor", Text),
+    Column("needs", Text),
+    Column("manifest", Text),
+    Column("opened_at", Text),
+    Column("resolved_at", Text),
+    Column("resolved_why", Text),
+    Column("returned", Integer),
+    Column("returned_at", Text),
+)
+"""One row for each finding of each host, over all scans (`_life.Life`), and what the last scan said that saw it."""
+episode = Table(
+    "episode",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("opened_at", Text),
+    Column("resolved_at", Text),
+)
+"""From when until when each was there, each time."""
+host = Table(
+    "host",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("scan", Text),
+    Column("position", Integer),
+    Column("started_at", Text),
+    Column("finished_at", Text),
+    Column("whole", Integer),
+)
+"""The newest scan that reached each host; `whole`: nothing was hidden from it."""
+host_label = Table(
+    "host_label",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text),
 )
 host_state = Table(
     "host_state",

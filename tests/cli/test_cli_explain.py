@@ -13,6 +13,7 @@ from driftscan.cli._by_hand import MOST, commands, of_logs, quote
 from driftscan.cli._grounds import Found, age, without
 from driftscan.model.names import encode_name
 from driftscan.model.result import ScanResult
+from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
 from driftscan.reports._base import Style
 from driftscan.reports.json import report
 from driftscan.store import Store
@@ -81,9 +82,15 @@ def test_a_rules_id_is_found_in_the_last_scan(store: Store, capsys: pytest.Captu
 
 def test_what_a_later_scan_no_longer_found_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     _keep(store, samples.fleet())
-    later = replace(samples.result(replace(samples.clean(), host="web-1")), id="S-2", started_at="2026-11-21T10:00:00Z")
-    _keep(store, later)
-    assert "no longer found it" in run(capsys, "explain", "F-00000002").out
+    clean = replace(samples.clean(), host="web-1")
+    _keep(store, replace(samples.result(clean), id="S-2", started_at="2026-11-21T10:00:00Z"))
+    assert "no longer found it" not in run(capsys, "explain", "F-00000002").out  # it did not look at settings of sshd
+    looked = CollectorCoverage("sshd", 1, ("sshd_setting", "file"), CollectorStatus.COMPLETE)
+    later = samples.result(replace(clean, coverage=(looked,)))
+    _keep(store, replace(later, id="S-3", started_at="2026-11-21T11:00:00Z"))
+    assert "scan of 2026-11-21T11:00:00Z no longer found it" in run(capsys, "explain", "F-00000002").out
+    _keep(store, replace(samples.fleet(), id="S-4", started_at="2026-11-22T10:00:00Z"))
+    assert "came back" in run(capsys, "explain", "F-00000002").out
 
 
 def test_the_newest_sighting_is_told(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +108,8 @@ def test_json_has_the_argument_too(store: Store, capsys: pytest.CaptureFixture[s
     assert said["age"] == {
         "first_seen": "2026-11-20T10:00:00Z",
         "last_seen": "2026-11-20T10:00:00Z",
+        "resolved_at": None,
+        "returned_at": None,
         "changed_first": "2026-11-20T09:20:01Z",
         "changed_last": "2026-11-20T09:20:01Z",
         "content_of": "2026-11-19T09:03:20Z",

@@ -48,9 +48,8 @@ def test_a_scan_is_found(store: Store) -> None:
 def test_first_and_last_seen_span_scans_whatever_their_order(store: Store) -> None:
     for number in (3, 1, 2):
         store.save(scan(number, host("web-1", "m-aa")), b"%d" % number)
-    rows = store.find_finding("m-aa")
-    assert [row.scan for row in rows] == ["scan-3", "scan-2", "scan-1"]
-    assert {(row.first_seen[14:16], row.last_seen[14:16]) for row in rows} == {("01", "03")}
+    (row,) = store.find_finding("m-aa")
+    assert (row.scan, row.first_seen[14:16], row.last_seen[14:16]) == ("scan-3", "01", "03")
     assert [row.id for row in store.scans(2)] == ["scan-3", "scan-2"]
 
 
@@ -137,7 +136,7 @@ def test_many_writers_at_once(place: Place) -> None:
         worker.join()
     store = Store(place)
     assert len(store.scans()) == 18
-    assert len(store.find_finding("m-1")) >= 18
+    assert len(store.find_finding("m-1")) == 1
 
 
 def test_every_host_as_the_newest_scan_that_reached_it_found_it(store: Store) -> None:
