@@ -98,6 +98,11 @@ def _container(key: str) -> list[str]:
     return [f"{runtime} inspect -- {quote(name)}"] if runtime in _RUNTIMES else []
 
 
+def _owner(key: str) -> list[str]:
+    sort, _, number = key.partition("/")
+    return [f"find / -xdev -{'gid' if sort == 'group' else 'uid'} {quote(number)} -ls | head"]
+
+
 def _fixed(*given: str) -> Callable[[str], list[str]]:
     return lambda _key: list(given)
 
@@ -141,6 +146,9 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "audit_rule": _fixed("cat /etc/audit/audit.rules /etc/audit/rules.d/*.rules", "auditctl -l"),
     "module_rule": _with("modprobe --showconfig | grep -w -- {}"),
     "banner": _with("cat -A -- {}"),
+    "account_id": _fixed("cut -d: -f1,3,4 /etc/passwd", "cut -d: -f1,3 /etc/group"),
+    "file_owner": _owner,
+    "home": lambda key: [f"getent passwd -- {quote(key)}", f"ls -lad ~{quote(key)} ~{quote(key)}/.[!.]*"],
     "boot_loader": _with("grep -nwE 'superusers|password|password_pbkdf2|linux' -- {}"),
     "apt_source": _fixed("grep -rn '' /etc/apt/sources.list /etc/apt/sources.list.d"),
     "apparmor_profile": _with("grep -rnF -- {} /etc/apparmor.d"),

@@ -11,6 +11,7 @@ from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefi
 from driftscan.model.resource import Plane, Resource
 from driftscan.model.snapshot import CollectorCoverage, Resources, Snapshot
 from driftscan.policy.conditions import Predicate, Row
+from driftscan.policy.derived import DERIVED
 from driftscan.policy.model import Selection
 from driftscan.policy.survey import Survey
 from driftscan.policy.truth import Truth
@@ -72,6 +73,7 @@ class Facts:
         self._decoded: dict[int, Resource] = {}
         self._matched: dict[tuple[str, tuple[str, ...]], list[Resource]] = {}
         self._survey = Survey(resources.files)
+        self._derived: dict[str, dict[str, Resource]] = {}
 
     @classmethod
     def of(cls, source: Snapshot | Manifest, now: int = 0) -> "Facts":
@@ -83,7 +85,12 @@ class Facts:
         not asked of one that is at rest: see `out_of_reach`."""
         if selection.kind in self._covered:
             return ""
-        return self._gaps[selection.kind].get(_all(selection.kind), "") or "not collected"
+        if selection.kind in DERIVED:
+            return next(filter(None, map(self._uncollected, DERIVED[selection.kind].of)), "")
+        return self._uncollected(selection.kind)
+
+    def _uncollected(self, kind: str) -> str:
+        return "" if kind in self._covered else self._gaps[kind].get(_all(kind), "") or "not collected"
 
     def out_of_reach(self, selection: Selection) -> bool:
         """Whether the selection is about a running system and the target is none."""
@@ -92,6 +99,7 @@ class Facts:
     def select(self, selection: Selection, wanted: Predicate | None = None) -> Selected:
         """The selection's resources; with `wanted` files of which that cannot hold may be left out."""
         found = Selected()
+        self._derive(selection.kind)
         for key in selection.named:
             self._named(selection, key, found)
         if selection.globs or not selection.named:
@@ -99,8 +107,21 @@ class Facts:
                 self._place(selection, row, found)
         return found
 
+    def _derive(self, kind: str) -> None:
+        """Make the facts of a kind that follows from others, unless they were given."""
+        if kind not in DERIVED or kind in self._covered or kind in self._derived:
+            return
+        self._derived[kind] = {each.key: each for each in DERIVED[kind].make(self._resources, self._survey.values)}
+        self._small[kind] = [each for _, each in sorted(self._derived[kind].items())]
+        for base in DERIVED[kind].of:
+            for glob, reason in self._gaps[base].items():
+                self._gaps[kind].setdefault(_all(kind), f"{base} {glob}: {reason}")
+
+    def _resource(self, kind: str, key: str) -> Resource | None:
+        return self._derived[kind].get(key) if kind in self._derived else self._resources.get(kind, key)
+
     def _named(self, selection: Selection, key: str, found: Selected) -> None:
-        resource = self._resources.get(selection.kind, key)
+        resource = self._resource(selection.kind, key)
         if resource is not None:
             self._place(selection, self._row(resource), found)
         elif reason := self._hidden(selection.kind, key):
@@ -137,7 +158,7 @@ class Facts:
     def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
         """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
         if is_literal(gap):
-            return self._resources.get(kind, gap) is None and bool(matcher(kind, globs)(gap))
+            return self._resource(kind, gap) is None and bool(matcher(kind, globs)(gap))
         return any(_may_overlap(gap, wanted) for wanted in globs)
 
     def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Resource]:

@@ -13,6 +13,7 @@ from driftscan.model.resource import Plane, Value
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.conditions import Condition, Predicate
+from driftscan.policy.derived import DERIVED
 from driftscan.policy.window import Window
 
 
@@ -220,4 +221,5 @@ class Policy:
     def kinds(self) -> frozenset[str]:
         """The kinds of facts that its controls read."""
         read = {control.selection.kind for control in self.controls}
-        return frozenset(read | {each.selection.kind for rule in self.controls for each in rule.premises})
+        read |= {each.selection.kind for rule in self.controls for each in rule.premises}
+        return frozenset(base for kind in read for base in (DERIVED[kind].of if kind in DERIVED else (kind,)))

@@ -41,6 +41,10 @@ class Survey:
                     found = self._passing(found, name, condition)
         return found
 
+    def values(self, name: str) -> list[bytes]:
+        """Of one of COLUMNS the JSON of each record's value, empty where it lacks the column."""
+        return self._column(name, b'"' + name.encode() + b'":')
+
     def _passing(self, indices: list[int], name: str, condition: Condition) -> list[int]:
         begin = b'"' + name.encode() + b'":'
         if name in self._columns or len(indices) * _WORTH_READING > len(self._lines):

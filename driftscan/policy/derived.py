@@ -1,0 +1,161 @@
+"""Facts that follow from several facts of a target: which ids somebody has, whose files are, what homes are like.
+
+They are made when a control first asks for them, from what was collected, and are part of no snapshot: nothing of them
+is compared with an image. What hides one of the facts that they are made of hides them.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from driftscan.model.resource import Attribute, Kind, Resource, Value
+from driftscan.model.snapshot import Resources
+
+_ID = Attribute(int, "The number")
+_NAMES = Attribute(tuple, "Who has it in /etc/passwd or /etc/group; empty: nobody")
+
+ACCOUNT_ID = Kind(
+    "account_id",
+    "A number that users or groups are known by; made of the kinds user and group.",
+    "`user/NUMBER` or `group/NUMBER`",
+    {
+        "id": _ID,
+        "names": _NAMES,
+        "primary_of": Attribute(tuple, "Users whose own group it is; of a user's number always empty"),
+    },
+)
+FILE_OWNER = Kind(
+    "file_owner",
+    "A number that files belong to; made of the kinds file, user and group.",
+    "`user/NUMBER` or `group/NUMBER`",
+    {
+        "id": _ID,
+        "names": _NAMES,
+        "files": Attribute(int, "How many files belong to it"),
+        "example": Attribute(str, "The first of them"),
+    },
+)
+HOME = Kind(
+    "home",
+    "The home of a user who can log in; made of the kinds user and file.",
+    "name of the user",
+    {
+        "path": Attribute(str, "Where it is to be"),
+        "present": Attribute(bool, "There is such a directory"),
+        "owned": Attribute(bool, "It belongs to the user"),
+        "mode": Attribute(str, "Its mode; None: it is not there"),
+        "dot_files_of_others": Attribute(tuple, "Files in it whose name begins with a dot and that are not the user's"),
+        "dot_files_open": Attribute(
+            tuple,
+            "Such files that the group or everybody may write to, or that others than "
+            "the user may read where they are .netrc, .rhosts or .bash_history",
+        ),
+    },
+)
+_NO_SHELL = re.compile(r".*/(nologin|false|true|sync|shutdown|halt)", re.DOTALL)
+_SECRET = frozenset({".netrc", ".rhosts", ".bash_history", ".pgpass", ".my.cnf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A kind, the kinds that it is made of, and how."""
+
+    kind: Kind
+    of: tuple[str, ...]
+    make: Callable[[Resources, "Column"], Iterator[Resource]]
+
+
+Column = Callable[[str], list[bytes]]
+"""Of a column of the file table the JSON of each record's value, empty where it lacks it."""
+
+
+def _account_ids(resources: Resources, _column: Column) -> Iterator[Resource]:
+    names = _names(resources)
+    own: defaultdict[int, list[str]] = defaultdict(list)
+    for user in resources.of("user"):
+        if isinstance(gid := user.attributes.get("gid"), int):
+            own[gid].append(user.key)
+    for sort, known in names.items():
+        primary: Mapping[int, list[str]] = own if sort == "group" else {}
+        for number in sorted({*known, *primary}):
+            columns: dict[str, Value] = {"id": number, "names": tuple(sorted(known.get(number, ())))}
+            columns["primary_of"] = tuple(sorted(primary.get(number, ())))
+            yield Resource(ACCOUNT_ID.name, f"{sort}/{number}", columns)
+
+
+def _file_owners(resources: Resources, column: Column) -> Iterator[Resource]:
+    names = _names(resources)
+    for sort, name in (("user", "uid"), ("group", "gid")):
+        tokens = column(name)
+        counts = Counter(tokens)
+        for token in sorted(counts, key=lambda each: (len(each), each)):
+            if not token.isdigit():
+                continue
+            number = int(token)
+            columns: dict[str, Value] = {"id": number, "names": tuple(sorted(names[sort].get(number, ())))}
+            columns |= {"files": counts[token], "example": resources.files.keys[tokens.index(token)]}
+            yield Resource(FILE_OWNER.name, f"{sort}/{number}", columns)
+
+
+def _homes(resources: Resources, _column: Column) -> Iterator[Resource]:
+    for user in resources.of("user"):
+        path, shell, uid = (user.attributes.get(name) for name in ("directory", "shell", "uid"))
+        if not isinstance(path, str) or not isinstance(shell, str) or _NO_SHELL.fullmatch(shell):
+            continue
+        there = resources.get("file", path.rstrip("/") or "/")
+        columns: dict[str, Value] = {"path": path}
+        if there is None and not _elsewhere(resources, path):
+            columns |= {"present": False, "owned": False, "mode": None}
+            columns |= {"dot_files_of_others": (), "dot_files_open": ()}
+        elif there is not None:
+            files = list(_dot_files(resources, path.rstrip("/")))
+            columns |= {
+                "present": there.attributes.get("type") == "directory",
+                "owned": there.attributes.get("uid") == uid,
+            }
+            columns["mode"] = there.attributes.get("mode")
+            columns["dot_files_of_others"] = tuple(each.key for each in files if each.attributes.get("uid") != uid)
+            columns["dot_files_open"] = tuple(each.key for each in files if _open(each))
+        yield Resource(HOME.name, user.key, columns)
+
+
+def _elsewhere(resources: Resources, path: str) -> bool:
+    """Whether the path lies beneath a mount: what the walk did not enter may be there all the same."""
+    return any(each.key != "/" and path.startswith(f"{each.key}/") for each in resources.of("mount"))
+
+
+def _names(resources: Resources) -> Mapping[str, Mapping[int, list[str]]]:
+    """Of users and of groups: number -> names."""
+    found: dict[str, defaultdict[int, list[str]]] = {"user": defaultdict(list), "group": defaultdict(list)}
+    for kind, column in (("user", "uid"), ("group", "gid")):
+        for each in resources.of(kind):
+            if isinstance(number := each.attributes.get(column), int):
+                found[kind][number].append(each.key)
+    return found
+
+
+def _dot_files(resources: Resources, home: str) -> Iterator[Resource]:
+    span = resources.files.span(f"{home}/.")
+    for key, line, observed in resources.files.rows(span.start, span.stop):
+        if "/" not in key[len(home) + 1 :]:
+            found = resources.files.decode(line, observed)
+            if found.attributes.get("type") in {"regular", "directory"}:
+                yield found
+
+
+def _open(file: Resource) -> bool:
+    mode = file.attributes.get("mode")
+    bits = int(mode, 8) if isinstance(mode, str) and re.fullmatch("[0-7]{4}", mode) else 0
+    return bool(bits & (0o077 if file.key.rpartition("/")[2] in _SECRET else 0o022))
+
+
+DERIVED: Mapping[str, Derived] = {
+    each.kind.name: each
+    for each in (
+        Derived(ACCOUNT_ID, ("user", "group"), _account_ids),
+        Derived(FILE_OWNER, ("file", "user", "group"), _file_owners),
+        Derived(HOME, ("user", "file"), _homes),
+    )
+}
+KINDS: Mapping[str, Kind] = {name: each.kind for name, each in DERIVED.items()}

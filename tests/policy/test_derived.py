@@ -1,0 +1,121 @@
+"""Facts that follow from several facts: what they are, and that what hides one of their parts hides them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from driftscan import policy
+from driftscan.model.finding import Result
+from driftscan.model.resource import Value
+from driftscan.policy.derived import DERIVED
+from driftscan.policy.facts import Facts
+from tests.policy import support
+
+RULE = """\
+policy: ours
+version: 1
+title: Ours
+rules:
+  - id: asked
+    title: Asked
+    over: {over}
+    {demand}
+    missing: pass
+    severity: low
+    recommendation: observe
+    why: a test
+"""
+USERS: Mapping[str, Mapping[str, Value]] = {
+    "root": {"uid": 0, "gid": 0, "directory": "/root", "shell": "/bin/bash"},
+    "eve": {"uid": 1000, "gid": 1000, "directory": "/home/eve/", "shell": ""},
+    "mallory": {"uid": 1000, "gid": 7777, "directory": "/nonexist", "shell": "/bin/sh"},
+    "web": {"uid": 33, "gid": 33, "directory": "/nowhere", "shell": "/usr/sbin/nologin"},
+}
+GROUPS: Mapping[str, Mapping[str, Value]] = {"root": {"gid": 0}, "eve": {"gid": 1000}, "web": {"gid": 33}}
+
+
+def of(path: str, uid: int, gid: int = 0, kind: str = "regular", mode: str = "0644") -> tuple[str, Mapping[str, Value]]:
+    return path, {"type": kind, "uid": uid, "gid": gid, "mode": mode}
+
+
+FILES = dict(
+    [
+        of("/", 0, kind="directory"),
+        of("/home/eve", 1000, 1000, "directory", "0750"),
+        of("/home/eve/.bashrc", 0),
+        of("/home/eve/.config", 1000, 1000, "directory", "0775"),
+        of("/home/eve/.config/.deep", 0),
+        of("/home/eve/.netrc", 1000, 1000),
+        of("/home/eve/plain", 0, mode="0666"),
+        of("/root", 0, kind="directory", mode="0700"),
+        of("/srv/orphan", 4321, 4322),
+        of("/srv/orphan2", 4321, 0),
+    ]
+)
+FACTS = {"user": USERS, "group": GROUPS, "file": FILES}
+
+
+def made(kind: str, facts: support.Facts = FACTS) -> dict[str, Mapping[str, Value]]:
+    resources = support.snapshot(facts).resources
+    survey = Facts.of(support.snapshot(facts))._survey
+    return {each.key: each.attributes for each in DERIVED[kind].make(resources, survey.values)}
+
+
+def test_numbers_of_accounts() -> None:
+    found = made("account_id")
+    assert found["user/1000"] == {"id": 1000, "names": ("eve", "mallory"), "primary_of": ()}
+    assert found["group/7777"] == {"id": 7777, "names": (), "primary_of": ("mallory",)}
+    assert found["group/1000"]["primary_of"] == ("eve",)
+    assert sorted(found) == ["group/0", "group/1000", "group/33", "group/7777", "user/0", "user/1000", "user/33"]
+
+
+def test_owners_of_files() -> None:
+    found = made("file_owner")
+    assert found["user/4321"] == {"id": 4321, "names": (), "files": 2, "example": "/srv/orphan"}
+    assert found["group/4322"] == {"id": 4322, "names": (), "files": 1, "example": "/srv/orphan"}
+    assert found["user/1000"]["names"] == ("eve", "mallory")
+    assert sorted(found) == ["group/0", "group/1000", "group/4322", "user/0", "user/1000", "user/4321"]
+
+
+def test_homes_of_who_can_log_in() -> None:
+    found = made("home")
+    assert sorted(found) == ["eve", "mallory", "root"]
+    assert found["eve"] == {
+        "path": "/home/eve/",
+        "present": True,
+        "owned": True,
+        "mode": "0750",
+        "dot_files_of_others": ("/home/eve/.bashrc",),
+        "dot_files_open": ("/home/eve/.config", "/home/eve/.netrc"),
+    }
+    assert found["mallory"]["present"] is False
+    assert found["root"]["owned"] is True
+
+
+def test_a_home_beneath_a_mount_that_was_not_entered_is_not_known_to_be_missing() -> None:
+    found = made("home", {**FACTS, "mount": {"/": {"type": "ext4"}, "/nonexist": {"type": "nfs"}}})
+    assert found["mallory"]["present"] is False
+    users = {"mallory": {**USERS["mallory"], "directory": "/mnt/nfs/mallory"}}
+    assert made("home", {"user": users, "file": FILES, "mount": {"/mnt/nfs": {"type": "nfs"}}}) == {
+        "mallory": {"path": "/mnt/nfs/mallory"}
+    }
+
+
+def judged(directory: Path, over: str, demand: str, facts: support.Facts = FACTS, gaps: Iterable[str] = ()) -> Result:
+    policies = support.loaded(directory, RULE.format(over=over, demand=demand))
+    (found,) = policy.judge_controls(policies, support.snapshot(facts, gaps=gaps), policy.Context())
+    return found.result
+
+
+def test_what_hides_a_part_hides_what_is_made_of_it(tmp_path: Path) -> None:
+    same = "forbid: {names: {count: {ge: 3}}}"
+    assert judged(tmp_path, "account_id", same) is Result.PASS
+    assert judged(tmp_path, "account_id", same, gaps=["user:x"]) is Result.UNKNOWN
+    assert judged(tmp_path, "account_id", same, gaps=["/srv/**"]) is Result.PASS
+    assert judged(tmp_path, "file_owner", same, gaps=["/srv/**"]) is Result.UNKNOWN
+    assert judged(tmp_path, "account_id", same, {"user": USERS}) is Result.UNKNOWN
+    assert judged(tmp_path, "account_id", "forbid: {names: {count: {ge: 2}}}", gaps=["user:x"]) is Result.FAIL
+
+
+def test_a_policy_that_asks_for_them_asks_for_their_parts(tmp_path: Path) -> None:
+    (found,) = support.loaded(tmp_path, RULE.format(over="home", demand="require: {owned: true}"))
+    assert found.kinds() == {"user", "file"}
