@@ -21,14 +21,14 @@ KIND = Kind(
             "matches; `empty`: no password is needed",
         ),
         "hash_alg": Attribute(str, "Scheme of crypt(5), such as `y`, `6`, `des`; empty where there is no hash"),
-        "min": Attribute(int, "Days before the password may be changed"),
+        "min": Attribute(int, "Days before the password may be changed; of these numbers none is: no such bound"),
         "max": Attribute(int, "Days after which it must be changed"),
         "warning": Attribute(int, "Days of warning before"),
         "inactive": Attribute(int, "Days after its end during which it is still accepted"),
         "expire": Attribute(int, "Day (since 1970-01-01) on which the account ends"),
         "must_change": Attribute(bool, "The password must be changed at the next login (last change is day 0)"),
         "source": Attribute(str, "The file that holds the password field"),
-        "shell": Attribute(str, "Login shell of the user, as passwd has it; missing: no such user"),
+        "shell": Attribute(str, "Login shell of the user, as passwd has it; none: there is no such user"),
     },
 )
 _AGES = ("min", "max", "warning", "inactive", "expire")
@@ -62,15 +62,12 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
 
 def _shadow_row(line: Line, parts: list[str], name: str, shell: str | None) -> Iterator[Resource | Gap]:
     changed, *ages = (*parts[2:8], *[""] * 6)[:6]
-    attributes = _state(parts[1]) | {"source": "/etc/shadow"}
-    if shell is not None:
-        attributes["shell"] = value(shell)
+    attributes = _state(parts[1]) | {"source": "/etc/shadow", "shell": None if shell is None else value(shell)}
     for column, text in zip(_AGES, ages, strict=True):
-        if text not in {"", "-1"}:
-            attributes[column] = number(text)
-            if attributes[column] is None:
-                hides = (hidden("password", parts[0]),)
-                yield Gap("passwords", Status.FAILED, f"/etc/shadow line {line.number}: {column} is no number", hides)
+        attributes[column] = number(text)
+        if attributes[column] is None and text not in {"", "-1"}:
+            hides = (hidden("password", parts[0]),)
+            yield Gap("passwords", Status.FAILED, f"/etc/shadow line {line.number}: {column} is no number", hides)
     day = number(changed)
     if day == 0:
         attributes["must_change"] = True
@@ -93,7 +90,7 @@ def _state(field: str) -> dict[str, Value]:
 
 collector = Collector(
     name="passwords",
-    version=2,
+    version=3,
     doc="State and scheme of passwords, and their ageing; never the hash",
     kinds=(KIND,),
     sources=(SHADOW, PASSWD),
