@@ -46,19 +46,25 @@ def outputs(words: Iterable[str]) -> tuple[Output, ...]:
     written: better said now than after the scan."""
     words = tuple(words)
     found = formats() if words else {}
-    planned: dict[str, Output] = {}
+    return tuple(Output(found[name], path) for name, path in plan(words, found))
+
+
+def plan(words: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """(format, path) of each FORMAT:PATH, for formats of these names. Errors as `outputs`."""
+    names = tuple(names)
+    planned: dict[str, tuple[str, str]] = {}
     for word in words:
         name, colon, path = word.partition(":")
-        if not colon or not path or name not in found:
+        if not colon or not path or name not in names:
             raise UsageError(
                 f"--report {word}: not FORMAT:PATH",
-                f"FORMAT is one of {', '.join(found)}; for example json:report.json.",
+                f"FORMAT is one of {', '.join(names)}; for example json:report.json.",
             )
         path = os.path.expanduser(path)
         check_writable(path, f"--report {word}")
         if os.path.realpath(path) in planned:
             raise UsageError(f"--report {word}: another report goes to the same file", "Give each its own file.")
-        planned[os.path.realpath(path)] = Output(found[name], path)
+        planned[os.path.realpath(path)] = name, path
     return tuple(planned.values())
 
 
@@ -81,7 +87,7 @@ def write_all(planned: Iterable[Output], result: ScanResult) -> list[DriftscanEr
     failed = []
     for output in planned:
         try:
-            _write(output.path, output.report.render(result, FILE_STYLE))
+            write(output.path, output.report.render(result, FILE_STYLE))
         except DriftscanError as error:
             failed.append(error)
     return failed
@@ -115,7 +121,8 @@ def _fitting(pieces: Iterable[str], room: int) -> Iterator[bytes]:
         yield data
 
 
-def _write(path: str, pieces: Iterable[str]) -> None:
+def write(path: str, pieces: Iterable[str]) -> None:
+    """A report file, whole or not at all. DriftscanError if it cannot be written."""
     data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     if not _is_special(path):
         atomic.write(path, data)

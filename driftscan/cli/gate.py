@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
+from driftscan.cli._outputs import FILE_STYLE, plan, write
 from driftscan.cli._prompt import prompter
 from driftscan.cli._targets import chosen, now, place, scan_options
 from driftscan.errors import DriftscanError, UsageError
@@ -14,10 +15,14 @@ from driftscan.model.gate import Fate, Fleet, GateResult, GateVerdict
 from driftscan.model.names import show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from driftscan.reports._base import Style
     from driftscan.scan.gate import Approved, Seen
     from driftscan.scan.targets import Target
 
-FORMAT = replace(opt.FORMAT, choices=("text", "json", "markdown"))
+FORMATS = ("text", "json", "markdown")
+FORMAT = replace(opt.FORMAT, choices=FORMATS)
 CODES = {GateVerdict.PASSED: 0, GateVerdict.FAILED: 1, GateVerdict.INCOMPLETE: 3}
 
 
@@ -27,13 +32,33 @@ def _run(call: Call) -> int:
     settings = call.settings
     if not settings.against:
         raise UsageError("driftscan gate: --against is missing", "Give the manifest of the approved image.")
+    files = plan(settings.report, FORMATS)
     approved = Approved(settings.against, settings.declared, settings.policy, settings.fail_on)
     candidate = _candidate(call, settings.candidate)
     started = now()
-    seen = look(candidate, approved, scan_options(call, prompter(call.console, threading.Event())))
+    seen = look(
+        candidate, approved, scan_options(call, prompter(call.console, threading.Event())), waiting=_waiting(call)
+    )
     result = judge(candidate, seen, approved, _fleet(call, candidate, approved, seen), started)
     _say(call, result)
-    return CODES[result.verdict]
+    written = _write_all(call, files, result)
+    return CODES[result.verdict] or (0 if written else 3)
+
+
+def _waiting(call: Call) -> "Callable[[], None]":
+    return lambda: call.console.note("driftscan: first boot of the candidate has not finished: waiting for it")
+
+
+def _write_all(call: Call, files: "Iterable[tuple[str, str]]", result: GateResult) -> bool:
+    """Whether all report files were written; what hinders one is said, and does not stop the others."""
+    whole = True
+    for name, path in files:
+        try:
+            write(path, _rendered(name, result, FILE_STYLE))
+        except DriftscanError as error:
+            call.console.warn(error.message)
+            whole = False
+    return whole
 
 
 def _candidate(call: Call, word: str) -> "Target":
@@ -66,20 +91,23 @@ def _names(call: Call) -> Collection[str] | None:
     return {host.name for host in (select(hosts, (), settings.limit) if settings.limit else hosts)}
 
 
-def _say(call: Call, result: GateResult) -> None:
-    console = call.console
-    if call.settings.format == "json":
+def _rendered(name: str, result: GateResult, style: "Style") -> "Iterable[str]":
+    if name == "json":
         from driftscan.reports._gate import render
 
-        console.write(render(result))
-    elif call.settings.format == "markdown":
+        return (render(result),)
+    if name == "markdown":
         from driftscan.reports._gate_markdown import render as markdown
 
-        console.writelines(markdown(result))
-    else:
-        from driftscan.reports._gate_text import render as text
+        return markdown(result)
+    from driftscan.reports._gate_text import render as text
 
-        console.writelines(text(result, console.style))
+    return text(result, style)
+
+
+def _say(call: Call, result: GateResult) -> None:
+    console = call.console
+    console.writelines(_rendered(call.settings.format, result, console.style))
     for entry in result.unused:
         console.warn(f"declared, and not in the candidate: {show(entry.title)} ({show(entry.origin)})")
     lost = result.fleet.of(Fate.LOST, Fate.OTHER, Fate.PARTLY)
@@ -112,7 +140,7 @@ COMMAND = Command(
         ),
     ),
     arguments=(Argument(name="CANDIDATE", help="the new image: any target"),),
-    options=(opt.AGAINST, opt.DECLARED, opt.POLICY, opt.FAIL_ON, FORMAT, opt.STORE, *opt.CONNECT),
+    options=(opt.AGAINST, opt.DECLARED, opt.POLICY, opt.FAIL_ON, FORMAT, opt.REPORT, opt.STORE, *opt.CONNECT),
     notes=(
         (
             "What the fleet's hosts were changed in by hand, as their last scans in the store know it, is listed with"

@@ -165,6 +165,8 @@ class GateResult:
     torn: tuple[str, ...]
     notes: tuple[str, ...]
     fleet: Fleet = Fleet()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Key of a package that differs -> the source package that it was built from, where that is known."""
 
     @property
     def declared(self) -> int:

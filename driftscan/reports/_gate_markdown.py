@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Result
 from driftscan.model.gate import Fleet, GateResult, HandFix, Open
+from driftscan.reports import _changelog as changelog
 from driftscan.reports import _gate_text as told
 from driftscan.reports import _words as words
-from driftscan.reports.markdown import SHOWN, code, key, prose
+from driftscan.reports.markdown import SHOWN, code, diff, key, prose
 
 
 def render(result: GateResult) -> Iterator[str]:
@@ -20,6 +21,8 @@ def _lines(result: GateResult) -> Iterator[str]:
     yield f"# {result.verdict.value}: {code(result.candidate)}"
     yield ""
     yield f"Against {code(told.approved_name(result))}. {told.accounting_line(result)}."
+    if brief := changelog.headline(result):
+        yield from ("", f"In short: {brief}.")
     yield from _list("", [prose(reason) for reason in result.reasons])
     yield from _open("Not explained", [each for change in result.changes for each in change.residual], every=True)
     yield from _open("Not checked", [each for change in result.changes for each in change.unproved], every=False)
@@ -32,6 +35,7 @@ def _lines(result: GateResult) -> Iterator[str]:
     yield from _fleet(result.fleet)
     yield from _changelog(result)
     yield from _list("Notes", [prose(note) for note in result.notes])
+    yield from _texts(result)
 
 
 def _list(title: str, items: Sequence[str]) -> Iterator[str]:
@@ -54,7 +58,11 @@ def _item(item: Difference) -> str:
 
 def _changelog(result: GateResult) -> Iterator[str]:
     reasons = {entry.origin: entry.reason for entry in result.entries}
+    yield from _packages(result)
+    yield from _list("Services, accounts, listeners", [_fact(fact) for fact in changelog.facts(result)])
     for name, changes in told.sections(result.changes).items():
+        if name == told.PACKAGES:
+            continue
         yield from _list(
             name,
             [
@@ -62,6 +70,33 @@ def _changelog(result: GateResult) -> Iterator[str]:
                 for change in changes
             ],
         )
+
+
+def _packages(result: GateResult) -> Iterator[str]:
+    rows = changelog.packages(result)
+    if rows:
+        yield from ("", f"## Packages ({sum(len(row.packages) for row in rows):,})", "")
+        yield from ("| Source | | Before | After | Why | Packages |", "| --- | --- | --- | --- | --- | --- |")
+    for row in rows:
+        before, after = (code(each) if each else "" for each in (row.before, row.after))
+        why = "; ".join(f"**{each}**" if each == changelog.NOT_DECLARED else prose(each) for each in row.why)
+        names = ", ".join(code(name) for name in row.packages)
+        yield f"| {code(row.source)} | {row.done} | {before} | {after} | {why} | {names} |"
+
+
+def _fact(fact: changelog.Fact) -> str:
+    return f"{_item(fact.difference)}: {prose(fact.title)}"
+
+
+def _texts(result: GateResult) -> Iterator[str]:
+    """Last, since they are long."""
+    found = changelog.texts(result)
+    if found:
+        yield from ("", f"## Changed texts ({len(found):,})")
+    for item in found[:SHOWN]:
+        yield from ("", key(item.key), "", *diff(item.text))
+    if len(found) > SHOWN:
+        yield from ("", f"… and {len(found) - SHOWN:,} more")
 
 
 def _fleet(fleet: Fleet) -> Iterator[str]:

@@ -22,6 +22,7 @@ from driftscan.model.gate import (
 from driftscan.model.names import show
 from driftscan.reports import _words as words
 from driftscan.reports._base import Style
+from driftscan.reports._changelog import headline
 from driftscan.reports._terminal import Painter
 
 SHOWN = 20
@@ -30,8 +31,9 @@ HOSTS = 6
 INDENT = "  "
 DEEP = " " * 6
 OTHER_SECTION = "Other"
+PACKAGES = "Packages"
 _SECTIONS = (
-    ("Packages", ("package-", "language-")),
+    (PACKAGES, ("package-", "language-")),
     ("Services and jobs", ("service-", "scheduled-", "listener-", "process-", "container-")),
     ("Accounts and access", ("account-", "access-", "certificate-")),
     (
@@ -142,6 +144,8 @@ def doubts(fleet: Fleet) -> dict[str, tuple[str, ...]]:
 
 def _lines(result: GateResult, painter: Painter) -> Iterator[str]:
     yield painter.paint(f"{show(result.candidate)} against {approved_name(result)}", "bold")
+    if brief := headline(result):
+        yield from painter.wrap(f"{brief}.", INDENT)
     yield from _changelog(result, painter)
     yield from _residual(result, painter)
     yield from _unproved(result, painter)

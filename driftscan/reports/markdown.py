@@ -117,14 +117,18 @@ def _difference(item: Difference) -> Iterator[str]:
     why = f", {prose(item.why)}" if item.why else ""
     yield f"- {item.change.value} {item.kind} {key(item.key)}{f': {code(told)}' if told else ''}{why}"
     if item.text:
-        lines = item.text.rstrip("\n").split("\n")
-        yield from ("", "  ```diff")
-        for line in lines[:DIFF_LINES]:
-            yield "  " + "".join(_CODE_UNSAFE.get(char, char) for char in words.said(line))
-        yield "  ```"
-        if len(lines) > DIFF_LINES:
-            yield f"  … and {len(lines) - DIFF_LINES:,} more lines"
-        yield ""
+        yield from ("", *(f"  {line}" for line in diff(item.text)), "")
+
+
+def diff(text: str) -> Iterator[str]:
+    """A unified diff as a block of code."""
+    lines = text.rstrip("\n").split("\n")
+    yield "```diff"
+    for line in lines[:DIFF_LINES]:
+        yield "".join(_CODE_UNSAFE.get(char, char) for char in words.said(line))
+    yield "```"
+    if len(lines) > DIFF_LINES:
+        yield f"… and {len(lines) - DIFF_LINES:,} more lines"
 
 
 def _control(judged: JudgedControl) -> Iterator[str]:

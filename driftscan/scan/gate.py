@@ -1,6 +1,6 @@
 """`driftscan gate`: a candidate image against the approved one. Every difference must be explained by a declaration."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import ImageRef, Snapshot
 from driftscan.model.zone import Zone, ZoneClass
 from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load
-from driftscan.scan import evidence, texts
+from driftscan.scan import evidence, readiness, texts
 from driftscan.scan.observe import Phase, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
@@ -44,7 +44,7 @@ NOT_BOOTED = (
     "the approved manifest was baked from booted hosts and the candidate has not booted: what first boot makes is"
     " missing in it. Compare like with like: boot the candidate, or bake the approved manifest from an unpacked image"
 )
-NOT_SETTLED = "first boot of the candidate has not finished"
+NOT_SETTLED = "first boot of the candidate has not finished; give it more with --timeout"
 
 
 class Approved:
@@ -78,14 +78,25 @@ class Seen:
     asked: bool
 
 
-def look(candidate: Target, approved: Approved, options: ScanOptions, phase: Phase = lambda name: None) -> Seen:
-    """Compare a candidate with the approved image. HostError when it can't be reached; UsageError for a bad file."""
+def look(
+    candidate: Target,
+    approved: Approved,
+    options: ScanOptions,
+    phase: Phase = lambda name: None,
+    waiting: Callable[[], None] = lambda: None,
+) -> Seen:
+    """Compare a candidate with the approved image; `waiting` is called when its first boot is waited for, as long as
+    there is time. HostError when it can't be reached; UsageError for a bad file."""
     manifest = approved.manifest
     if candidate.scheme in _ANSWERED:
         taken = take_snapshot(candidate, options)
         found = diff(manifest, taken, approved.zones(booted=taken.live))
         return Seen(taken=taken, found=found, evidence=_on_file(manifest, taken), asked=False)
     with observing(candidate, options, phase) as seen:
+        if not seen.settled:
+            waiting()
+            readiness.wait(seen.session, seen.deadline)
+            seen.ask()
         phase("walk")
         zones = approved.zones(booted=seen.session.facts.live)
         taken = seen.snapshot(approved.zones(booted=True).zones)  # identities are read, whatever may differ in them
@@ -138,7 +149,20 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
         torn=seen.taken.torn,
         notes=_notes(seen, own, approved.manifest),
         fleet=fleet,
+        sources=_sources(seen, approved.manifest),
     )
+
+
+def _sources(seen: Seen, manifest: Manifest) -> dict[str, str]:
+    """By the candidate's package, else by the approved image's."""
+    keys = {item.key for item in seen.found.differences if item.kind == "package" and not item.allowed}
+    found: dict[str, str] = {}
+    for key in sorted(keys):
+        package = seen.taken.resources.get("package", key) or manifest.resources.get("package", key)
+        if package is not None and (source := str(package.attributes.get("source") or "")):
+            # rpm has the name of a file: bash-5.2-1.el9.src.rpm
+            found[key] = source.rsplit("-", 2)[0] if source.endswith(".src.rpm") else source
+    return found
 
 
 def _from_image_to_image(zone: Zone) -> Zone:

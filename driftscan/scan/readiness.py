@@ -5,8 +5,14 @@ cloud-init writes /run/cloud-init/status.json when it begins and result.json whe
 A host that stays so for longer than the limit is judged as it is: it may be stuck on purpose.
 """
 
+import time
+from collections.abc import Callable
+
+from driftscan.capture.base import Session
 from driftscan.model.source import Captures, Command, File, Source, Status
 
+PAUSE = 3.0
+"""Seconds between two looks at a host whose first boot is awaited."""
 LIMIT = 30 * 60
 """Seconds since boot after which a host no longer counts as settling."""
 
@@ -31,6 +37,14 @@ def settled(captures: Captures) -> bool:
     begun = captures[_STATUS].status is Status.OK and captures[_RESULT].status is Status.ABSENT
     starting = captures[_RUNNING].data.strip() in (b"initializing", b"starting")
     return not (begun or starting)
+
+
+def wait(session: Session, deadline: float, pause: Callable[[float], None] = time.sleep) -> None:
+    """Wait until first boot is over, or until half of the time left to the deadline (of time.monotonic()) is: the other
+    half is for the look."""
+    end = (time.monotonic() + deadline) / 2
+    while time.monotonic() < end and not settled(session.ask(SOURCES)):
+        pause(PAUSE)
 
 
 def _seconds_up(captures: Captures) -> float | None:

@@ -161,26 +161,6 @@ def test_a_mode_that_came_with_a_declared_package_fails(gate: Gate, candidate: P
     assert "no package database vouches for mode 0755 -> 0757" in " ".join(said.out.split())
 
 
-def test_one_undeclared_file_in_ten_thousand_is_named(
-    image: Path, candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for root in (image, candidate):
-        for number in range(10_000):
-            write(root, f"opt/app/{number % 100}/{number}", f"{number}")
-    write(candidate, "opt/app/new/declared", "x")
-    write(candidate, "opt/app/42/4242", "something else")
-    manifest, changes = tmp_path / "big.manifest", tmp_path / "changes.yaml"
-    changes.write_text("files: [{path: /opt/app/new/**, reason: said}]\n")
-    assert run(capsys, "bake", f"rootfs:{image}", "-o", str(manifest)).code == 0
-    words = ("gate", f"rootfs:{candidate}", "--against", str(manifest), "--declared", str(changes))
-    said = run(capsys, *words)
-    assert said.code == 1
-    assert "Not explained: 1 difference\n" in said.out
-    assert "~ file /opt/app/42/4242\n" in said.out
-    data = checked(run(capsys, *words, "-o", "json"))
-    assert [item["key"] for change in data["changes"] for item in change["residual"]] == ["/opt/app/42/4242"]
-
-
 def test_files_of_the_build_repository_are_compared_with_it(gate: Gate, candidate: Path, tmp_path: Path) -> None:
     write(tmp_path, "repo/rootfs/etc/app.conf", "port = 80\n")
     write(candidate, "etc/app.conf", "port = 80\n")
@@ -390,6 +370,37 @@ def test_with_an_inventory_its_hosts_are_the_fleet(gate: Gate, tmp_path: Path) -
     assert [(fix["id"], fix["fate"], fix["build"]) for fix in fleet["fixes"]] == [
         ("F-00000001", "lost", ["apt-get install -y -- curl=7.2"])
     ]
+
+
+def test_reports_are_written_beside_what_is_said(gate: Gate, candidate: Path, tmp_path: Path) -> None:
+    write(candidate, "usr/bin/new", "x", 0o755)
+    said = gate("--report", f"json:{tmp_path}/g.json", "--report", f"markdown:{tmp_path}/g.md")
+    assert said.code == 1
+    assert "Not explained: 1 difference" in said.out
+    assert json.loads((tmp_path / "g.json").read_text())["accounting"]["residual"] == 1
+    assert "## Not explained (1)" in (tmp_path / "g.md").read_text()
+    for word in ("html:x", "json", f"json:{tmp_path}/no/g.json"):
+        assert gate("--report", word).code == 2
+
+
+def test_the_changelog_tells_packages_by_source_and_settings_by_their_text(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    status = candidate / "var/lib/dpkg/status"
+    more = "".join(
+        f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nSource: curl\nVersion: 7.2\n\n"
+        for name in ("libcurl4", "libcurl|dev")
+    )
+    status.write_text(status.read_text() + more)
+    write(candidate, "etc/motd", "hello\n@all <b>\n")
+    write(candidate, "etc/passwd", "root:x:0:0:root:/root:/bin/bash\napp:x:7:7::/:/bin/sh\n")
+    text = gate("-o", "markdown", declared=DECLARED).out
+    assert "In short: 2 packages installed, 1 upgraded; 1 user added; 1 text of settings changed" in text
+    assert "| `curl` | upgraded | `7.1` | `7.2` | security | `curl` |" in text
+    assert "| `curl` | installed |  | `7.2` | **not declared** | `libcurl4`, `libcurl\\x7cdev` |" in text
+    assert "- added user `app`" in text
+    assert "`/etc/motd`\n\n```diff\n" in text
+    assert "+@all \\x3cb>\n" in text
+    assert text.index("In short") < text.index("## Packages") < text.index("## Changed texts")
 
 
 def test_a_store_that_is_damaged_stops_no_build(gate: Gate, home: Path) -> None:

@@ -132,9 +132,13 @@ def test_one_undeclared_file_of_ten_thousand_fails_and_is_named(
     changes = tmp_path / "changes.yaml"
     changes.write_text(DECLARED)
     extra = member("usr/share/data/42/hidden", data=b"!")
-    code, found = gate(candidate(*upgraded(tmp_path / "new"), extra), "--declared", str(changes))
+    text = tmp_path / "gate.txt"
+    words = ("--declared", str(changes), "--report", f"text:{text}")
+    code, found = gate(candidate(*upgraded(tmp_path / "new"), extra), *words)
     left = [part["key"] for change in found["changes"] for part in change["residual"]]
     assert (code, found["verdict"], left) == (1, "failed", ["/usr/share/data/42/hidden"])
+    assert "Not explained: 1 difference\n" in text.read_text()
+    assert "+ file /usr/share/data/42/hidden\n" in text.read_text()
 
 
 def test_a_quick_scan_sees_content_that_changed_under_the_same_size_and_time(drift: Drift, small: Images) -> None:

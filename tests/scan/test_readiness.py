@@ -1,8 +1,13 @@
 """Whether first boot has settled."""
 
+import time
+from collections.abc import Sequence
+from typing import cast
+
 import pytest
 
-from driftscan.model.source import Capture, Captures, Status
+from driftscan.capture.base import Session
+from driftscan.model.source import Capture, Captures, Source, Status
 from driftscan.scan import readiness
 
 INIT = b"1 (systemd) S 0 1 1 0 -1 4194560 " + b"1 " * 12 + b"%d 1 1\n"
@@ -45,3 +50,24 @@ def captures(
 )
 def test_settled(given: Captures, *, settled: bool) -> None:
     assert readiness.settled(given) is settled
+
+
+class Booting:
+    """A session with a host that has settled at a certain look."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def ask(self, sources: Sequence[Source]) -> Captures:
+        assert tuple(sources) == readiness.SOURCES
+        self.left -= 1
+        return captures("60.1", result=self.left <= 0)
+
+
+def test_first_boot_is_waited_for_while_half_of_the_time_is_left() -> None:
+    host, pauses = Booting(3), list[float]()
+    readiness.wait(cast("Session", host), time.monotonic() + 1000, pauses.append)
+    assert (host.left, len(pauses)) == (0, 2)
+    host = Booting(3)
+    readiness.wait(cast("Session", host), time.monotonic() - 1, pauses.append)
+    assert (host.left, len(pauses)) == (3, 2)
