@@ -25,6 +25,7 @@ FLOORS = (
         "inventory",
         "manifests",
         "archives",
+        "advisories",
         "capture",
         "collectors",
         "zones",
@@ -55,6 +56,7 @@ HOMES = {
     "jinja2": {"reports/_page/markup.py"},
     "markupsafe": {"reports/_page/markup.py"},
     "backports": {"compressed.py"},
+    "cvss": {"advisories/severity.py"},
 }
 PURE = ("collectors", "compare", "policy")
 CLOCKS_AND_NOISE = {"logging", "time", "datetime.now", "datetime.utcnow", "datetime.today"}

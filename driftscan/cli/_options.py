@@ -164,6 +164,13 @@ PACKAGES = Option(
     path=True,
     help="package archives (.deb, at any depth): what they hold proves, or refutes, what a host upgraded; repeatable",
 )
+ADVISORIES = Option(
+    name="advisories",
+    metavar="PATH",
+    many=True,
+    path=True,
+    help="known flaws of packages: OSV dumps (zip, JSON, a folder), the Debian security tracker's JSON; repeatable",
+)
 FAIL_ON = Option(
     name="fail-on",
     metavar="LEVEL",
@@ -239,6 +246,7 @@ ALL = (
     POLICY,
     ZONES,
     PACKAGES,
+    ADVISORIES,
     FAIL_ON,
     FULL,
     QUICK,

@@ -61,6 +61,7 @@ def scan_options(call: Call, prompt: Callable[[str], str] | None) -> "ScanOption
         cycle=getattr(settings, "cycle", 0) or CYCLE,
         zones=getattr(settings, "zones", ""),
         packages=getattr(settings, "packages", ()),
+        advisories=getattr(settings, "advisories", ()),
         state_dir=state_directory(call),
         store=place(call),
         prompt=prompt,

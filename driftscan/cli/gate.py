@@ -9,7 +9,7 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._outputs import FILE_STYLE, plan, write
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, now, place, scan_options
+from driftscan.cli._targets import chosen, now, place, scan_options, state_directory
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.gate import Fate, Fleet, GateResult, GateVerdict
 from driftscan.model.names import show
@@ -33,7 +33,14 @@ def _run(call: Call) -> int:
     if not settings.against:
         raise UsageError("driftscan gate: --against is missing", "Give the manifest of the approved image.")
     files = plan(settings.report, FORMATS)
-    approved = Approved(settings.against, settings.declared, settings.policy, settings.fail_on)
+    approved = Approved(
+        settings.against,
+        settings.declared,
+        settings.policy,
+        settings.fail_on,
+        advisories=settings.advisories,
+        state_dir=state_directory(call),
+    )
     candidate = _candidate(call, settings.candidate)
     started = now()
     seen = look(
@@ -140,7 +147,17 @@ COMMAND = Command(
         ),
     ),
     arguments=(Argument(name="CANDIDATE", help="the new image: any target"),),
-    options=(opt.AGAINST, opt.DECLARED, opt.POLICY, opt.FAIL_ON, FORMAT, opt.REPORT, opt.STORE, *opt.CONNECT),
+    options=(
+        opt.AGAINST,
+        opt.DECLARED,
+        opt.POLICY,
+        opt.ADVISORIES,
+        opt.FAIL_ON,
+        FORMAT,
+        opt.REPORT,
+        opt.STORE,
+        *opt.CONNECT,
+    ),
     notes=(
         (
             "What the fleet's hosts were changed in by hand, as their last scans in the store know it, is listed with"

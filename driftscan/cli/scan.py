@@ -96,6 +96,7 @@ COMMAND = Command(
         opt.WAIVERS,
         opt.ZONES,
         opt.PACKAGES,
+        opt.ADVISORIES,
         opt.FAIL_ON,
         opt.FULL,
         opt.QUICK,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from driftscan.model.advisory import ImagePatching
 from driftscan.model.drift import Accounting, Change, Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Result, Severity, State, Verdict
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
@@ -131,6 +132,8 @@ class ScanResult:
     hosts: tuple[HostResult, ...]
     waivers: tuple[tuple[Waiver, WaiverState], ...] = ()
     """Those that were given, with their state."""
+    patching: tuple[ImagePatching, ...] = ()
+    """What hosts lack, by image; empty where no advisories were given, or none affects them."""
     interrupted: bool = False
     by: str = ""
     """Who ran the scan: `user@machine`, of sudo `user as root@machine`."""

@@ -10,7 +10,7 @@ from driftscan.errors import UsageError
 from driftscan.model.finding import Action, Severity
 from driftscan.model.names import show
 from driftscan.model.resource import Kind, Value
-from driftscan.policy import derived
+from driftscan.policy import derived, outside
 from driftscan.policy.compile import compile_policy, misfit
 from driftscan.policy.model import Control, DriftRule, Extension, Override, Policy, Rule
 from driftscan.policy.schema import shape
@@ -79,7 +79,7 @@ class _Loader:
     """Collects policies by id; the version of one that an extending policy has changed wins over the plain one."""
 
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
-        self._kinds = {**derived.KINDS, **kinds}
+        self._kinds = {**derived.KINDS, **outside.KINDS, **kinds}
         self._found: dict[str, Policy] = {}
         self._changed_by: dict[str, str] = {}
         self._documents: dict[Path, Document] = {}

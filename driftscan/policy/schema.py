@@ -11,7 +11,7 @@ from driftscan.model.finding import Action, Result, Severity
 from driftscan.model.proof import Rank
 from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
-from driftscan.policy import derived
+from driftscan.policy import derived, outside
 from driftscan.policy.operators import ONLY_TRUE, TEXT, TEXTS
 from driftscan.policy.schema_kinds import Schema, column_definitions, differing, facts, per_kind, titled, words_of
 from driftscan.policy.window import CLOCK, DAYS
@@ -49,7 +49,7 @@ def shape() -> Schema:
 
 def schema(kinds: Mapping[str, Kind]) -> Schema:
     """The whole schema, as `driftscan policy schema` prints it."""
-    return _whole({**derived.KINDS, **kinds})
+    return _whole({**derived.KINDS, **outside.KINDS, **kinds})
 
 
 def _whole(kinds: Mapping[str, Kind]) -> Schema:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from driftscan.model.drift import Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Verdict
 from driftscan.model.result import HostResult, ScanResult
+from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 
@@ -57,10 +58,22 @@ def _lines(result: ScanResult) -> Iterator[str]:
         yield f"| {code(one.host)} | {one.verdict.value} | {action} | {words.finding_counts(one) or 'none'} |"
     if audited := words.audit_line(hosts):
         yield from ("", prose(audited))
+    yield from _patching(result)
     for one in hosts:
         if one.verdict is not Verdict.CLEAN:
             yield ""
             yield from _host(one)
+
+
+def _patching(result: ScanResult) -> Iterator[str]:
+    if result.patching:
+        yield from ("", "## Patching")
+    for image in result.patching:
+        yield from ("", f"{prose(patching.headline(image))}", "")
+        for upgrade in image.upgrades:
+            yield f"- bake with {prose(patching.line(upgrade))}"
+        if rest := patching.rest(image):
+            yield f"- {prose(rest)}"
 
 
 def _host(host: HostResult) -> Iterator[str]:

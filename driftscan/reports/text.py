@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Verdict
 from driftscan.model.result import HostResult, ImageMatch, ScanResult
+from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 from driftscan.reports._terminal import Painter, table
@@ -29,6 +30,7 @@ def _lines(result: ScanResult, style: Style) -> Iterator[str]:
     compared = not result.id
     if not compared:
         yield from _fleet(result, hosts, painter)
+        yield from _patching(result, painter)
     for one in hosts:
         if compared or _has_section(one) or style.verbose:
             if not compared:
@@ -62,6 +64,21 @@ def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> lis
     headers = ["HOST", "VERDICT", "RECOMMENDATION", "OPEN FINDINGS"]
     plain = [[words.said(one.host), words.finding_counts(one)] for one in hosts]
     return [head, "", *table(rows, headers, _widths(plain, painter.style.width)).split("\n")]
+
+
+def _patching(result: ScanResult, painter: Painter) -> Iterator[str]:
+    """Which images to bake anew: what is mended outside of the hosts, once for all of them."""
+    if result.patching:
+        yield from ("", painter.paint("Patching", "bold"))
+    for image in result.patching:
+        yield from painter.wrap(patching.headline(image), INDENT, INDENT * 2)
+        shown = image.upgrades if painter.style.verbose else image.upgrades[:SHOWN]
+        for upgrade in shown:
+            yield from painter.wrap(f"bake with {patching.line(upgrade)}", INDENT * 2, INDENT * 3)
+        if len(image.upgrades) > len(shown):
+            yield painter.paint(f"{INDENT * 2}… and {len(image.upgrades) - len(shown):,} more packages", "dim")
+        if rest := patching.rest(image):
+            yield from painter.wrap(rest, INDENT * 2)
 
 
 def _widths(plain: list[list[str]], width: int) -> list[int | None]:

@@ -30,6 +30,7 @@ from driftscan.scan.host import Job, scan_host
 from driftscan.scan.judgement import Assessment, conclude, failed, gone
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.parallel import workers
+from driftscan.scan.patching import by_image
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
 
@@ -65,6 +66,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
         mode=mode_of([result.reading for result in results]).value,
         hosts=results,
         waivers=_waivers(job.waiving, results),
+        patching=by_image(each for each in outcomes.values() if isinstance(each, Assessment)),
         interrupted=stop.is_set(),
         by=options.by,
         policies=job.policies_used(),

@@ -26,6 +26,7 @@ from driftscan.scan import evidence, readiness, texts
 from driftscan.scan.observe import Phase, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.outside import FOR_ADVISORIES, Deriver, Patches, asks_outside
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -51,12 +52,24 @@ class Approved:
     """What a candidate is judged by. Everything the user can get wrong is read here, before any connection is made
     (UsageError)."""
 
-    def __init__(self, manifest: str, declared: str, policies: tuple[str, ...], fail_on: Severity | Action) -> None:
-        """`manifest`: the approved image's; `declared`: a file of declared changes, or nothing."""
+    def __init__(
+        self,
+        manifest: str,
+        declared: str,
+        policies: tuple[str, ...],
+        fail_on: Severity | Action,
+        *,
+        advisories: tuple[str, ...] = (),
+        state_dir: Path | None = None,
+    ) -> None:
+        """`manifest`: the approved image's; `declared`: a file of declared changes, or nothing; `advisories`: files of
+        them, whose index is kept below `state_dir`."""
         self.name = manifest
         self.manifest = read_manifest(Path(manifest))
         self.declared = load_declared(declared, kinds()) if declared else DeclaredChanges()
+        policies = policies or (FOR_ADVISORIES if advisories else ())
         self.policies: tuple[Policy, ...] = load(policies, kinds()) if policies else ()
+        self.deriver = Deriver(advisories, state_dir)
         self.fail_on = fail_on
         self.order = load(ORDER, kinds())
         self._zones = (*map(_from_image_to_image, self.manifest.zones), OWN_NAME)
@@ -119,7 +132,7 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
     changes = tuple(sorted(_changes(covering, approved.order, context), key=_worst_first))
     own = identities(seen.taken.resources, approved.manifest.zones)
     shared = judge_mutations(approved.order, shared_identities(own, approved.manifest.references, {}), context)
-    controls = judge_controls(approved.policies, seen.taken, context)
+    controls, patches = _controls(seen.taken, approved, context)
     failing = [one for one in controls if one.result is Result.FAIL and _counts(one, approved.fail_on)]
     against = _against(changes, shared, failing)
     unseen = _unseen(seen, changes, controls)
@@ -147,7 +160,7 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
         not_baselined=seen.found.not_baselined,
         gaps=tuple(dict.fromkeys(seen.taken.gaps)),
         torn=seen.taken.torn,
-        notes=_notes(seen, own, approved.manifest),
+        notes=(*_notes(seen, own, approved.manifest), *patches.notes),
         fleet=fleet,
         sources=_sources(seen, approved.manifest),
     )
@@ -163,6 +176,17 @@ def _sources(seen: Seen, manifest: Manifest) -> dict[str, str]:
             # rpm has the name of a file: bash-5.2-1.el9.src.rpm
             found[key] = source.rsplit("-", 2)[0] if source.endswith(".src.rpm") else source
     return found
+
+
+def _controls(taken: Snapshot, approved: Approved, context: Context) -> tuple[tuple[JudgedControl, ...], Patches]:
+    """The policies' controls, with what follows from the candidate's facts; how old the approved image is, is no matter
+    of the candidate."""
+    deriver = approved.deriver
+    patches = deriver.patches(taken)
+    if not asks_outside(approved.policies):
+        return judge_controls(approved.policies, taken, context), patches
+    asked = replace(context, manifest=deriver.manifest(approved.manifest))
+    return judge_controls(approved.policies, deriver.snapshot(taken, None, patches), asked), patches
 
 
 def _from_image_to_image(zone: Zone) -> Zone:

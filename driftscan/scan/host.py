@@ -30,6 +30,7 @@ from driftscan.scan.judgement import Assessment, alone, unknown_image
 from driftscan.scan.observe import Observation, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
+from driftscan.scan.outside import FOR_ADVISORIES, Deriver
 from driftscan.scan.own import Own
 from driftscan.scan.parsing import kinds
 from driftscan.scan.plans import Plans
@@ -53,6 +54,7 @@ class Job:
         self.baselines = Baselines(options.manifest, options.state_dir)
         self.baselines.check(targets)
         self.proofs = Proofs(options.packages, self.baselines, options.state_dir)
+        self.deriver = Deriver(options.advisories, options.state_dir)
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
         accepted = tuple(waiver for path in options.waivers for waiver in load_waivers(path))
         self.waiving = Waiving(waivers=accepted, today=datetime.now(UTC).date())
@@ -70,6 +72,8 @@ class Job:
     def policies(self, match: ImageMatch) -> tuple[Policy, ...]:
         """The policies for a host, by whether it has a manifest."""
         default = WITHOUT_MANIFEST if match is ImageMatch.STAND_IN else WITH_MANIFEST
+        if self.options.advisories:
+            default = (*default, *FOR_ADVISORIES)
         return self._load(self.options.policies or default)
 
     def policies_used(self) -> tuple[PolicyUse, ...]:
@@ -202,6 +206,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         taken,
         baseline.image,
         policies=policies,
+        deriver=job.deriver,
         manifest=manifest,
         mutations=mutations,
         found=replace(found, differences=differences),
@@ -227,7 +232,14 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
     zones = (*seen.pack_zones(), *job.zones)
     taken = seen.snapshot(zones, "md5" if usable else "", standin.RULES)
     if not usable:
-        return Assessment.of(seen.target, taken, image, policies=job.policies(image.match), notes=(standin.NOTHING,))
+        return Assessment.of(
+            seen.target,
+            taken,
+            image,
+            policies=job.policies(image.match),
+            notes=(standin.NOTHING,),
+            deriver=job.deriver,
+        )
     watch("compare")
     manifest = standin.manifest(database, taken, f"driftscan {__version__}")
     found = diff(manifest, standin.reduced(database, taken, manifest), manifest.zones)
@@ -239,6 +251,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
         taken,
         image,
         policies=job.policies(image.match),
+        deriver=job.deriver,
         manifest=manifest,
         mutations=mutations,
         found=replace(found, differences=differences),
@@ -255,6 +268,7 @@ def _without_image(job: Job, seen: Observation, image: HostImage, watch: Stopwat
         taken,
         image,
         policies=job.policies(image.match),
+        deriver=job.deriver,
         mutations=(mutation,),
     )
 
@@ -272,6 +286,7 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
             taken,
             baseline.image,
             policies=policies,
+            deriver=job.deriver,
             mutations=[unknown_image(baseline.image)] if unknown else [],
             notes=() if unknown else (standin.NOTHING,),
         )
@@ -291,6 +306,7 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
         taken,
         baseline.image,
         policies=policies,
+        deriver=job.deriver,
         manifest=baseline.manifest,
         mutations=(*mutations, *shared),
         found=found,

@@ -8,6 +8,7 @@ from driftscan.compare.diff import Diff
 from driftscan.compare.lineage import came_back, first, machine_of, view_of
 from driftscan.compare.mutation import make
 from driftscan.errors import DriftscanError, HostError, HostKeyChangedError
+from driftscan.model.advisory import Known
 from driftscan.model.cohort import Cohort
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
 from driftscan.model.finding import JudgedControl, Verdict
@@ -18,6 +19,7 @@ from driftscan.model.state import History, View
 from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
 from driftscan.policy.verdict import is_failure, is_finding
 from driftscan.policy.waive import Waiving, longest
+from driftscan.scan.outside import Deriver, Patches, asks_outside
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -49,6 +51,8 @@ class Assessment:
     accepted: int = 0
     """How many differences zones accept and the target did not tell."""
     view: View = View()
+    patches: tuple[Known, ...] = ()
+    """What advisories say of its packages."""
     history: History | None = None
     """In what it differed in earlier scans and this one; None: nothing is kept of it."""
     cohorts: Mapping[str, Cohort] = field(default_factory=dict)
@@ -72,6 +76,7 @@ class Assessment:
         reading: Reading = Reading(),  # noqa: B008 - a frozen value
         accepted: int = 0,
         logins_told: bool = False,
+        deriver: Deriver | None = None,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
@@ -81,8 +86,18 @@ class Assessment:
             image=ImageRef(image.id, image.version),
             manifest=manifest,
         )
-        controls = judge_controls(policies, taken, context)
-        told = [*notes, *([] if taken.privileged or not taken.live else [NO_ROOT]), *_other_versions(manifest, taken)]
+        patches = deriver.patches(taken) if deriver else Patches()
+        if deriver and asks_outside(policies):
+            asked = replace(context, manifest=deriver.manifest(manifest))
+            controls = judge_controls(policies, deriver.snapshot(taken, manifest, patches), asked)
+        else:
+            controls = judge_controls(policies, taken, context)
+        told = [
+            *notes,
+            *patches.notes,
+            *([] if taken.privileged or not taken.live else [NO_ROOT]),
+            *_other_versions(manifest, taken),
+        ]
         told += [NO_LOGINS] if asks(policies, CauseType.INTERACTIVE_LOGIN) and not logins_told else []
         return cls(
             target=target,
@@ -102,6 +117,7 @@ class Assessment:
             identities=identities or {},
             reading=reading,
             accepted=accepted,
+            patches=patches.known,
             view=view_of(taken, whole=not (found and found.unknown)),
         )
 

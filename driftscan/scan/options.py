@@ -30,6 +30,8 @@ class ScanOptions:
     """A file of zones written by hand, for this scan alone."""
     packages: tuple[str, ...] = ()
     """Directories of package archives, which tell what packages shipped."""
+    advisories: tuple[str, ...] = ()
+    """Files and folders of advisories: OSV dumps, and the Debian security tracker's."""
     state_dir: Path | None = None
     """For what this machine keeps: caches, host keys that were accepted."""
     store: Place | None = None

@@ -181,3 +181,37 @@ def test_one_thing_beside_what_is_declared_is_named(
         mended[NEXT].shell(undo)
     assert outcome.code == 1, outcome.stdout
     assert named in left(checked(outcome))
+
+
+@pytest.fixture
+def advisories(driftscan: Driftscan) -> Path:
+    """A flaw of the package that 2.0 mends, and one that nothing mends."""
+    records = []
+    for name, end in (("CVE-2026-4242", [{"fixed": "2.0"}]), ("CVE-2026-4243", [])):
+        ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, *end]}]
+        affected = [{"package": {"ecosystem": "Debian:12", "name": "tool"}, "ranges": ranges}]
+        records.append({"id": name, "summary": "it does as it is told", "affected": affected})
+    path = driftscan.home / "osv.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)))
+    return path
+
+
+@pytest.mark.usefixtures("mended")
+def test_advisories_name_the_image_to_bake_anew(gate: Gate, advisories: Path) -> None:
+    given = ("-p", "patching", "--advisories", str(advisories))
+    outcome = gate.scan(APPROVED, MENDED[1], *given)
+    assert outcome.code == 1, outcome.stderr
+    controls = {
+        host["host"]: {control["id"]: control for control in host["controls"]} for host in outcome.report["hosts"]
+    }
+    old, new = (controls[name]["advisories-medium"] for name in (APPROVED, MENDED[1]))
+    assert (old["result"], old["action"], new["result"]) == ("fail", "rebake", "pass")
+    assert old["evidence"] == ["tool 1.0: CVE-2026-4242 is mended in 2.0: it does as it is told"]
+    recommendation = outcome.host(APPROVED)["recommendation"]
+    assert recommendation["action"] == "rebake"
+    assert recommendation["cure"] == {"replacement_cures": False, "cause": "image"}
+    (image,) = outcome.report["patching"]
+    (upgrade,) = image["upgrades"]
+    assert (upgrade["source"], upgrade["version"], upgrade["installed"]) == ("tool", "2.0", ["1.0"])
+    assert (image["hosts"], image["unfixed"]) == (sorted([APPROVED, MENDED[1]]), 1)
+    assert gate.run(*given, declared=gate.declared).code == 0

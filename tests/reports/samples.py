@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
+from driftscan.model.advisory import ImagePatching, Upgrade
 from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
 from driftscan.model.drift import (
     Accounting,
@@ -343,9 +344,54 @@ def unreachable() -> HostResult:
     )
 
 
+PATCHING = (
+    ImagePatching(
+        id="ami-0web",
+        version="2026.11.20",
+        manifest_digest=DIGEST,
+        hosts=("web-1", "web-2", "web-3", "web-4"),
+        upgrades=(
+            Upgrade(
+                source="openssl",
+                system="debian:12",
+                version="3.0.15-1~deb12u1",
+                installed=("3.0.11-1~deb12u2", "3.0.13-1~deb12u1"),
+                packages=("libssl3", "openssl"),
+                advisories=("CVE-2024-5535", "CVE-2024-9143"),
+                severity="critical",
+            ),
+            Upgrade(
+                source="requests",
+                system="pypi",
+                version="2.31.0",
+                installed=("2.28.1",),
+                packages=("<b>@requests",),
+                advisories=("PYSEC-2023-74",),
+                severity="unknown",
+            ),
+        ),
+        advisories=3,
+        severity="critical",
+        unfixed=1200,
+        ignored=30,
+    ),
+    ImagePatching(
+        id="",
+        version="",
+        manifest_digest="",
+        hosts=("db|1",),
+        upgrades=(),
+        advisories=0,
+        severity="unknown",
+        unfixed=1,
+        ignored=0,
+    ),
+)
+
+
 def fleet() -> ScanResult:
     """All of them, in the inventory's order."""
-    return result(drifted(), attacked(), clean(), unreachable())
+    return replace(result(drifted(), attacked(), clean(), unreachable()), patching=PATCHING)
 
 
 def result(*hosts: HostResult, interrupted: bool = False) -> ScanResult:

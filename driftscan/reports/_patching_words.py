@@ -1,0 +1,50 @@
+"""Which image to bake anew, with what: in words."""
+
+from driftscan.model.advisory import ImagePatching, Upgrade
+from driftscan.model.names import show
+from driftscan.reports._words import plural
+
+HOSTS = 3
+"""Hosts of an image that are named; the rest are counted."""
+
+
+def headline(patching: ImagePatching) -> str:
+    """`image web 11: 14 advisories with a fix in 6 packages, highest critical; 40 hosts run it (...)`."""
+    name = " ".join(show(part) for part in (patching.id, patching.version) if part)
+    if not patching.manifest_digest:
+        who = f"{plural(len(patching.hosts), 'host')} without a known image ({_some(patching.hosts)})"
+    else:
+        count = len(patching.hosts)
+        who = f"{plural(count, 'host')} {'runs' if count == 1 else 'run'} it ({_some(patching.hosts)})"
+    subject = f"image {name or patching.manifest_digest[:19]}: " if patching.manifest_digest else ""
+    return f"{subject}{_what(patching)}; {who}"
+
+
+def rest(patching: ImagePatching) -> str:
+    """What no bake mends; empty if there is nothing."""
+    told = [f"{patching.unfixed:,} without a fix yet"] if patching.unfixed else []
+    told += [f"{patching.ignored:,} ignored by the distribution"] if patching.ignored else []
+    return f"also {', '.join(told)}" if told else ""
+
+
+def line(upgrade: Upgrade) -> str:
+    """`openssl >= 3.0.15-1~deb12u1 (critical, 3 advisories; installed 3.0.11-1)`."""
+    installed = ", ".join(map(show, upgrade.installed[:HOSTS])) + (", ..." if len(upgrade.installed) > HOSTS else "")
+    count = len(upgrade.advisories)
+    number = f"{count:,} advisor{'y' if count == 1 else 'ies'}"
+    severity = "severity not known" if upgrade.severity == "unknown" else upgrade.severity
+    return f"{show(upgrade.source)} >= {show(upgrade.version)} ({severity}, {number}; installed: {installed})"
+
+
+def _what(patching: ImagePatching) -> str:
+    if not patching.advisories:
+        return "no advisory with a fix"
+    count = patching.advisories
+    highest = "severity not known" if patching.severity == "unknown" else f"highest {patching.severity}"
+    number = f"{count:,} advisor{'y' if count == 1 else 'ies'}"
+    return f"{number} with a fix in {plural(len(patching.upgrades), 'package')}, {highest}"
+
+
+def _some(hosts: tuple[str, ...]) -> str:
+    more = f" and {len(hosts) - HOSTS:,} more" if len(hosts) > HOSTS else ""
+    return ", ".join(map(show, hosts[:HOSTS])) + more
