@@ -5,6 +5,7 @@
     startup    the command line beside an empty Python
     walk       the probe's walk beside a walker in C, AIDE and find: cc, libcrypto and aide, where there are any
     compare    two manifests beside comm(1)
+    policies   500 rules beside Cloud Custodian's filters, on facts of a real host: --snapshot FILE; pip for the peer
     host       one fresh host over ssh beside ansible's facts, and bytes on the wire
     hosts      what one more clean host costs beside paramiko
     footprint  what a scan holds and writes on its target
@@ -74,6 +75,12 @@ def _compare(options: argparse.Namespace) -> Iterator[Item]:
         yield from comparison.measure(count, options.runs)
 
 
+def _policies(options: argparse.Namespace) -> Iterator[Item]:
+    import policies  # noqa: PLC0415
+
+    yield from policies.measure(options.snapshot, options.runs)
+
+
 def _host(options: argparse.Namespace) -> Iterator[Item]:
     import hosts  # noqa: PLC0415
 
@@ -102,6 +109,7 @@ GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "startup": _startup,
     "walk": _walk,
     "compare": _compare,
+    "policies": _policies,
     "host": _host,
     "hosts": _hosts,
     "footprint": _footprint,
@@ -116,6 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--tree", action="append", metavar="DIR", help="walk this instead of a tree that is made below TMPDIR (1 GB)"
     )
+    parser.add_argument("--snapshot", default="", metavar="FILE", help="of a real host, whose facts rules are asked of")
     parser.add_argument("--large", action="store_true", help="also 1,000,000 records, and 140,000 files (6 GB of disk)")
     parser.add_argument(
         "--hosts", type=int, default=10, metavar="N", help="hosts to raise, at least 5 (default 10; the goal is of 50)"

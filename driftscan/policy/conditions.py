@@ -58,8 +58,21 @@ class Predicate:
 
     def holds(self, row: Row) -> Truth:
         """Kleene's conjunction of its parts."""
-        own = every(_holds(row, name, condition) for name, condition in self.columns)
-        if own is False or not (self.all_of or self.any_of or self.negated):
+        own: Truth = True
+        for name, condition in self.columns:  # written out: this is the innermost loop of a scan
+            if name == "key":
+                truth = condition.test(row.key, row)
+            elif name in row.attributes:
+                truth = condition.test(row.attributes[name], row)
+            elif name in row.without:
+                truth = condition.test(None, row)
+            else:
+                truth = False if condition.known else None
+            if truth is False:
+                return False
+            if truth is None:
+                own = None
+        if not (self.all_of or self.any_of or self.negated):
             return own
         parts = [own, *(part.holds(row) for part in self.all_of)]
         if self.any_of:
@@ -85,9 +98,3 @@ class Predicate:
             for name, condition in self.columns
             if row.knows(name) and condition.test(row.value(name), row) is not True
         )
-
-
-def _holds(row: Row, name: str, condition: Condition) -> Truth:
-    if row.knows(name):
-        return condition.test(row.value(name), row)
-    return False if condition.known else None

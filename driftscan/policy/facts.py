@@ -61,17 +61,17 @@ class Facts:
         self.live = live
         self._resources = resources
         self._covered = covered
-        self._small: defaultdict[str, list[Resource]] = defaultdict(list)
+        self._small: defaultdict[str, list[Row]] = defaultdict(list)
         for rid in sorted(resources.small):
-            self._small[rid[0]].append(resources.small[rid])
+            self._small[rid[0]].append(self._row(resources.small[rid]))
         self._gaps: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for each in coverage:
             for gap in each.gaps:
                 for pattern in gap.hides:
                     kind, glob = split_pattern(pattern)
                     self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
-        self._decoded: dict[int, Resource] = {}
-        self._matched: dict[tuple[str, tuple[str, ...]], list[Resource]] = {}
+        self._decoded: dict[int, Row] = {}
+        self._matched: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
         self._survey = Survey(resources.files)
         self._derived: dict[str, dict[str, Resource]] = {}
 
@@ -103,8 +103,12 @@ class Facts:
         for key in selection.named:
             self._named(selection, key, found)
         if selection.globs or not selection.named:
-            for row in self._matching(selection, wanted, found):
-                self._place(selection, row, found)
+            rows = self._matching(selection, wanted, found)
+            if selection.where is None:
+                found.rows.extend(rows)
+            else:
+                for row in rows:
+                    self._place(selection, row, found)
         return found
 
     def _derive(self, kind: str) -> None:
@@ -145,15 +149,14 @@ class Facts:
         elif fits is None:
             found.doubtful.append(row)
 
-    def _matching(self, selection: Selection, wanted: Predicate | None, found: Selected) -> Iterator[Row]:
+    def _matching(self, selection: Selection, wanted: Predicate | None, found: Selected) -> Iterable[Row]:
         kind, named = selection.kind, set(selection.named)
         globs = selection.globs or (_all(kind),)
         for glob, reason in self._gaps[kind].items():
             if self._hides_more(kind, globs, glob):
                 found.hidden.append(f"{kind} {glob}: {reason}")
-        for resource in self._files(globs, (selection.where, wanted)) if kind == "file" else self._others(kind, globs):
-            if resource.key not in named:
-                yield self._row(resource)
+        rows = self._files(globs, (selection.where, wanted)) if kind == "file" else self._others(kind, globs)
+        return [row for row in rows if row.key not in named] if named else rows
 
     def _hides_more(self, kind: str, globs: tuple[str, ...], gap: str) -> bool:
         """Whether resources of the selection may lie behind a gap; not if it names one that was seen all the same."""
@@ -161,7 +164,7 @@ class Facts:
             return self._resource(kind, gap) is None and bool(matcher(kind, globs)(gap))
         return any(_may_overlap(gap, wanted) for wanted in globs)
 
-    def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Resource]:
+    def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Row]:
         if globs == (_all(kind),):
             return self._small[kind]
         if (kind, globs) not in self._matched:
@@ -169,7 +172,7 @@ class Facts:
             self._matched[kind, globs] = [each for each in self._small[kind] if fits(each.key)]
         return self._matched[kind, globs]
 
-    def _files(self, globs: tuple[str, ...], predicates: Sequence[Predicate | None]) -> Iterator[Resource]:
+    def _files(self, globs: tuple[str, ...], predicates: Sequence[Predicate | None]) -> Iterator[Row]:
         """The table is sorted: each glob looks only at the stretch that begins with its text."""
         seen: set[int] = set()
         for glob in globs:
@@ -177,7 +180,7 @@ class Facts:
         for index in sorted(seen):
             if index not in self._decoded:
                 files = self._resources.files
-                self._decoded[index] = files.decode(files.row(index)[1])
+                self._decoded[index] = self._row(files.decode(files.row(index)[1]))
             yield self._decoded[index]
 
     def _stretch(self, glob: str) -> Iterable[int]:

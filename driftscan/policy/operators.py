@@ -8,6 +8,7 @@ line to build is in `measures` and `versions`.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from driftscan.model.patterns import compile_key_glob
@@ -20,6 +21,8 @@ from driftscan.policy.regex import Pattern, RegexError
 from driftscan.policy.truth import Truth
 
 _MODE = re.compile(r"[0-7]{4}")
+_SHORT = 200
+"""Characters of a text of which it is remembered whether it fits an expression."""
 KNOWN = "known"
 """The one operator that asks whether there is a fact, and not what it is."""
 SUBTYPES: Mapping[str, str] = {"version": "text", "time": "text", "size": "number"}
@@ -128,7 +131,14 @@ def _regex(argument: Any) -> Test:
         pattern = Pattern(argument)
     except RegexError as error:
         raise ArgumentError(str(error)) from None
-    return lambda value, row: pattern.matches(value) if isinstance(value, str) else False
+    remembered = lru_cache(maxsize=1024)(pattern.matches)  # hosts of one image have the same values
+
+    def test(value: Value, row: Row) -> Truth:
+        if not isinstance(value, str):
+            return False
+        return remembered(value) if len(value) <= _SHORT else pattern.matches(value)
+
+    return test
 
 
 def _contains(argument: Any) -> Test:

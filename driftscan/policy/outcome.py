@@ -1,6 +1,6 @@
 """One control over the facts of one target: pass, fail, unknown or not applicable, and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from driftscan.model.finding import Result
@@ -48,35 +48,43 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
         return Outcome(Result.UNKNOWN, (f"{selection.kind}: {show(reason)}",))
     narrowed = demand.quantifier is Quantifier.NONE and missing is Result.PASS  # else it matters whether any is there
     found = facts.select(selection, demand.predicate if narrowed else None)
+    predicate = demand.predicate
+    truths = [predicate.holds(row) for row in found.rows] if predicate else []
     if demand.quantifier is Quantifier.COUNT:
         result = _RESULTS[_counted(demand, found)]
     elif found.empty or (missing is Result.NOT_APPLICABLE and not (found.rows or found.doubtful or found.hidden)):
         result = missing
     else:
-        result = _RESULTS[_quantified(demand, found, missing)]
+        result = _RESULTS[_quantified(demand, found, truths, missing)]
         if not found.rows and not (found.missing and missing is not Result.NOT_APPLICABLE) and result is not missing:
             result = Result.UNKNOWN  # perhaps nothing is selected
     if result is Result.FAIL:
         if missing is not Result.FAIL or (demand.count and demand.count.test(0, NOWHERE) is True):
             found.missing.clear()  # what is not there is then not at fault
-        lines = _evidence(_failures(selection, demand, found, message))
-        return Outcome(result, lines, frozenset(_faults(selection, demand, found)))
+        wrong = demand.quantifier is Quantifier.NONE
+        at_fault = found.rows
+        if predicate:
+            at_fault = [row for row, truth in zip(found.rows, truths, strict=True) if truth is wrong]
+        lines = _evidence(_failures(selection, demand, found, at_fault, message))
+        return Outcome(result, lines, frozenset(_faults(demand, found, at_fault)))
     if result is Result.UNKNOWN:
-        return Outcome(result, _evidence(_doubts(selection, demand, found)))
+        return Outcome(result, _evidence(_doubts(selection, demand, found, truths)))
     return Outcome(result)
 
 
-def _quantified(demand: Demand, found: Selected, missing: Result) -> Truth:
+def _quantified(demand: Demand, found: Selected, truths: list[Truth], missing: Result) -> Truth:
+    """`truths`: whether the predicate holds of each row that is selected."""
     predicate = demand.predicate
     assert predicate is not None
     absent: Truth = missing is Result.PASS
     gone = [absent] * len(found.missing) if missing is not Result.NOT_APPLICABLE else []
     unseen: list[Truth] = [None] * bool(found.hidden)
     if demand.quantifier is Quantifier.ANY:
-        seen = [predicate.holds(row) for row in found.rows]
-        return some([*seen, *(every([None, predicate.holds(row)]) for row in found.doubtful), *gone, *unseen])
-    holds = predicate.holds if demand.quantifier is Quantifier.EVERY else lambda row: opposite(predicate.holds(row))
-    return every([*map(holds, found.rows), *(some([None, holds(row)]) for row in found.doubtful), *gone, *unseen])
+        return some([*truths, *(every([None, predicate.holds(row)]) for row in found.doubtful), *gone, *unseen])
+    doubted = [predicate.holds(row) for row in found.doubtful]
+    if demand.quantifier is Quantifier.NONE:
+        truths, doubted = [*map(opposite, truths)], [*map(opposite, doubted)]
+    return every([*truths, *(some([None, truth]) for truth in doubted), *gone, *unseen])
 
 
 def _counted(demand: Demand, found: Selected) -> Truth:
@@ -102,19 +110,15 @@ def _evidence(lines: Iterator[str]) -> tuple[str, ...]:
     return (*shown, f"and {more} more") if more else tuple(shown)
 
 
-def _at_fault(demand: Demand, found: Selected) -> Iterator[Row]:
-    wrong = demand.quantifier is Quantifier.NONE
-    for row in found.rows:
-        if demand.predicate is None or demand.predicate.holds(row) is wrong:
-            yield row
-
-
-def _failures(selection: Selection, demand: Demand, found: Selected, message: str) -> Iterator[str]:
+def _failures(
+    selection: Selection, demand: Demand, found: Selected, at_fault: Sequence[Row], message: str
+) -> Iterator[str]:
     if demand.quantifier is Quantifier.COUNT and demand.count:
         count = len(found.rows) or "none"
         yield f"{selection.kind}: {count} {_wanted(selection)}, expected {demand.count.words}"
-    for row in _at_fault(demand, found):
-        yield _line(selection, demand, row, message)
+    columns = demand.predicate.reads() if demand.predicate else ()
+    for number, row in enumerate(at_fault):  # what will not be shown is only counted
+        yield _line(selection, demand, row, columns, message) if number < MAX_EVIDENCE else ""
     if demand.quantifier is not Quantifier.COUNT:
         for key in found.missing:
             yield f"{selection.kind} {key}: not there"
@@ -130,7 +134,7 @@ def _wanted(selection: Selection) -> str:
     return " ".join(filter(None, parts)) or "there"
 
 
-def _line(selection: Selection, demand: Demand, row: Row, message: str) -> str:
+def _line(selection: Selection, demand: Demand, row: Row, columns: Sequence[str], message: str) -> str:
     suffix = " (the built-in default)" if row.assumed else ""
     if message:
         return _filled(message, row) + suffix
@@ -139,10 +143,10 @@ def _line(selection: Selection, demand: Demand, row: Row, message: str) -> str:
     if predicate is None:
         return head
     if demand.quantifier is Quantifier.NONE:
-        facts = [f"{name} is {_shown(row.value(name))}" for name in predicate.reads()]
+        facts = [f"{name} is {_shown(row.value(name))}" for name in columns]
         return f"{head}: {', '.join(facts)}{suffix}"
     facts = [f"{name} is {_shown(row.value(name))}, expected {words}" for name, words in predicate.failing(row)]
-    facts = facts or [f"{name} is {_shown(row.value(name))}" for name in predicate.reads()]
+    facts = facts or [f"{name} is {_shown(row.value(name))}" for name in columns]
     return f"{head}: {'; '.join(facts)}{suffix}"
 
 
@@ -165,12 +169,12 @@ def _shown(value: Value) -> str:
     return (text if len(text) <= MAX_VALUE else text[:MAX_VALUE] + "...") or "empty"
 
 
-def _doubts(selection: Selection, demand: Demand, found: Selected) -> Iterator[str]:
+def _doubts(selection: Selection, demand: Demand, found: Selected, truths: Sequence[Truth]) -> Iterator[str]:
     yield from found.hidden
     for row in found.doubtful:
         yield f"{selection.kind} {row.key}: not all of it is known"
-    for row in found.rows:
-        if demand.predicate is not None and demand.predicate.holds(row) is None:
+    for row, truth in zip(found.rows, truths, strict=False):
+        if demand.predicate is not None and truth is None:
             facts = ", ".join(
                 f"{name} is {_shown(row.value(name)) if row.knows(name) else 'not known'}"
                 for name in demand.predicate.reads()
@@ -178,9 +182,9 @@ def _doubts(selection: Selection, demand: Demand, found: Selected) -> Iterator[s
             yield f"{selection.kind} {row.key}: cannot tell: {facts}"
 
 
-def _faults(selection: Selection, demand: Demand, found: Selected) -> Iterator[tuple[str, str]]:
+def _faults(demand: Demand, found: Selected, at_fault: Sequence[Row]) -> Iterator[tuple[str, str]]:
     columns = demand.predicate.reads() if demand.predicate else ()
-    for row in _at_fault(demand, found):
+    for row in at_fault:
         yield row.key, repr([row.value(name) for name in columns])
     for key in found.missing:
         yield key, MISSING

@@ -7,13 +7,20 @@ whose value is not plain, is let through: what is let through is still judged.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from driftscan.model.records import Records
 from driftscan.policy.conditions import NOWHERE, Condition, Predicate
 
-COLUMNS = frozenset({"type", "mode", "uid", "gid", "capabilities", "flags"})
+_ORDER = ("capabilities", "flags", "gid", "mode", "type", "uid")
+_PLAIN = re.compile(
+    rb'{"attributes":{"acl":"","capabilities":(""),"flags":("[a-zA-Z]*"),"gid":([0-9]+),"mode":("[0-7]{4}"),"nlink":[0-9]+,'
+    rb'"selinux":"","(?:md5|sha256)":"[0-9a-f]*","size":[0-9]+,"type":("regular"),"uid":([0-9]+),"xattrs":{}},"key":'
+)
+"""The record of nearly every file of a host, with its values of these columns."""
+COLUMNS = frozenset(_ORDER)
 """Columns that have few different values on any host, and of which nothing is asked but the value."""
 
 _WORTH_READING = 8
@@ -26,7 +33,7 @@ class Survey:
     def __init__(self, records: Records) -> None:
         """Nothing is read yet."""
         self._records = records
-        self._columns: dict[str, list[bytes]] = {}
+        self._columns: Mapping[str, list[bytes]] = {}
 
     @cached_property
     def _lines(self) -> Sequence[bytes]:
@@ -47,20 +54,26 @@ class Survey:
 
     def _passing(self, indices: list[int], name: str, condition: Condition) -> list[int]:
         begin = b'"' + name.encode() + b'":'
-        if name in self._columns or len(indices) * _WORTH_READING > len(self._lines):
-            column = self._column(name, begin)
+        if self._columns or len(indices) * _WORTH_READING > len(self._lines):
+            column = self._read()[name]
             tokens = [column[index] for index in indices]
         else:
             tokens = [_token(self._lines[index], begin) for index in indices]
         passing = {token for token in set(tokens) if _may_hold(condition, token)}
         return [index for index, token in zip(indices, tokens, strict=True) if token in passing]
 
-    def _column(self, name: str, begin: bytes) -> list[bytes]:
-        if name not in self._columns:
-            known: dict[bytes, bytes] = {}
-            tokens = (_token(line, begin) for line in self._lines)
-            self._columns[name] = [known.setdefault(token, token) for token in tokens]
-        return self._columns[name]
+    def _read(self) -> Mapping[str, list[bytes]]:
+        """All columns in one pass: to read a record costs more than to look for what it has."""
+        if not self._columns:
+            found: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
+            begins = [b'"' + name.encode() + b'":' for name in _ORDER]
+            rows = []
+            for line in self._lines:
+                plain = _PLAIN.match(line)
+                row = plain.groups() if plain else tuple(_token(line, begin) for begin in begins)
+                rows.append(found.setdefault(row, row))
+            self._columns = dict(zip(_ORDER, map(list, zip(*rows, strict=True)), strict=True))
+        return self._columns
 
 
 def _token(line: bytes, begin: bytes) -> bytes:
