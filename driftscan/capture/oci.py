@@ -36,8 +36,10 @@ def open_oci(
     layers are not what their digests say, or cannot be read. `program`: what targets are sent, parts of which look
     here."""
     layers = layers_of(os.path.abspath(path), tag)
+    # What this process found its modules by, and nothing of the directory that it happens to be in.
     home = os.path.dirname(os.path.dirname(os.path.abspath(driftscan.__file__)))
-    start = f"import sys; sys.path.insert(0, {home!r}); from driftscan.capture.image.serve import main; main()"
+    places = [*(os.path.abspath(place) for place in sys.path if place), home]
+    start = f"import sys; sys.path[:] = {places!r}; from driftscan.capture.image.serve import main; main()"
     words = (sys.executable, "-I", "-B", "-c", start, json.dumps([layer.words() for layer in layers]))
     transport = LocalTransport(elevated=True)
     return ProbeSession(
