@@ -194,6 +194,16 @@ CYCLE = Option(
 )
 FORMAT = Option(name="format", short="-o", metavar="FORMAT", default="text", default_text="text", help="on the screen")
 REPORT = Option(name="report", metavar="FORMAT:PATH", many=True, help="also write a report to a file; repeatable")
+SCAN = Option(
+    name="scan", metavar="ID", default="last", default_text="last", help="a scan's id, or its first characters"
+)
+FROM = Option(
+    name="from",
+    metavar="FILE",
+    default="",
+    path=True,
+    help="a JSON report; for cyclonedx, manifest:FILE or snapshot:FILE",
+)
 OUTPUT = Option(name="output", short="-o", metavar="FILE", path=True, help="the file to write")
 CAPTURES = Option(
     name="captures", metavar="FILE", path=True, help="also keep the raw captures, for replay as capture:FILE"
@@ -253,6 +263,8 @@ ALL = (
     CYCLE,
     FORMAT,
     REPORT,
+    SCAN,
+    FROM,
     OUTPUT,
     CAPTURES,
     IMAGE_ID,

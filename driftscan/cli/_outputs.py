@@ -11,6 +11,8 @@ from driftscan.model.result import ScanResult
 from driftscan.reports._base import Report, Style
 
 FILE_STYLE = Style(width=100)
+BOM = "cyclonedx"
+"""A format that is made of a manifest or snapshot alone (docs/adr/0033)."""
 MOST_SUMMARY = (1 << 20) - 1024
 SUMMARY_CUT = b"\n**Cut off: GitHub shows 1 MiB. Write a report with `--report` and keep it as an artifact.**\n"
 
@@ -55,6 +57,11 @@ def plan(words: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, str], .
     planned: dict[str, tuple[str, str]] = {}
     for word in words:
         name, colon, path = word.partition(":")
+        if name == BOM:
+            raise UsageError(
+                f"--report {word}: a bill of materials is of a manifest or a snapshot, and a scan holds neither",
+                f"Use driftscan report {BOM}:FILE --from manifest:web.manifest.",
+            )
         if not colon or not path or name not in names:
             raise UsageError(
                 f"--report {word}: not FORMAT:PATH",
@@ -122,7 +129,7 @@ def _fitting(pieces: Iterable[str], room: int) -> Iterator[bytes]:
 
 
 def write(path: str, pieces: Iterable[str]) -> None:
-    """A report file, whole or not at all. DriftscanError if it cannot be written."""
+    """A report, whole or not at all; into a device or pipe as it is made. DriftscanError if it cannot be written."""
     data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     if not _is_special(path):
         atomic.write(path, data)

@@ -12,6 +12,7 @@ COMMANDS = {
     "bake": "make a manifest from a reference host, from several boots of it, or from a root file system",
     "birth": "record what hosts are when their first boot has settled, as launch inputs declare it",
     "explain": "show everything known about one finding",
+    "report": "render a past scan in any format, or a manifest as a bill of materials",
     "gate": "decide whether a new image may replace the approved one: every change must be declared",
     "diff": "show what differs between any two targets",
     "snapshot": "record the state of one target in a file",

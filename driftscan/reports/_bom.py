@@ -1,0 +1,150 @@
+"""CycloneDX 1.6 of a manifest or snapshot: what is installed there, for scanners of vulnerabilities and inventories.
+Packages have package URLs with distribution, architecture and source, by which such scanners find their advisories."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from driftscan import __version__
+from driftscan.model.resource import Resource, Value
+from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, Resources
+from driftscan.reports._build import plain
+
+SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+KINDS = ("package", "python_package", "npm_package")
+_GONE = {"config-files", "not-installed"}
+"""dpkg's states of a package whose files are gone (dpkg(1), package states)."""
+_KEPT = ("type", "status", "source", "source_version", "directory", "installer")
+"""Attributes that have no place of their own."""
+_SUBJECT = "driftscan:subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose bill it is. `digest`: of the file that it is made from."""
+
+    name: str
+    version: str
+    at: str
+    digest: str
+    resources: Resources
+    coverage: tuple[CollectorCoverage, ...]
+
+
+def bom(subject: Subject) -> Iterator[str]:
+    """The bill in pieces; the same file gives the same bytes."""
+    system = subject.resources.get("os_version", "-")
+    attributes = system.attributes if system else {}
+    head = {
+        "$schema": SCHEMA,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": uuid.uuid5(uuid.NAMESPACE_OID, f"driftscan {subject.digest}").urn,
+        "version": 1,
+        "metadata": _metadata(subject),
+        "compositions": [{"aggregate": _aggregate(subject), "assemblies": [_SUBJECT]}],
+    }
+    yield f'{json.dumps(head)[:-1]},\n"components": ['
+    before = "\n"
+    for component in _components(subject.resources, attributes):
+        yield before + json.dumps(component)
+        before = ",\n"
+    yield "\n]}\n"
+
+
+def _metadata(subject: Subject) -> dict[str, Any]:
+    component = {
+        "type": "platform",
+        "bom-ref": _SUBJECT,
+        "name": plain(subject.name) or "image",
+        **({"version": plain(subject.version)} if subject.version else {}),
+        "properties": [{"name": "driftscan:digest", "value": subject.digest}],
+    }
+    tool = {"type": "application", "name": "driftscan", "version": __version__}
+    return {"timestamp": subject.at, "tools": {"components": [tool]}, "component": component}
+
+
+def _aggregate(subject: Subject) -> str:
+    """`complete` only where nothing hides a package: not looked at is not absent."""
+    of_packages = [one for one in subject.coverage if set(one.kinds) & set(KINDS)]
+    whole = {CollectorStatus.COMPLETE, CollectorStatus.NOT_APPLICABLE}
+    return "complete" if of_packages and all(one.status in whole for one in of_packages) else "incomplete"
+
+
+def _components(resources: Resources, system: Mapping[str, Value]) -> Iterator[dict[str, Any]]:
+    if system:
+        yield {
+            "type": "operating-system",
+            "bom-ref": "os_version:-",
+            "name": _text(system, "platform") or "linux",
+            **({"version": _text(system, "version_id")} if system.get("version_id") else {}),
+            "description": _text(system, "pretty_name"),
+        }
+    for kind in KINDS:
+        for resource in resources.of(kind):
+            if resource.attributes.get("status") not in _GONE:
+                yield _component(resource, system)
+
+
+def _component(resource: Resource, system: Mapping[str, Value]) -> dict[str, Any]:
+    given = resource.attributes
+    purl = _purl(resource, system)
+    kept = {
+        name: _text(given, name) for name in ("type", "status", "source", "source_version", "directory", "installer")
+    }
+    return {
+        "type": "library",
+        "bom-ref": f"{resource.kind}:{plain(resource.key)}",
+        "name": _text(given, "name") or plain(resource.key),
+        "version": _text(given, "version"),
+        **({"publisher": _text(given, "maintainer")} if given.get("maintainer") else {}),
+        **({"licenses": [{"license": {"name": _text(given, "license")}}]} if given.get("license") else {}),
+        **({"purl": purl} if purl else {}),
+        "properties": [{"name": f"driftscan:{name}", "value": value} for name, value in kept.items() if value],
+    }
+
+
+def _purl(resource: Resource, system: Mapping[str, Value]) -> str:
+    """A package URL (package-url.github.io, types deb, rpm, apk, pypi, npm); empty where there can be none: a name
+    with a slash would read as another."""
+    from packageurl import PackageURL  # noqa: PLC0415 - needed by this format alone
+
+    given = resource.attributes
+    name, version = _text(given, "name"), _text(given, "version")
+    qualifiers: dict[str, str] = {}
+    if resource.kind == "python_package":
+        kind, namespace = "pypi", ""
+    elif resource.kind == "npm_package":
+        kind, (namespace, _, name) = "npm", name.rpartition("/")
+    else:
+        kind, namespace = _text(given, "type"), _text(system, "platform")
+        qualifiers = _qualifiers(given, system)
+        if kind == "rpm" and ":" in version:
+            qualifiers["epoch"], _, version = version.partition(":")
+    if not name or "/" in name or not kind or "," in version:
+        return ""
+    try:
+        return PackageURL(kind, namespace or None, name, version or None, qualifiers).to_string()
+    except ValueError:
+        return ""
+
+
+def _qualifiers(given: Mapping[str, Value], system: Mapping[str, Value]) -> dict[str, str]:
+    """`upstream` is the source package, as syft writes it and grype reads it: advisories of Debian name sources."""
+    platform, release = _text(system, "platform"), _text(system, "version_id")
+    source, source_version = _text(given, "source"), _text(given, "source_version")
+    if source_version and source_version != _text(given, "version"):
+        source = f"{source}@{source_version}"
+    found = {
+        "arch": _text(given, "arch"),
+        "distro": f"{platform}-{release}" if platform and release else platform,
+        "upstream": source if source != _text(given, "name") else "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _text(given: Mapping[str, Value], name: str) -> str:
+    value = given.get(name)
+    return plain(value) if isinstance(value, str) else ""
