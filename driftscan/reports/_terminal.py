@@ -1,5 +1,6 @@
 """Colour with meaning, tables, and wrapping, for text that people read on a terminal."""
 
+import re
 import textwrap
 
 from driftscan.model.finding import Action, Severity, Verdict
@@ -59,9 +60,12 @@ class Painter:
 
     def wrap(self, text: str, indent: str = "", hanging: str | None = None) -> list[str]:
         """Lines of at most the terminal's width. Words are never broken, so that a path can be copied whole."""
+        width = max(self.style.width, 40)
+        if not text.isascii():
+            return _wrapped(text, width, indent, indent if hanging is None else hanging)
         return textwrap.wrap(
             text,
-            max(self.style.width, 40),
+            width,
             initial_indent=indent,
             subsequent_indent=indent if hanging is None else hanging,
             break_long_words=False,
@@ -69,8 +73,33 @@ class Painter:
         ) or [indent.rstrip()]
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a character of East Asia, none for one that combines."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415 - needed for such text alone
+
+    counted = wcswidth(text)
+    return counted if counted >= 0 else len(text)
+
+
+def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
+    """As `textwrap.wrap` does it, by columns rather than by characters."""
+    lines: list[str] = []
+    line, used, empty = first, len(first), True
+    for gap, word in re.findall(r"( *)([^ ]+)", text):
+        if not empty and used + len(gap) + columns(word) > width:
+            lines.append(line)
+            line, used, empty = rest, len(rest), True
+        if not empty:
+            line, used = line + gap, used + len(gap)
+        line, used, empty = line + word, used + columns(word), False
+    return [*lines, line] if not empty else [first.rstrip()]
+
+
 def table(rows: list[list[str]], headers: list[str], widths: list[int | None]) -> str:
-    """Columns aligned by tabulate, cells wrapped at `widths`; numbers stay the text that they are."""
+    """Columns aligned by tabulate (which asks wcwidth how wide text is), cells wrapped at `widths`; numbers stay the
+    text that they are."""
     from tabulate import tabulate  # noqa: PLC0415 - 40 ms that only a report for people needs
 
     return tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True, maxcolwidths=list(widths))

@@ -8,7 +8,7 @@ from driftscan.model.result import HostResult, ImageMatch, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
-from driftscan.reports._terminal import Painter, table
+from driftscan.reports._terminal import Painter, columns, table
 
 SHOWN = 8
 """Differences of one mutation that are listed; `-v` lists all."""
@@ -84,7 +84,7 @@ def _patching(result: ScanResult, painter: Painter) -> Iterator[str]:
 def _widths(plain: list[list[str]], width: int) -> list[int | None]:
     """Of the columns: the first and the last give way where the terminal is narrow, and only then."""
     left = max(width - len("unreachable  RECOMMENDATION") - 6, 28)
-    host, findings = (max(len(row[column]) for row in plain) for column in (0, 1))
+    host, findings = (max(columns(row[column]) for row in plain) for column in (0, 1))
     if host + findings <= left:
         return [None] * 4
     findings = max(14, min(findings, left - host))

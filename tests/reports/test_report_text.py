@@ -15,6 +15,7 @@ from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _words as words
 from driftscan.reports import text
 from driftscan.reports._base import Style
+from driftscan.reports._terminal import Painter, columns
 from tests.reports import golden, samples
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
@@ -142,3 +143,32 @@ def test_white_space_is_told_apart(other: str) -> None:
 def test_a_name_stays_on_its_line_and_harmless(key: str) -> None:
     shown = words.name(key)
     assert shown.isprintable()
+
+
+WIDE, COMBINING = "\u6f22\u5b57" * 12, "cafe\u0301" * 12
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+@pytest.mark.parametrize("name", [WIDE, COMBINING, "web-1"])
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    """But those with a word, a name or a command that alone is."""
+    said = " ".join([name] * 20)
+    host = replace(
+        samples.drifted(),
+        host=name,
+        recommendation=samples.recommendation(Action.REPLACE, said, counterfactual=said),
+        notes=(said,),
+    )
+    shown = _render(samples.result(host, samples.clean()), width=width)
+    assert {line for line in shown.splitlines() if columns(line) > width} == set()
+    table = shown.split("\n\n")[1].splitlines()
+    at = {columns(line.split("findings ")[0]) for line in table if "findings " in line}
+    at |= {columns(line.split("VERDICT")[0]) for line in table if "VERDICT" in line}
+    assert len(at) == 1
+
+
+@given(st.text(st.sampled_from("ab \u6f22e\u0301"), max_size=60), st.integers(40, 60))
+def test_wrapping_loses_nothing(text: str, width: int) -> None:
+    lines = Painter(Style(width=width)).wrap(text, "  ", "    ")
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(columns(line) <= width for line in lines if len(line.split()) > 1)
