@@ -26,11 +26,13 @@ class Config:
         return f"{self.documents[option.name].position((option.name,))}: {option.name}"
 
     def value(self, option: Option) -> Any:
-        """As the command line would give it: text, or a list of text; file names made relative to the file."""
+        """As the command line would give it: text, or a list of text; file names made relative to the file, and left as
+        they are where it lies in the working directory: reports then name files by their place in the repository."""
         raw = self.data[option.name]
         if not option.metavar:
             return raw
         folder = os.path.dirname(os.path.abspath(self.documents[option.name].file))
+        folder = "" if folder == os.getcwd() else folder
         if option.many:
             return [_text(option, item, folder) for item in (raw if isinstance(raw, list) else [raw])]
         return _text(option, raw, folder)

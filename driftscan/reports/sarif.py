@@ -21,8 +21,8 @@ from driftscan.reports._findings import Finding, Place
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MOST_RESULTS = 25_000
-MOST_PACKED = 9_000_000
-"""Bytes, packed, after which no result is added: GitHub takes 10 MB, and the notifications are to come."""
+MOST_PACKED = 7_000_000
+"""Bytes, packed, after which no result is added: GitHub takes 10 MB, and notifications (at most 2 MB) are to come."""
 MOST_NOTIFIED, MOST_RULES, MOST_TAGS = 1_000, 10_000, 20
 TEXT = 1_000
 """Characters of a message; GitHub shows as many of a rule's help."""

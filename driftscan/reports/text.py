@@ -1,5 +1,6 @@
 """Text for a terminal: what matters most first, whole sentences, and what to do next at the end."""
 
+import shlex
 from collections.abc import Iterator
 
 from driftscan.model.drift import Difference
@@ -226,13 +227,20 @@ def _list(title: str, items: list[str], painter: Painter) -> list[str]:
 
 
 def _following(hosts: list[HostResult]) -> str:
-    """The next command, for the worst finding; empty when nothing is open."""
+    """The next command: for the worst finding, else for a host that was not reached; empty when there is neither."""
     for one in hosts:
         mutations = words.open_mutations(one)
         failed = words.failed_controls(one)
         if mutations or failed:
             return f"Next: driftscan explain {mutations[0].mutation.id if mutations else failed[0].finding}"
-    return ""
+    missed = next((one for one in hosts if one.verdict is Verdict.UNREACHABLE), None)
+    return f"Next: driftscan doctor {_target(missed)}" if missed else ""
+
+
+def _target(host: HostResult) -> str:
+    """As the command line takes it: a host of an inventory together with it."""
+    inventory = host.origin.rpartition(":")[0]
+    return words.said(shlex.join([host.target, "-i", inventory] if inventory else [host.target]))
 
 
 report = Report(name="text", doc="for people at a terminal", render=_render)

@@ -176,7 +176,7 @@ def test_the_file_is_found_upward_and_its_paths_are_its_own(home: Path, monkeypa
 
 def test_one_value_will_do_for_a_list(home: Path) -> None:
     (home / "driftscan.yaml").write_text("inventory: fleet.yaml\n")
-    assert _settings("scan").inventory == (f"{home}/fleet.yaml",)
+    assert _settings("scan").inventory == ("fleet.yaml",)
 
 
 def test_the_users_file_gives_what_the_nearer_one_does_not(home: Path) -> None:

@@ -172,3 +172,10 @@ def test_wrapping_loses_nothing(text: str, width: int) -> None:
     lines = Painter(Style(width=width)).wrap(text, "  ", "    ")
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert all(columns(line) <= width for line in lines if len(line.split()) > 1)
+
+
+def test_where_nothing_was_found_the_next_command_is_for_who_was_not_reached() -> None:
+    direct, listed = samples.unreachable(), replace(samples.unreachable(), target="web 4", origin="hosts.yaml:3")
+    assert _render(samples.result(samples.clean(), direct)).endswith("\nNext: driftscan doctor ssh://web-4:22\n")
+    assert _render(samples.result(listed)).endswith("\nNext: driftscan doctor 'web 4' -i hosts.yaml\n")
+    assert "Next: driftscan explain" in _render(samples.fleet())
