@@ -1,10 +1,9 @@
 """The exit code of a scan, and the sentences that say why."""
 
-from driftscan.model.finding import Action, Result, Severity, State, Verdict
+from driftscan.model.finding import Action, Result, Severity, State
 from driftscan.model.result import HostResult, ScanResult
 
 CLEAN, FINDINGS, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
-_NOT_COUNTED = {Verdict.SETTLING, Verdict.GONE}
 
 
 def exit_code(result: ScanResult, fail_on: Severity | Action, unwritten: bool) -> int:
@@ -18,7 +17,7 @@ def exit_code(result: ScanResult, fail_on: Severity | Action, unwritten: bool) -
 
 def fails(host: HostResult, fail_on: Severity | Action) -> bool:
     """Whether the host has an open finding at or above the level. Settling and gone hosts do not count."""
-    if host.verdict in _NOT_COUNTED or not host.open_severities():
+    if not host.counts or not host.open_severities():
         return False
     if isinstance(fail_on, Severity):
         return max(host.open_severities()) >= fail_on

@@ -113,6 +113,11 @@ class HostResult:
         undecided = any(judged.result is Result.UNKNOWN for judged in self.controls)
         return not (self.errors or self.torn or hidden or undecided)
 
+    @property
+    def counts(self) -> bool:
+        """Whether its findings count: those of settling and gone hosts are listed alone."""
+        return self.verdict not in {Verdict.SETTLING, Verdict.GONE}
+
     def open_severities(self) -> tuple[Severity, ...]:
         """The severities of all open findings."""
         return tuple(

@@ -10,7 +10,7 @@ from functools import cache
 
 from driftscan import content
 from driftscan.errors import UsageError
-from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, State, Verdict
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, State
 from driftscan.model.resource import ResourceId
 from driftscan.model.result import HostResult
 from driftscan.model.waiver import Waiver
@@ -184,7 +184,3 @@ def waiver_line(waiver: Waiver | None) -> str:
         return "waived"
     ticket = f", {words.short(waiver.ticket, LINE)}" if waiver.ticket else ""
     return f"{words.short(waiver.reason, LINE)} ({words.short(waiver.owner, LINE)}, until {waiver.expires}{ticket})"
-
-
-NOT_COUNTED = {Verdict.SETTLING, Verdict.GONE}
-"""Verdicts of hosts whose findings count for nothing."""

@@ -88,7 +88,7 @@ def _grouped(result: ScanResult) -> tuple[_Group | None, dict[str, _Group]]:
 
 def _by_rule(host: HostResult) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
-    if host.verdict not in finding.NOT_COUNTED:
+    if host.counts:
         for one in finding.findings(host):
             if one.open:
                 found.setdefault(words.short(one.rule.id, 200), []).append(one)

@@ -37,7 +37,7 @@ def _issues(host: HostResult) -> Iterator[dict[str, object]]:
     name = words.short(host.host, 200)
     if why := finding.unscanned(host):
         yield _issue(host, None, NOT_SCANNED, f"{name} was not, or not wholly, scanned: {why[0]}", "critical")
-    if host.verdict in finding.NOT_COUNTED:
+    if not host.counts:
         return
     for one in finding.findings(host):
         if one.open:

@@ -66,7 +66,7 @@ def _scanned(host: HostResult) -> str:
     why = finding.unscanned(host)
     if why:
         inside = _outcome("error", host.verdict.value, why[0], why[1:])
-    elif host.verdict in finding.NOT_COUNTED:
+    elif not host.counts:
         inside = _outcome("skipped", "", f"{host.verdict.value}: {words.short(host.recommendation.sentence, _NAME)}")
     else:
         inside = ""
@@ -89,7 +89,7 @@ def _judged(host: HostResult, one: Finding) -> str:
         return _outcome("error", "unknown", "the facts could not be had", one.lines)
     if not one.open:
         return ""
-    if host.verdict in finding.NOT_COUNTED:
+    if not host.counts:
         return _outcome("skipped", "", f"{host.verdict.value}: {one.severity.word}, not counted", _why(one))
     return _outcome("failure", one.severity.word, f"{one.title} ({one.severity.word}, {one.action.word})", _why(one))
 

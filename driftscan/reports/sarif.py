@@ -95,7 +95,7 @@ class _Packed:
 
 def _told(host: HostResult) -> list[Finding]:
     """What becomes a result: what is open and what is waived."""
-    if host.verdict in finding.NOT_COUNTED:
+    if not host.counts:
         return []
     return [one for one in finding.findings(host) if one.open or one.waived]
 
