@@ -21,14 +21,15 @@ _UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
 
 
 def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:
-    """The strongest recommendation first, then the worst finding, then what was not scanned, then by name."""
+    """The strongest recommendation first, then the worst finding, then what was not scanned, then by name as it is
+    shown, which is the same after a report was read back."""
     return sorted(
         hosts,
         key=lambda one: (
             -one.recommendation.action,
             -max(one.open_severities(), default=-1),
             one.verdict not in _UNSCANNED,
-            one.host,
+            show(one.host),
         ),
     )
 

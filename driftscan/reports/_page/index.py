@@ -47,7 +47,7 @@ def _control(given: Asked) -> list[Any]:
 
 
 def _axis(name: str, values: list[str]) -> list[Any]:
-    known = sorted(set(values))
+    known = sorted(set(values), key=show)
     numbers = {value: number for number, value in enumerate(known)}
     return [show(name), [show(value) for value in known], [numbers[value] for value in values]]
 

@@ -183,7 +183,7 @@ class View:
             happening.number = number
         for number, control in enumerate(self.controls):
             control.number = number
-        self.blind = sorted(blind.values(), key=lambda each: (-len(each.rows), each.collector, each.reason))
+        self.blind = sorted(blind.values(), key=lambda each: (-len(each.rows), each.collector, show(each.reason)))
 
     def _accept(self, accepted: dict[int, Accepted], waiver: Waiver | None, row: Row, title: str) -> None:
         if waiver is None:
@@ -219,6 +219,11 @@ class View:
         if partly:
             said.append(f"{words.plural(partly, 'host')} could not be wholly scanned")
         return "; ".join(said) + ". Not scanned is never clean." if said else ""
+
+    @property
+    def result_words(self) -> str:
+        """`2 clean, 1 unreachable`."""
+        return ", ".join(f"{number:,} {verdict.value}" for verdict, number in self.verdicts) or "nothing"
 
     @property
     def first(self) -> list[Row]:
@@ -326,6 +331,21 @@ class View:
         return sorted(found, key=lambda each: (-each.severity, -len(each.sightings), each.number))
 
     @property
+    def open_happenings(self) -> list[Happening]:
+        """What somebody has to do something about."""
+        return [each for each in self.happenings if each.is_open]
+
+    @property
+    def allowed_happenings(self) -> list[Happening]:
+        """What rules accept, without a waiver."""
+        return [each for each in self.happenings if each.first.state is State.ALLOWED]
+
+    @property
+    def failed_controls(self) -> list[Asked]:
+        """Controls that failed on a host without anybody accepting it."""
+        return [each for each in self.controls if each.bad]
+
+    @property
     def unscanned(self) -> list[Row]:
         """Hosts that were not, or not wholly, looked at."""
         return [row for row in self.rows if row.host.verdict in UNSCANNED]
@@ -378,7 +398,7 @@ class View:
         for row in self.rows:
             for text in dict.fromkeys(getattr(row.host, what)):
                 found.setdefault(text, []).append(row)
-        return sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+        return sorted(found.items(), key=lambda item: (-len(item[1]), show(item[0])))
 
     @property
     def timings(self) -> list[tuple[str, int, int, int, Row]]:
