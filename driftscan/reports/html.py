@@ -9,7 +9,7 @@ from driftscan.model.proof import WORTH
 from driftscan.model.result import ScanResult
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
-from driftscan.reports._page import markup, timeline, view
+from driftscan.reports._page import items, markup, timeline, view
 from driftscan.reports._page.index import index
 
 SHOWN = 300
@@ -50,7 +50,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "sign": words.SIGNS,
         "cure": _Cures(),
         "worth": WORTH,
-        "unscanned": view.UNSCANNED,
+        "unscanned": items.UNSCANNED,
         "returned": words.RETURNED,
         "shown": SHOWN,
         "named": NAMED,
@@ -61,11 +61,11 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "failed_controls": words.failed_controls,
         "accounting_line": words.accounting_line,
         "reading_line": words.reading_line,
-        "lines_of": view.lines_of,
-        "facts_of": view.facts_of,
-        "bad": view.bad,
-        "outcome": view.outcome,
-        "distinct": view.distinct,
+        "lines_of": items.lines_of,
+        "facts_of": items.facts_of,
+        "bad": items.bad,
+        "outcome": items.outcome,
+        "distinct": items.distinct,
     }
 
 

@@ -169,6 +169,11 @@ def test_whatever_a_host_says_is_one_text(text: str) -> None:
     assert page.text == show(text)
 
 
+def test_a_flood_is_cut_with_a_mark() -> None:
+    assert markup.brief("a" * markup.LONGEST) == "a" * markup.LONGEST
+    assert markup.brief("a" * markup.LONGEST + "\x1b" * 1000) == "a" * markup.LONGEST + "… (1,000 more characters)"
+
+
 def test_without_a_script_all_is_there(page: Page) -> None:
     for said in (
         "web-1",

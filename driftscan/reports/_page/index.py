@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from driftscan.model.finding import Action, Severity, Verdict
-from driftscan.model.names import show
-from driftscan.reports._page.view import Asked, Happening, Row, View
+from driftscan.reports._page.items import Asked, Happening, Row
+from driftscan.reports._page.markup import brief
+from driftscan.reports._page.view import View
 
 
 def index(view: View) -> dict[str, Any]:
@@ -47,11 +48,11 @@ def _control(given: Asked) -> list[Any]:
 
 
 def _axis(name: str, values: list[str]) -> list[Any]:
-    known = sorted(set(values), key=show)
+    known = sorted(set(values), key=brief)
     numbers = {value: number for number, value in enumerate(known)}
-    return [show(name), [show(value) for value in known], [numbers[value] for value in values]]
+    return [brief(name), [brief(value) for value in known], [numbers[value] for value in values]]
 
 
 def _text(parts: Iterable[str]) -> str:
     """As it is shown, in small letters."""
-    return " ".join(show(part) for part in parts if part).lower()
+    return " ".join(brief(part) for part in parts if part).lower()

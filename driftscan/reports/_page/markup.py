@@ -16,6 +16,8 @@ from driftscan.reports import _words as words
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+LONGEST = 4000
+"""Characters of one value that are shown; the JSON report has all of them."""
 _FOLDER = "driftscan.reports._page"
 
 
@@ -42,6 +44,12 @@ def data(value: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+def brief(text: str) -> str:
+    """A text safe to show, cut with a mark where a host sends a flood."""
+    more = len(text) - LONGEST
+    return f"{show(text[:LONGEST])}… ({more:,} more characters)" if more > 0 else show(text)
+
+
 def render(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     """The pieces of a page."""
     stream = environment().get_template(template).stream(values)
@@ -59,7 +67,7 @@ def environment() -> "Environment":
         loader=PackageLoader(_FOLDER, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: show(value) if type(value) is str else value,
+        finalize=lambda value: brief(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

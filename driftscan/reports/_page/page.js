@@ -159,6 +159,6 @@
   document.addEventListener("keydown", keys);
   document.addEventListener("click", (event) => { const link = event.target.closest && event.target.closest('a[href^="#"]'); if (link) setTimeout(() => reveal(link.getAttribute("href")), 0); });
   addEventListener("hashchange", () => reveal(location.hash));
-  if (location.hash) reveal(location.hash);
+  if (location.hash) addEventListener("load", () => reveal(location.hash));  // after the browser has gone there by itself
   for (const box of all("details.sighting[open]")) differences({ target: box });
 })();

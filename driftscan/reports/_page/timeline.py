@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from driftscan.model.finding import Severity, State
-from driftscan.reports._page.view import Happening, Row
+from driftscan.reports._page.items import Happening, Row
 
 SPANS = (
     (timedelta(hours=1), timedelta(minutes=10), "%H:%M"),
@@ -21,7 +21,7 @@ SPANS = (
 """How long a time is drawn, the distance of its ticks, and how they are written."""
 ENOUGH = 0.85
 """The share of events that the drawn time must hold; older ones stand before it."""
-LEFT, WIDTH, LANE, TOP = 200, 700, 34, 30
+LEFT, WIDTH, LANE, TOP, FOOT = 200, 700, 34, 30, 26
 EARLIER, UNKNOWN = 60, 120
 """Widths of the columns for what is older, and for what has no time."""
 STEPS = 56
@@ -75,6 +75,11 @@ class Timeline:
     top: float = TOP
 
     @property
+    def bottom(self) -> float:
+        """Where the lanes end."""
+        return self.height - FOOT
+
+    @property
     def events(self) -> list[tuple[Dot, Lane]]:
         """The dots in the order of their times; those without one last."""
         found = [(dot, lane) for lane in self.lanes for dot in lane.dots]
@@ -118,7 +123,7 @@ def draw(happenings: Iterable[Happening], finished_at: str) -> Timeline | None:
         ends=_minutes(end),
         earlier=sum(event.at is not None and event.at < end - span for event in events),
         unknown=sum(event.at is None for event in events),
-        height=TOP + LANE * len(lanes) + 40,
+        height=TOP + LANE * len(lanes) + FOOT,
     )
 
 

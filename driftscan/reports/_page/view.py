@@ -3,21 +3,17 @@ one (`Happening`), each control one (`Asked`), and each gap one (`Blind`). Numbe
 the page is never made of what a host said."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
-from driftscan.model.drift import Change, Difference, Mutation
+from driftscan.model.drift import Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity, State, Verdict
 from driftscan.model.names import show
-from driftscan.model.resource import Value
-from driftscan.model.result import HostResult, ScanResult
-from driftscan.model.waiver import Waiver, WaiverState
+from driftscan.model.result import ScanResult
+from driftscan.model.waiver import Waiver
 from driftscan.reports import _words as words
+from driftscan.reports._page.items import UNSCANNED, Accepted, Asked, Blind, Happening, Row
 
-UNSCANNED = (Verdict.UNREACHABLE, Verdict.INCOMPLETE)
-UNKNOWN_IMAGE = "image not known"
 BEGIN = 3
 """Hosts that the headline names."""
 MOST_GROUPS, MOST_AXES = 60, 12
@@ -31,118 +27,6 @@ _TO_DO = {
     Action.INVESTIGATE: "Investigate {}",
     Action.OBSERVE: "Observe {}",
 }
-
-
-@dataclass(slots=True)
-class Happening:
-    """A mutation as one or more hosts have it, difference by difference."""
-
-    number: int
-    first: JudgedMutation
-    sightings: list[tuple["Row", JudgedMutation]] = field(default_factory=list)
-
-    @property
-    def mutation(self) -> Mutation:
-        """That of the first host; what other hosts have besides are times and inode numbers."""
-        return self.first.mutation
-
-    @property
-    def severity(self) -> Severity:
-        """The worst that policy says of it on any host."""
-        return max(judged.severity for _, judged in self.sightings)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether any host has it open."""
-        return any(judged.state is State.OPEN for _, judged in self.sightings)
-
-    @property
-    def states(self) -> str:
-        """`open on 2 hosts, waived on 1`."""
-        return _told_states(Counter(judged.state for _, judged in self.sightings))
-
-    @property
-    def rows(self) -> "list[Row]":
-        """The hosts that have it."""
-        return [row for row, _ in self.sightings]
-
-
-@dataclass(slots=True)
-class Row:
-    """A host with its number in the page, which is its place by urgency."""
-
-    number: int
-    host: HostResult
-    happenings: list[tuple[Happening, JudgedMutation]] = field(default_factory=list)
-
-    @property
-    def image(self) -> str:
-        """`web 2026.11.20`."""
-        return image_name(self.host)
-
-    @property
-    def told(self) -> bool:
-        """Whether more than a line is to be said of it."""
-        return bool(
-            self.host.verdict is not Verdict.CLEAN
-            or self.host.recommendation.action is not Action.NONE
-            or self.host.mutations
-            or self.problems
-            or self.host.errors
-        )
-
-    @property
-    def problems(self) -> list[str]:
-        """What could not be looked at."""
-        return words.problems(self.host)
-
-    @property
-    def worst(self) -> Severity | None:
-        """Of its open findings."""
-        return max(self.host.open_severities(), default=None)
-
-    @property
-    def by_severity(self) -> list[tuple[Severity, int]]:
-        """How many open findings, the worst first."""
-        counts = Counter(self.host.open_severities())
-        return [(severity, counts[severity]) for severity in reversed(Severity) if counts[severity]]
-
-
-@dataclass(slots=True)
-class Asked:
-    """A control with its results on all hosts that were asked."""
-
-    number: int
-    first: JudgedControl
-    results: Counter[str] = field(default_factory=Counter)
-    """`pass`, `fail` (open), `waived`, `unknown`, `not-applicable` -> hosts."""
-    evidence: dict[tuple[str, tuple[str, ...]], list[tuple[Row, JudgedControl]]] = field(default_factory=dict)
-    """For results that are no pass: (result, what was seen) -> the hosts."""
-
-    @property
-    def bad(self) -> int:
-        """Hosts on which it failed and nobody accepts it."""
-        return self.results["fail"]
-
-
-@dataclass(slots=True)
-class Blind:
-    """What could not be looked at, with the hosts on which it was so."""
-
-    collector: str
-    status: str
-    reason: str
-    hides: tuple[str, ...]
-    rows: list[Row] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Accepted:
-    """A waiver, its state, and what it accepts."""
-
-    waiver: Waiver
-    state: WaiverState | None
-    findings: list[tuple[Row, str]] = field(default_factory=list)
 
 
 class View:
@@ -415,11 +299,6 @@ class View:
         return sorted(told, key=lambda each: (-each[1], each[0]))
 
 
-def image_name(host: HostResult) -> str:
-    """Id and version of a host's image."""
-    return " ".join(part for part in (host.image.id, host.image.version) if part) or UNKNOWN_IMAGE
-
-
 def pack_of(control: JudgedControl) -> str:
     """The folder of the policy's file, which is the pack's name; else the file's."""
     parts = [part for part in control.rule.file.split("/") if part]
@@ -470,38 +349,3 @@ def _ask(asked: dict[tuple[str, str], Asked], row: Row, control: JudgedControl) 
     found.results[result] += 1
     if control.result in {Result.FAIL, Result.UNKNOWN}:
         found.evidence.setdefault((result, control.evidence), []).append((row, control))
-
-
-def _told_states(states: Counter[State]) -> str:
-    return ", ".join(f"{state.value} on {words.plural(states[state], 'host')}" for state in State if states[state])
-
-
-def facts_of(item: Difference) -> list[tuple[str, Value]]:
-    """What is said of a resource that came or went; attributes that are empty say nothing."""
-    sides = [
-        (name, delta.expected if item.change is Change.REMOVED else delta.actual)
-        for name, delta in sorted(item.attributes.items())
-    ]
-    return [(name, value) for name, value in sides if value not in ("", (), {}, None)]
-
-
-def lines_of(item: Difference) -> Iterator[tuple[str, str]]:
-    """(what it is: `add`, `del`, `at` or `same`; the line) of a difference's text."""
-    kinds = {"+": "add", "-": "del", "@": "at"}
-    for line in item.text.rstrip("\n").split("\n"):
-        yield kinds.get(line[:1], "same"), show(line)
-
-
-def bad(controls: list[Asked]) -> int:
-    """How many failed somewhere."""
-    return sum(bool(each.bad) for each in controls)
-
-
-def outcome(asked: Asked) -> str:
-    """Of a control on all hosts: the worst."""
-    return next((result for result in ("fail", "unknown", "waived", "pass") if asked.results[result]), "not-applicable")
-
-
-def distinct(found: list[tuple[Row, str]]) -> list[Row]:
-    """The hosts, each once."""
-    return list({row.number: row for row, _ in found}.values())
