@@ -48,7 +48,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "timeline": timeline.draw(shown.happenings, result.finished_at),
         "mark": MARKS,
         "sign": words.SIGNS,
-        "cure": _Cures(),
+        "cure": _cure,
         "worth": WORTH,
         "unscanned": items.UNSCANNED,
         "returned": words.RETURNED,
@@ -69,16 +69,11 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
     }
 
 
-class _Cures:
-    """Whether a replacement ends it, in words."""
-
-    def __getitem__(self, cure: Cure) -> str:
-        where = "" if cure.cause is CureCause.UNKNOWN else f" The fault lies with the {cure.cause.value}."
-        if cure.replacement_cures is None:
-            return where.strip()
-        return (
-            "Replacing the host cures it." if cure.replacement_cures else "Replacing the host does not cure it."
-        ) + where
+def _cure(cure: Cure) -> str:
+    """Whether a replacement ends it, in words; empty where nobody knows."""
+    where = "" if cure.cause is CureCause.UNKNOWN else f"The fault lies with the {cure.cause.value}."
+    ends = {True: "Replacing the host cures it.", False: "Replacing the host does not cure it.", None: ""}
+    return f"{ends[cure.replacement_cures]} {where}".strip()
 
 
 report = Report(name="html", doc="one page for people: the fleet, what happened, and why", render=_render, screen=False)
