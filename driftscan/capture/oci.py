@@ -12,17 +12,6 @@ from driftscan.capture.live import UNLIMITED, Limits, ProbeSession, Record
 from driftscan.transports.local import LocalTransport
 
 
-def split(text: str) -> tuple[str, str]:
-    """(path, tag or digest) of what follows `oci:`; an empty path where nothing of that name exists. Either may hold
-    colons: the longest path that exists is meant."""
-    parts = text.split(":")
-    for count in range(len(parts), 0, -1):
-        path = ":".join(parts[:count])
-        if path and os.path.exists(path):
-            return path, ":".join(parts[count:])
-    return "", ""
-
-
 def open_oci(
     path: str,
     tag: str,

@@ -1,10 +1,10 @@
 """What the words on the command line mean: targets, and hosts of inventories."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from driftscan.capture.oci import split
 from driftscan.errors import UsageError
 from driftscan.inventory import load_all, parse_address, select
 from driftscan.model.host import ConnectOptions, Host
@@ -77,6 +77,17 @@ def _is_direct(word: str) -> bool:
     return word == "local" or word.startswith("ssh://") or (word.partition(":")[0] in FILE_SCHEMES and ":" in word)
 
 
+def split_layout(text: str) -> tuple[str, str]:
+    """(path, tag or digest) of what follows `oci:`; an empty path where nothing of that name exists. Either may hold
+    colons: the longest path that exists is meant."""
+    parts = text.split(":")
+    for count in range(len(parts), 0, -1):
+        path = ":".join(parts[:count])
+        if path and os.path.exists(path):
+            return path, ":".join(parts[count:])
+    return "", ""
+
+
 def _direct(word: str, overrides: ConnectOverrides) -> Target:
     if word == "local":
         return Target(
@@ -84,7 +95,7 @@ def _direct(word: str, overrides: ConnectOverrides) -> Target:
         )
     scheme, _, path = word.partition(":")
     if scheme == "oci":
-        found, tag = split(path)
+        found, tag = split_layout(path)
         if not found:
             raise UsageError(
                 f"{word}: no such file or directory", "Write oci:DIR or oci:DIR:TAG; a tar of DIR will do."

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def run(source: Command, shell: str, places: dict[str, str], path: str) -> subpr
     for place, other in places.items():
         assert place in script
         script = script.replace(place, other)
-    argv = ["busybox", "sh"] if shell == "busybox" else [shell]
+    argv = [which("busybox"), "sh"] if shell == "busybox" else [which(shell)]
     return subprocess.run(
         [*argv, "-c", script],
         capture_output=True,
@@ -31,6 +32,12 @@ def run(source: Command, shell: str, places: dict[str, str], path: str) -> subpr
         timeout=30,
         env={"PATH": path, "LC_ALL": "C"},
     )
+
+
+def which(name: str) -> str:
+    found = shutil.which(name)
+    assert found, name
+    return found
 
 
 def program(folder: Path, name: str, body: str) -> str:
@@ -65,13 +72,15 @@ class TestFirewall:
 
     def test_legacy(self, tmp_path: Path, shell: str) -> None:
         places = {'"/proc/net/$names"': f'"{tmp_path}/$names"'}
-        path = program(tmp_path / "bin", "iptables-save", 'case $1 in --version) echo "v1.8.9 (nf_tables)";; esac')
+        program(tmp_path / "bin", "iptables-save", 'case $1 in --version) echo "v1.8.9 (nf_tables)";; esac')
+        path = str(tmp_path / "bin")  # the machine may have iptables of its own
+        (tmp_path / "bin/cat").symlink_to(which("cat"))
         assert run(firewall.IPTABLES, shell, places, path).returncode == 90
         (tmp_path / "ip_tables_names").write_text("")
         assert run(firewall.IPTABLES, shell, places, path).returncode == 90
         (tmp_path / "ip_tables_names").write_text("filter\n")
         assert run(firewall.IPTABLES, shell, places, path).returncode == 91
-        path = program(tmp_path / "bin", "iptables-legacy-save", "echo legacy")
+        program(tmp_path / "bin", "iptables-legacy-save", "echo legacy")
         assert run(firewall.IPTABLES, shell, places, path).stdout == "legacy\n"
 
 

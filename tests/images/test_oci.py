@@ -15,14 +15,14 @@ import pytest
 from driftscan.capture.image.layers import Unpacker
 from driftscan.capture.image.layout import layers_of
 from driftscan.capture.image.tree import Tree
-from driftscan.capture.oci import open_oci, split
+from driftscan.capture.oci import open_oci
 from driftscan.errors import HostError, IncompleteError, UsageError
 from driftscan.model.lines import Held
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.source import Command, File, Glob, Status
 from driftscan.scan.observe import take_snapshot
 from driftscan.scan.options import ScanOptions
-from driftscan.scan.targets import resolve
+from driftscan.scan.targets import resolve, split_layout
 from tests.images import layouts
 from tests.images.layouts import Layout, member, tar
 
@@ -329,7 +329,7 @@ def test_an_image_is_chosen_by_tag_by_digest_and_by_platform(tmp_path: Path) -> 
 
     assert chosen("v1") == ["/one"]
     assert chosen(images["arm64"]["digest"]) == ["/arm64"]
-    assert split(f"{layout.path}:registry/app:v2") == (str(layout.path), "registry/app:v2")
+    assert split_layout(f"{layout.path}:registry/app:v2") == (str(layout.path), "registry/app:v2")
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)
     if machine:
         layout.add({**layout.index(of_platforms), "annotations": {}}, "nested")

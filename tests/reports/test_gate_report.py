@@ -1,6 +1,7 @@
 """The gate's result as text and JSON: nothing of a host reaches a terminal raw, and JSON is what its schema says."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,9 @@ def test_markdown_is_inert() -> None:
     """As the report's own Markdown: what a host says cannot leave its code span or be taken for HTML or a mention."""
     text = "".join(_gate_markdown.render(result())).replace("\\`", "")  # an escaped one begins no span
     assert not {char for char in text if char != "\n" and not char.isprintable()}
+    # A text that changed stands in a fence, in which each line begins with a mark and so none can end it.
+    text, fences = re.subn(r"^```diff\n(?:[-+ @\\…].*\n)*```$", "", text, flags=re.MULTILINE)
+    assert fences
     assert "<script" not in text
     assert "@root" not in "".join(text.split("`")[::2])
     assert all(line.count("`") % 2 == 0 for line in text.split("\n"))
