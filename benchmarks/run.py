@@ -10,6 +10,7 @@
     hosts      what one more clean host costs beside paramiko
     footprint  what a scan holds and writes on its target
     acts       no cost: what driftscan and AIDE tell of some thirty acts of a person on one host (docs/accuracy.md)
+    auditors   no cost: what driftscan, OpenSCAP and Lynis say of three hosts (docs/accuracy.md)
 
 The last four raise hosts of the project's test bed: root on Debian, and they install by apt what the bed needs. What
 this machine lacks is left out, and said so. The status is 1 if anything was refused: a peer that did other work, a
@@ -105,6 +106,12 @@ def _acts(options: argparse.Namespace) -> Iterator[Item]:
     yield from accuracy.measure(options.bed)
 
 
+def _auditors(options: argparse.Namespace) -> Iterator[Item]:
+    import auditors  # noqa: PLC0415
+
+    yield from auditors.measure(options.bed)
+
+
 GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "startup": _startup,
     "walk": _walk,
@@ -114,6 +121,7 @@ GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "hosts": _hosts,
     "footprint": _footprint,
     "acts": _acts,
+    "auditors": _auditors,
 }
 
 
