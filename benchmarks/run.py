@@ -6,6 +6,7 @@
     walk       the probe's walk beside a walker in C, AIDE and find: cc, libcrypto and aide, where there are any
     compare    two manifests beside comm(1)
     policies   500 rules beside Cloud Custodian's filters, on facts of a real host: --snapshot FILE; pip for the peer
+    history    a month of hourly scans in the store: its size, and what questions cost
     host       one fresh host over ssh beside ansible's facts, and bytes on the wire
     hosts      what one more clean host costs beside paramiko
     footprint  what a scan holds and writes on its target
@@ -82,6 +83,12 @@ def _policies(options: argparse.Namespace) -> Iterator[Item]:
     yield from policies.measure(options.snapshot, options.runs)
 
 
+def _history(options: argparse.Namespace) -> Iterator[Item]:
+    import history  # noqa: PLC0415
+
+    yield from history.measure(10_000, 24) if options.large else history.measure(200, history.HOURS)
+
+
 def _host(options: argparse.Namespace) -> Iterator[Item]:
     import hosts  # noqa: PLC0415
 
@@ -117,6 +124,7 @@ GROUPS: dict[str, Callable[[argparse.Namespace], Iterator[Item]]] = {
     "walk": _walk,
     "compare": _compare,
     "policies": _policies,
+    "history": _history,
     "host": _host,
     "hosts": _hosts,
     "footprint": _footprint,

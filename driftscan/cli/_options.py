@@ -1,6 +1,7 @@
 """Every option of every command. An option that several commands have means the same in all of them."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from driftscan.cli._command import Option
 from driftscan.model.amount import bytes_of
@@ -54,6 +55,32 @@ def fail_on(text: str) -> Severity | Action:
             return kind[text.upper()]
     words = [item.word for kind in (Severity, Action) for item in kind if item.word != "none"]
     raise ValueError(f"{quoted(text)} is not one of {', '.join(words)}")
+
+
+_AGE = re.compile(r"([1-9][0-9]{0,4})([hdw])", re.ASCII)
+_HOURS = {"h": 1, "d": 24, "w": 168}
+
+
+def _since(text: str) -> str:
+    moment(text, datetime(2000, 1, 1, tzinfo=UTC))
+    return text
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """When that was: an age (`12h`, `30d`, `4w`) or a day or time (RFC 3339; without a zone, in UTC). ValueError for
+    anything else."""
+    if age := _AGE.fullmatch(text):
+        return now - timedelta(hours=int(age[1]) * _HOURS[age[2]])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        expected = "an age such as 12h, 30d, 4w nor a day such as 2026-11-01"
+        raise ValueError(f"{quoted(text)} is neither {expected}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _kept(text: str) -> int:
+    return _number(1, 36_500, text)
 
 
 QUIET = Option(name="quiet", short="-q", help="say nothing but errors and the data itself")
@@ -247,6 +274,24 @@ DECLARED = Option(
     help="what the candidate is meant to differ in: packages, files, resources",
 )
 
+SINCE = Option(
+    name="since",
+    metavar="TIME",
+    parse=_since,
+    default="",
+    help="from then on: 12h, 30d or 4w ago, or a day (2026-11-01)",
+)
+KEEP_DAYS = Option(name="keep-days", metavar="N", parse=_kept, default=0, help="scans that are not older stay")
+KEEP_SCANS = Option(name="keep-scans", metavar="N", parse=_kept, default=0, help="so many of the newest scans stay")
+BY = Option(
+    name="by",
+    metavar="WHAT",
+    choices=("host", "group", "image", "cause", "actor"),
+    default="cause",
+    default_text="cause",
+    help="a line for each host, label of hosts, image, cause, or who did it",
+)
+
 ALL = (
     *COMMON,
     *CONNECT,
@@ -288,4 +333,8 @@ ALL = (
     STREAMED,
     AGAINST,
     DECLARED,
+    SINCE,
+    KEEP_DAYS,
+    KEEP_SCANS,
+    BY,
 )

@@ -105,3 +105,8 @@ def state_directory(call: Call) -> Path:
 def now() -> str:
     """UTC, RFC 3339, seconds."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock() -> datetime:
+    """The time now; the one place where commands about the past look at it."""
+    return datetime.now(UTC)

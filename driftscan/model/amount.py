@@ -22,3 +22,11 @@ def seconds_of(text: str) -> int:
     if found is None:
         raise ValueError(f"{text[:40]!r} is no length of time, such as 90 days or 12 hours")
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def words_of(seconds: int) -> str:
+    """A length of time for people: `5 hours`, `12 days`; the largest unit of which there are two."""
+    for unit, length in sorted(_SECONDS.items(), key=lambda item: -item[1]):
+        if seconds >= 2 * length:
+            return f"{round(seconds / length):,} {unit}s"
+    return f"{seconds} seconds"

@@ -1,5 +1,6 @@
 """Where a store is: a directory, or a PostgreSQL database with a directory beside it."""
 
+import hashlib
 import importlib.util
 import re
 from dataclasses import dataclass, field
@@ -19,6 +20,16 @@ class Place:
 
     directory: Path
     database: str = field(default="", repr=False)
+
+    @property
+    def blobs(self) -> Path:
+        """Where reports lie. Those of a database have a place of their own, so that none is taken for one that nothing
+        refers to because another database does."""
+        if not self.database:
+            return self.directory / "blobs"
+        name = str(self).removeprefix("postgresql://")
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return self.directory / "postgresql" / f"{re.sub('[^A-Za-z0-9.-]+', '_', name)[:80]}-{digest}" / "blobs"
 
     def __str__(self) -> str:
         """For people."""

@@ -20,3 +20,8 @@ def nanoseconds(time: str) -> int:
         return int(datetime.fromisoformat(time).timestamp()) * SECOND
     except (ValueError, OverflowError):
         return 0
+
+
+def text_of(time: datetime) -> str:
+    """A time as RFC 3339 in UTC."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,8 +4,20 @@ SQLAlchemy takes 0.2 s to import: what is here is imported by those who open a s
 """
 
 from driftscan.store._blobs import Blobs
-from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow
+from driftscan.store._prune import Pruned, Retention
+from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary
 from driftscan.store._states import HostStates
 from driftscan.store._store import Store
 
-__all__ = ["Blobs", "FindingRow", "HostRow", "HostStates", "LastRow", "ScanRow", "Store"]
+__all__ = [
+    "Blobs",
+    "FindingRow",
+    "HostRow",
+    "HostStates",
+    "LastRow",
+    "Pruned",
+    "Retention",
+    "ScanRow",
+    "ScanSummary",
+    "Store",
+]

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from driftscan import atomic
@@ -24,7 +25,7 @@ class Blobs:
         """Keep bytes and return their digest (`sha256:...`). IncompleteError if they cannot be written."""
         digest = digest_of(data)
         path = self._path(digest)
-        if not self._is_whole(path, digest):
+        if not (self._is_whole(path, digest) and _touched(path)):
             make_private(path.parent)
             try:
                 atomic.write(path, (data,))
@@ -51,6 +52,28 @@ class Blobs:
         """Whether there is such a blob (not whether it is whole: `get` checks that)."""
         return self._path(digest).is_file()
 
+    def collect(self, wanted: Collection[str], before: float) -> tuple[int, int]:
+        """Remove blobs whose digest nobody wants, and what a crash left half-written, if they were last put before a
+        time (seconds since 1970); how many blobs, and of how many bytes. IncompleteError if one cannot be removed.
+
+        A blob that is put again meanwhile stays: it is taken aside first, and put back where its time says so."""
+        removed = size = 0
+        try:
+            for path in sorted(self._directory.glob("*/*")):
+                found = path.lstat()
+                if f"sha256:{path.parent.name}{path.name}" in wanted or found.st_mtime >= before:
+                    continue
+                aside = path.with_name(f".{path.name[:50]}.gone")
+                path.rename(aside)
+                if aside.lstat().st_mtime >= before:
+                    aside.rename(path)
+                    continue
+                aside.unlink()
+                removed, size = removed + (not path.name.startswith(".")), size + found.st_size
+        except OSError as error:
+            raise IncompleteError(f"{show(str(self._directory))}: {error.strerror}", _CHECK) from error
+        return removed, size
+
     def _path(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
             raise UsageError(f"'{show(digest[:80])}' is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
@@ -64,6 +87,17 @@ class Blobs:
                 return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}" == digest
         except OSError:
             return False
+
+
+def _touched(path: Path) -> bool:
+    """Put off its end (`collect`); False if it was removed just now."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:  # on a file system that cannot be written to it ends no more either
+        return True
+    return True
 
 
 _CHECK = "Check the owner and mode of the state directory."

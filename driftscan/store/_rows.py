@@ -1,5 +1,6 @@
 """What the store answers with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -18,6 +19,18 @@ class ScanRow:
     mode: str
     interrupted: bool
     report: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanSummary:
+    """One stored scan, and how many hosts had which verdict in it."""
+
+    id: str
+    started_at: str
+    finished_at: str
+    mode: str
+    interrupted: bool
+    hosts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Scans and their findings, and what they refer to."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from sqlalchemy import Executable, Row, func, insert, select
 from driftscan.model.finding import Severity
 from driftscan.model.place import Place
 from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.trend import Spell
 from driftscan.store._blobs import Blobs
 from driftscan.store._findings import save_findings
 from driftscan.store._open import database
-from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, as_row
+from driftscan.store._prune import GRACE, Pruned, Retention, prune_rows
+from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary, as_row
 from driftscan.store._schema import finding, host, host_result, scan
+from driftscan.store._spells import read_spells
 from driftscan.store._write import storable
 
 NEWEST = (scan.c.started_at.desc(), scan.c.number.desc())
@@ -29,7 +33,7 @@ class Store:
         """Nothing is made or opened yet."""
         self.place = where if isinstance(where, Place) else Place(where)
         self.directory = self.place.directory
-        self.blobs = Blobs(self.directory / "blobs")
+        self.blobs = Blobs(self.place.blobs)
         self._database = database(self.place)
 
     def save(self, result: ScanResult, report_json: bytes) -> None:
@@ -67,6 +71,49 @@ class Store:
         query = select(host_result, scan.c.started_at, scan.c.report).join(host, last)
         query = query.join(scan, scan.c.id == host_result.c.scan).order_by(host.c.host)
         return [as_row(LastRow, row) for row in self._select(query)]
+
+    def summaries(self, since: str, limit: int) -> list[ScanSummary]:
+        """The newest scans that did not begin before `since`, newest first, with how many hosts had which verdict."""
+        query = select(scan).where(scan.c.started_at >= since).order_by(*NEWEST).limit(limit)
+        with self._database.read() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(query).all()
+            first = min((row.started_at for row in rows), default="")
+            counts = select(host_result.c.scan, host_result.c.verdict, func.count()).join(
+                scan, scan.c.id == host_result.c.scan
+            )
+            counts = counts.where(scan.c.started_at >= first).group_by(host_result.c.scan, host_result.c.verdict)
+            found: dict[str, dict[str, int]] = defaultdict(dict)
+            for scan_id, verdict, count in connection.execute(counts) if rows else ():
+                found[scan_id][verdict] = count
+        return [_summary(row, found[row.id]) for row in rows]
+
+    def host_names(self) -> list[str]:
+        """Every host that was ever reached, by name."""
+        return [row.host for row in self._select(select(host.c.host).order_by(host.c.host))]
+
+    def scans_of(self, name: str, since: str, limit: int) -> list[HostRow]:
+        """A host in the newest scans that did not begin before `since`, newest first."""
+        query = select(host_result, scan.c.started_at).join(scan, scan.c.id == host_result.c.scan)
+        query = query.where(host_result.c.host == storable(name), scan.c.started_at >= since)
+        return [as_row(HostRow, row) for row in self._select(query.order_by(*NEWEST).limit(limit))]
+
+    def spells(self, since: str) -> list[Spell]:
+        """Every finding that is not waived and was there at any time from `since` on, each time that it was, with the
+        labels and the image of its host's last scan."""
+        with self._database.read() as connection:
+            return list(read_spells(connection, since)) if connection is not None else []
+
+    def prune(self, retention: Retention, now: float) -> Pruned:
+        """Remove scans that need not be kept, findings that ended before them, and reports that nothing refers to. A
+        crash in between leaves reports, which the next time removes. `now`: seconds since 1970."""
+        with self._database.write() as connection:
+            scans, findings = prune_rows(connection, retention)
+        with self._database.write() as connection:  # nobody stores a scan meanwhile
+            wanted = set(connection.scalars(select(scan.c.report)))
+            reports, size = self.blobs.collect(wanted, now - GRACE)
+        return Pruned(scans=scans, findings=findings, reports=reports, size=size)
 
     def find_finding(self, id_or_prefix: str) -> list[FindingRow]:
         """The findings whose id begins so, on each host that has or had it, as the last scan said that saw it; that
@@ -126,6 +173,17 @@ def _host(result: ScanResult, position: int, host: HostResult) -> dict[str, obje
 
 def _urgency(row: FindingRow) -> tuple[object, ...]:
     return (row.resolved_at is not None, -Severity.parse(row.severity), row.first_seen, row.fingerprint)
+
+
+def _summary(row: Row[Any], hosts: dict[str, int]) -> ScanSummary:
+    return ScanSummary(
+        id=row.id,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        mode=row.mode,
+        interrupted=bool(row.interrupted),
+        hosts=hosts,
+    )
 
 
 def _scan_row(row: Row[Any]) -> ScanRow:

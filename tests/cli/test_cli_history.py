@@ -1,0 +1,131 @@
+"""`driftscan history`, `history prune`, `trend`."""
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from driftscan.cli import trend as trend_command
+from driftscan.model.finding import Verdict
+from driftscan.model.result import ScanResult
+from driftscan.store import Store
+from tests.cli.runner import run
+from tests.store.scans import host
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("history", "trend"):
+        monkeypatch.setattr(f"driftscan.cli.{module}.clock", lambda: NOW)
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    """Three scans of two hosts: what web-1 has goes and comes back, what web-2 has stays."""
+    store = Store(home / ".local/state/driftscan")
+    for day, one, two in ((20, "F-1", "F-2"), (22, "", "F-2"), (24, "F-1", "F-2")):
+        at = f"2026-11-{day}T10:00:00Z"
+        first = replace(host("web-1", *([one] if one else [])), labels={"role": "web"})
+        hosts = (first, host("web-2", two), host("db-1", verdict=Verdict.UNREACHABLE))
+        store.save(ScanResult(id=f"s{day}", started_at=at, finished_at=at, mode="full", hosts=hosts), b"{}")
+    return store
+
+
+def opened(store: Store) -> None:
+    """As if nothing were waived."""
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE finding SET state = 'open', cause = 'file-added', actor = 'alice'")
+
+
+@pytest.mark.usefixtures("home")
+def test_nothing_was_ever_scanned(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "history").out == "no scan is kept\n"
+    assert "nothing is known of that time" in run(capsys, "trend").out
+    said = run(capsys, "history", "web-1")
+    assert said.code == 2
+    assert "no scan of such a host" in said.err
+
+
+@pytest.mark.usefixtures("store")
+def test_scans(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "history")
+    days = [line.split()[0] for line in said.out.splitlines()[1:4]]
+    assert days == ["2026-11-24", "2026-11-22", "2026-11-20"]
+    assert "2 findings, 1 unreachable" in said.out
+    told = json.loads(run(capsys, "history", "--since", "3d", "-o", "json").out)
+    assert [each["id"] for each in told["scans"]] == ["s24"]
+    assert told["scans"][0]["hosts"] == {"findings": 2, "unreachable": 1}
+
+
+@pytest.mark.usefixtures("store")
+def test_a_host(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "history", "web-1")
+    assert "returned 2026-11-24 10:00" in said.out
+    told = json.loads(run(capsys, "history", "web-*", "-o", "json").out)
+    assert [each["host"] for each in told["hosts"]] == ["web-1", "web-2"]
+    (finding,) = told["hosts"][0]["findings"]
+    assert (finding["id"], finding["first_seen"], finding["returned"]) == ("F-1", "2026-11-20T10:00:00Z", 1)
+    assert [each["verdict"] for each in told["hosts"][1]["scans"]] == ["findings"] * 3
+
+
+@pytest.mark.usefixtures("store")
+def test_a_host_that_was_never_reached_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "history", "db-1").code == 2
+
+
+@pytest.mark.parametrize("words", [("--since", "soon"), ("--since", "0d"), ("--since", "2026-13-01")])
+def test_a_time_that_is_none(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "history", *words)
+    assert said.code == 2
+    assert "is neither an age such as 12h, 30d, 4w nor a day" in said.err
+
+
+def test_prune(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "history", "prune").code == 2
+    said = run(capsys, "history", "prune", "--keep-days", "3")
+    assert said.out == "removed 2 scans, 0 findings that ended, 0 reports (0 bytes)\n"
+    assert [row.id for row in store.scans()] == ["s24"]
+    assert run(capsys, "history", "prune", "--keep-scans", "0").code == 2
+
+
+def test_trend(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    opened(store)
+    out = run(capsys, "trend", "--by", "host", "--since", "10d").out
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["all", "web-1", "web-2"]
+    assert "those that went had stayed 2 days (median)" in out
+    assert "the oldest that is there has been for 6 days" in out
+    assert "what they came from: file-added 3" in out
+    assert "who made them, as logs tell: alice 3" in out
+    told = json.loads(run(capsys, "trend", "--by", "group", "-o", "json").out)
+    assert [line["name"] for line in told["lines"]] == ["role=web"]
+    assert (told["total"]["open"], told["total"]["opened"], told["total"]["resolved"]) == (2, 3, 1)
+    assert len(told["total"]["series"]) == 30
+
+
+def test_what_is_waived_is_no_drift(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert store.scans()
+    assert "nothing is known of that time" in run(capsys, "trend").out
+
+
+@pytest.mark.usefixtures("store")
+def test_a_time_to_come_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "trend", "--since", "2030-01-01").code == 2
+
+
+def test_plots_fit_the_terminal(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(store)
+    assert trend_command.plot((0, 1, 4, 8), "▁▂▃▄▅▆▇█") == "▁▂▅█"
+    assert trend_command.plot((0, 0), "▁█") == "▁▁"
+    assert "█" in run(capsys, "trend").out
+    plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", plain)
+    run(capsys, "trend")
+    plain.seek(0)
+    assert "#" in plain.read()
