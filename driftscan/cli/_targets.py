@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from driftscan.cli._command import Call, Settings
 from driftscan.errors import UsageError
+from driftscan.model.times import text_of
 
 if TYPE_CHECKING:
     from driftscan.model.place import Place
@@ -104,9 +105,9 @@ def state_directory(call: Call) -> Path:
 
 def now() -> str:
     """UTC, RFC 3339, seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text_of(clock())
 
 
 def clock() -> datetime:
-    """The time now; the one place where commands about the past look at it."""
+    """The time now."""
     return datetime.now(UTC)

@@ -5,11 +5,13 @@ import importlib.util
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from driftscan.errors import UsageError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_NAMING = {"host", "hostaddr", "port", "dbname", "service", "options"}
+"""Parts of a URL's query that say which database it is, and (`options=-csearch_path=...`) which tables in it."""
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+psycopg"}
 
 
@@ -28,7 +30,8 @@ class Place:
         if not self.database:
             return self.directory / "blobs"
         name = str(self).removeprefix("postgresql://")
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        told = sorted(pair for pair in parse_qsl(urlsplit(self.database).query) if pair[0] in _NAMING)
+        digest = hashlib.sha256(repr((name, told)).encode()).hexdigest()[:8]
         return self.directory / "postgresql" / f"{re.sub('[^A-Za-z0-9.-]+', '_', name)[:80]}-{digest}" / "blobs"
 
     def __str__(self) -> str:

@@ -49,7 +49,8 @@ def save_findings(connection: Connection, result: ScanResult) -> None:
     for name, each in names.items():
         newer = _newer(before.get(name), result)
         if each.verdict is Verdict.GONE:
-            changes.end_all(name, known[name], result.started_at)
+            if newer is None:
+                changes.end_all(name, known[name], result.started_at)
             continue
         sight = Sight(each, policies, reached)
         if each.verdict is not Verdict.UNREACHABLE or each.mutations:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftscan.model.amount import bytes_of, seconds_of
+from driftscan.model.amount import bytes_of, seconds_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,20 @@ def test_lengths_of_time() -> None:
 def test_no_lengths_of_time(text: str) -> None:
     with pytest.raises(ValueError, match="is no length of time"):
         seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 seconds"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "120 minutes"),
+        (7200, "2 hours"),
+        (172_800, "2 days"),
+        (13 * 86400, "13 days"),
+        (14 * 86400, "2 weeks"),
+    ],
+)
+def test_lengths_of_time_for_people(seconds: int, words: str) -> None:
+    assert words_of(seconds) == words

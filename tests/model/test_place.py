@@ -55,3 +55,14 @@ def test_nobody_sees_who_and_with_what_password() -> None:
     assert str(place) == "postgresql://db:5433/d"
     assert "hunter" not in repr(place)
     assert str(Place(HERE)) == "/state"
+
+
+def test_reports_of_each_database_lie_apart() -> None:
+    """What one database does not refer to another may."""
+    urls = ["//db/a", "//db/b", "//db:5433/a", "//other/a", "///a?host=/run/x", "//db/a?options=-csearch_path%3Dx"]
+    places = {Place(HERE, f"postgresql:{url}").blobs for url in urls} | {Place(HERE).blobs}
+    assert len(places) == len(urls) + 1
+    assert all(place.is_relative_to(HERE) and ".." not in place.parts for place in places)
+    same = [f"postgresql://{user}db/a?sslmode={mode}" for user in ("", "u:hunter2@") for mode in ("require", "disable")]
+    assert len({Place(HERE, url).blobs for url in same}) == 1
+    assert Place(HERE, "postgresql://db/../../etc").blobs.is_relative_to(HERE / "postgresql")

@@ -186,6 +186,12 @@ def test_an_overtaken_scan_does_not_bring_back_what_was_resolved(store: Store) -
     assert (row.last_seen, row.resolved_at, row.returned) == (at(2), at(3), 0)
 
 
+def test_that_a_host_was_gone_ends_nothing_of_a_newer_scan(store: Store) -> None:
+    save(store, 3, web(mutation("F-a")))
+    save(store, 2, replace(web(), verdict=Verdict.GONE, coverage=()), minutes=62)
+    assert one(store).resolved_at is None
+
+
 def test_a_clock_that_was_set_back(store: Store) -> None:
     """One scan came from the future. What is stored after it is newer, whatever its clock says."""
     save(store, 30, web(mutation("F-a"), mutation("F-b")))
