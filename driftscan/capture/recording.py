@@ -6,6 +6,7 @@ raw bytes as `blobs/SHA256`. It holds what left the host, redactions already mad
 
 import hashlib
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from driftscan.capture.base import TargetFacts
 from driftscan.errors import UsageError
 from driftscan.model.codec import canonical
 from driftscan.model.lines import Buffer, Held, pieces
+from driftscan.model.names import show
 from driftscan.model.source import (
     Capture,
     Captures,
@@ -94,6 +96,26 @@ class _Appended:
         """Nothing is kept back."""
 
 
+def host_of(path: str | os.PathLike[str]) -> str:
+    """The host that a recording is of, without its captures. UsageError if the file is none or is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(_index(archive)["host"])
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def _index(archive: zipfile.ZipFile) -> Mapping[str, Any]:
+    index: Mapping[str, Any] = json.loads(archive.read("index.json"))
+    if index["format"] != FORMAT:
+        raise ValueError(index["format"])
+    return index
+
+
+def _damaged(path: str | os.PathLike[str], error: Exception) -> UsageError:
+    return UsageError(f"{show(os.fspath(path))}: not a recording of captures, or damaged ({error})")
+
+
 class Replay:
     """A session whose answers were recorded. What was not asked then is a gap now."""
 
@@ -103,14 +125,12 @@ class Replay:
         """Read the index. UsageError if the file is not a recording or is damaged."""
         try:
             self._archive = zipfile.ZipFile(path)
-            index = json.loads(self._archive.read("index.json"))
-            if index["format"] != FORMAT:
-                raise ValueError(index["format"])
+            index = _index(self._archive)
             self.host = str(index["host"])
             self.facts = TargetFacts(**index["facts"])
             captures = [self._decode(raw) for raw in index["captures"]]
         except _DAMAGE as error:
-            raise UsageError(f"{path}: not a recording of captures, or damaged ({error})") from error
+            raise _damaged(path, error) from error
         self._captures = {_identity(capture.source): capture for capture in captures}
 
     def ask(self, sources: Sequence[Source], known: Mapping[Source, str] | None = None) -> Captures:

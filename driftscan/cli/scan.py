@@ -24,7 +24,8 @@ def _run(call: Call) -> int:
         progress = ConsoleProgress(call.console, len(targets))
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
         progress.close()
-        unwritten = _report(call, result, screen, files)
+        kept = not any(target.past for target in targets)
+        unwritten = _report(call, result, screen, files, kept=kept)
     for waiver, state in result.waivers:
         if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:
             call.console.note(
@@ -41,14 +42,16 @@ def _told(waiver: Waiver, state: WaiverState) -> str:
     return f"expire{'d' if state is WaiverState.EXPIRED else 's'} on {waiver.expires} ({show(waiver.owner)})"
 
 
-def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...]) -> bool:
-    """Files first, since the screen may be a pager that waits; whether anything could not be written."""
+def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...], *, kept: bool) -> bool:
+    """Files first, since the screen may be a pager that waits; whether anything could not be written. `kept`: not where
+    recordings bear the names of hosts, as it would pass for what those hosts are now."""
     failed = write_all(files, result)
     if files:
         call.console.detail(f"driftscan: {len(files) - len(failed)} of {len(files)} reports written")
     for error in failed:
         call.console.error(error)
-    _keep(call, result)
+    if kept:
+        _keep(call, result)
     try:
         call.console.writelines(screen.render(result, call.console.style))
         append_summary(screen, result, call.environ)
@@ -87,7 +90,8 @@ COMMAND = Command(
             name="TARGET",
             many=True,
             help="local, ssh://[user@]host[:port], a host or pattern of the inventory, rootfs:DIR,"
-            " oci:DIR[:TAG], snapshot:FILE, manifest:FILE, capture:FILE; none: all hosts of the inventory",
+            " oci:DIR[:TAG], manifest:FILE, snapshot:FILE, capture:FILE (the last two: also a folder or a glob);"
+            " none: all hosts of the inventory",
         ),
     ),
     options=(

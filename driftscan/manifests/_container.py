@@ -71,6 +71,12 @@ def head(first: bytes, file: str, *wanted: str) -> Mapping[str, Any]:
     return envelope
 
 
+def first(path: str | os.PathLike[str], *wanted: str) -> Mapping[str, Any]:
+    """The same of a file."""
+    buffer = stored.open_file(path)
+    return head(_first_line(buffer), buffer.name, *wanted)
+
+
 def _joined(batch: list[bytes], body: Any) -> bytes:
     data = b"".join(line + b"\n" for line in batch)
     body.update(data)

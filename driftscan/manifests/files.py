@@ -101,6 +101,12 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
     )
 
 
+def host_of(path: str | os.PathLike[str]) -> str:
+    """The host that a snapshot is of. Its first line alone is read; the seal and all else is not looked at. UsageError
+    for a file that is none."""
+    return str(_container.first(path, SNAPSHOT_FORMAT).get("host", ""))
+
+
 def verify(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Check a manifest or a snapshot wholly, each row decoded, and say what it is: (name, value), in the order in
     which to show them. UsageError for the first thing that is wrong."""

@@ -176,9 +176,18 @@ def _conclude(
     own = replace(own, cohorts=compared.get(target.spec, {}))
     specs = {spec for identity in own.identities.items() for spec in alike[identity]} - {target.spec}
     sharing = (outcomes[spec] for spec in sorted(specs))
-    others = {other.target.name: other.identities for other in sharing if isinstance(other, Assessment)}
+    others = {
+        other.target.name: other.identities
+        for other in sharing
+        if isinstance(other, Assessment) and not _at_another_time(own.target, other.target)
+    }
     shared = shared_identities(own.identities, (), others) if own.identities else ()
     return conclude(replace(own, mutations=(*own.mutations, *shared)) if shared else own)
+
+
+def _at_another_time(one: Target, other: Target) -> bool:
+    """Whether both are recordings of one host."""
+    return one.past and other.past and one.name == other.name
 
 
 def _waivers(waiving: Waiving, results: Sequence[HostResult]) -> tuple[tuple[Waiver, WaiverState], ...]:

@@ -1,5 +1,6 @@
 """What the words on the command line mean: targets, and hosts of inventories."""
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from driftscan.inventory import load_all, parse_address, select
 from driftscan.model.host import ConnectOptions, Host
 
 FILE_SCHEMES = ("rootfs", "oci", "snapshot", "manifest", "capture")
+RECORDED = ("snapshot", "capture")
+"""Those of which a folder or a glob may be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Target:
     tag: str = ""
     """Of `oci:`: which image of the layout; empty: its only one."""
     host: Host | None = None
+    past: bool = False
+    """One of several recordings, which bears the name of the host that it is of: it tells no news of that host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ def resolve(
             "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, oci:DIR, snapshot:FILE.",
         )
     chosen = select(hosts, patterns, limit) if patterns or (inventories and not direct) else ()
-    found = [_direct(word, overrides) for word in direct]
+    found = [target for word in direct for target in _direct(word, overrides)]
     found += [
         Target("ssh", host.name, host.name, host=replace(host, options=overrides.apply(host.options)))
         for host in chosen
@@ -88,7 +93,23 @@ def split_layout(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def _direct(word: str, overrides: ConnectOverrides) -> Target:
+def _direct(word: str, overrides: ConnectOverrides) -> Sequence[Target]:
+    """What a word that is a target by itself names: several only if it is a folder of recordings, or a glob."""
+    scheme, _, path = word.partition(":")
+    if scheme in RECORDED and _names_several(path):
+        from driftscan.scan.recorded import together  # noqa: PLC0415 - for those who name several
+
+        several = together(scheme, path)
+        return [Target(scheme, each.host, f"{scheme}:{each.path}", each.path, past=True) for each in several]
+    return [_single(word, overrides)]
+
+
+def _names_several(path: str) -> bool:
+    """Whether a path is a folder, or a glob and no file that is called so."""
+    return Path(path).is_dir() if Path(path).exists() else glob.has_magic(path)
+
+
+def _single(word: str, overrides: ConnectOverrides) -> Target:
     if word == "local":
         return Target(
             "local", "local", word, host=Host(name="local", address="", options=overrides.apply(ConnectOptions()))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from driftscan import content
 from driftscan.cli import _outputs
 from driftscan.cli._exit import exit_code, fails, sentences
 from driftscan.cli._targets import who
@@ -335,6 +336,22 @@ def test_the_report_says_who_scanned_with_which_policies_and_program(
     assert "immutable-core/software" in {policy["name"] for policy in scan["policies"]}
     assert all(policy["digest"].startswith("sha256:") for policy in scan["policies"])
     assert scan["probe_digest"].startswith("sha256:")
+
+
+def test_the_store_does_not_take_the_past_of_hosts_for_what_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "day").mkdir()
+    files.write_snapshot(
+        Snapshot(host="a", target="a", taken_at="2026-11-20T10:00:00Z", resources=Resources(), coverage=()),
+        tmp_path / "day/x.snapshot",
+    )
+    ran = run(capsys, "scan", f"snapshot:{tmp_path}/day", "-o", "json")
+    assert [each["host"] for each in json.loads(ran.out)["hosts"]] == ["a"]
+    store = Store(content.state_directory())
+    assert store.last_of_each() == []
+    run(capsys, "scan", f"snapshot:{tmp_path}/day/x.snapshot")
+    assert [each.host for each in store.last_of_each()] == [f"snapshot:{tmp_path}/day/x.snapshot"]
 
 
 def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

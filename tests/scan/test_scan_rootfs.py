@@ -220,7 +220,7 @@ def test_diff_without_zones_tells_everything(image: Path, server: Path) -> None:
         ([], "no target"),
         (["rootfs:/no/such"], "no such file"),
         (["ssh://a:b:c"], "IPv6"),
-        (["snapshot:/"], "a directory, not a file"),
+        (["manifest:/"], "a directory, not a file"),
     ],
 )
 def test_targets_that_are_none(words: list[str], message: str) -> None:

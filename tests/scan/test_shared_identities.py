@@ -2,12 +2,13 @@
 
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from driftscan.errors import HostError
-from driftscan.manifests.files import write_manifest
+from driftscan.manifests.files import write_manifest, write_snapshot
 from driftscan.model.drift import CauseType
 from driftscan.model.finding import Verdict
 from driftscan.model.result import HostResult
@@ -15,6 +16,7 @@ from driftscan.model.snapshot import ImageRef
 from driftscan.scan import fleet
 from driftscan.scan.bake import bake
 from driftscan.scan.host import Job, scan_host
+from driftscan.scan.host import snapshot as take
 from driftscan.scan.judgement import Assessment
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Progress, Silent
@@ -123,3 +125,15 @@ def test_a_host_that_was_not_reached_shares_nothing(image: Path, monkeypatch: py
     assert found["b"].verdict is Verdict.UNREACHABLE
     assert shared(found["a"]) == {("c", "/etc/machine-id")}
     assert shared(found["c"]) == {("a", "/etc/machine-id")}
+
+
+def test_recordings_of_one_host_do_not_share_with_each_other_but_with_another_host(image: Path) -> None:
+    scan(image, a={ID: ONE, KEY: "key"})
+    taken = take(targets(image.parent / "a")[0], ScanOptions())
+    for host, file in (("web-1", "monday"), ("web-1", "friday"), ("web-2", "saturday")):
+        write_snapshot(replace(taken, host=host), image.parent / f"{file}.snapshot")
+    options = ScanOptions(manifest=str(image.parent / "web.manifest"))
+    recorded = resolve([f"snapshot:{image.parent}/*.snapshot"], ())
+    found = fleet.scan(recorded, options, Silent(), threading.Event()).hosts
+    assert [(each.host, len(shared(each))) for each in found] == [("web-1", 1), ("web-1", 1), ("web-2", 1)]
+    assert all(name.endswith("the host web-2") for name, *_ in shared(found[0]))
