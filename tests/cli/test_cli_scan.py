@@ -205,7 +205,7 @@ def test_nothing_half_written_is_left(
     [
         (["-o", "xml"], "-o xml: no such format"),
         (["--report", "json"], "not FORMAT:PATH"),
-        (["--report", "xml:r.xml"], "FORMAT is one of csv"),
+        (["--report", "xml:r.xml"], "FORMAT is one of audit, csv"),
         (["--report", "json:"], "not FORMAT:PATH"),
         (["--report", "json:/no/such/dir/r.json"], "there is no directory /no/such/dir"),
         (["--report", "json:/"], "is a directory"),
