@@ -1,5 +1,6 @@
 """The targets and options of a call, as the scan package takes them."""
 
+import json
 import os
 import pwd
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,12 @@ def chosen(call: Call, words: Sequence[str]) -> "tuple[Target, ...]":
 
     settings = call.settings
     return resolve(words, settings.inventory, settings.limit, overrides(settings))
+
+
+def scope(settings: Settings) -> str:
+    """Which targets were asked for: the same text for the same inventories, limit and words, wherever one stands."""
+    inventories = sorted(each if ":" in each else os.path.abspath(each) for each in settings.inventory)
+    return json.dumps([inventories, settings.limit, sorted(settings.target)])
 
 
 def overrides(settings: Settings) -> "ConnectOverrides":

@@ -7,8 +7,9 @@ from driftscan.cli._interrupt import graceful
 from driftscan.cli._outputs import Output, append_summary, outputs, screen_format, write_all
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, place, scan_options
+from driftscan.cli._targets import chosen, place, scan_options, scope
 from driftscan.errors import DriftscanError
+from driftscan.model.event import Event
 from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver, WaiverState
@@ -50,8 +51,9 @@ def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output,
         call.console.detail(f"driftscan: {len(files) - len(failed)} of {len(files)} reports written")
     for error in failed:
         call.console.error(error)
-    if kept:
-        _keep(call, result)
+    news = _keep(call, result) if kept else None
+    if call.console.quiet and screen.name == "text" and news == ():
+        return bool(failed)
     try:
         call.console.writelines(screen.render(result, call.console.style))
         append_summary(screen, result, call.environ)
@@ -61,16 +63,19 @@ def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output,
     return bool(failed)
 
 
-def _keep(call: Call, result: ScanResult) -> None:
-    """In the store, for `explain`. A store that cannot be written is no reason to call a scan incomplete."""
+def _keep(call: Call, result: ScanResult) -> tuple[Event, ...] | None:
+    """In the store, for `explain`; what changed since earlier scans, None where that is not known. A store that cannot
+    be written is no reason to call a scan incomplete."""
     from driftscan.reports.json import report
-    from driftscan.store import Store
+    from driftscan.store import Store, Watching
 
     store = Store(place(call))
     try:
-        store.save(result, "".join(report.render(result, call.console.style)).encode())
+        page = "".join(report.render(result, call.console.style)).encode()
+        return store.save(result, page, Watching(scope=scope(call.settings)))
     except DriftscanError as error:
         call.console.warn(f"the scan is not kept, so `driftscan explain` will not know it: {error.message}")
+    return None
 
 
 COMMAND = Command(
@@ -84,6 +89,7 @@ COMMAND = Command(
             "some hosts, each with the manifest of its image, and a report for machines",
         ),
         ("driftscan scan ssh://admin@10.0.0.11 -m web.manifest --fail-on replace -q", "in a pipeline"),
+        ("driftscan scan -i inventory.yaml -q", "in cron: nothing is printed when nothing changed since the last scan"),
     ),
     arguments=(
         Argument(
@@ -116,6 +122,10 @@ COMMAND = Command(
             "Exit codes: 0 no open finding at or above --fail-on and everything was scanned; 1 findings; 2 wrong input,"
             " found before any connection; 3 some host was not, or not wholly, scanned, or a report was not written;"
             " 130 interrupted; 70 a bug in driftscan."
+        ),
+        (
+            "With -q the text report is printed only when something changed since earlier scans of the same store;"
+            " other formats are always printed."
         ),
     ),
     run=_run,

@@ -4,6 +4,8 @@ SQLAlchemy takes 0.2 s to import: what is here is imported by those who open a s
 """
 
 from driftscan.store._blobs import Blobs
+from driftscan.store._channels import Pending
+from driftscan.store._outbox import Watching
 from driftscan.store._prune import Pruned, Retention
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary
 from driftscan.store._states import HostStates
@@ -15,9 +17,11 @@ __all__ = [
     "HostRow",
     "HostStates",
     "LastRow",
+    "Pending",
     "Pruned",
     "Retention",
     "ScanRow",
     "ScanSummary",
     "Store",
+    "Watching",
 ]

@@ -17,7 +17,7 @@ from driftscan.store._write import storable, upsert
 
 SLACK = 600
 """Seconds: a scan that ended so much before one that was stored earlier was not overtaken; the clock was set back."""
-_CHUNK = 500
+CHUNK = 500
 """Hosts that are asked for in one statement."""
 Key = tuple[str, str]
 
@@ -38,35 +38,44 @@ class Sighting:
     needs: str
 
 
-def save_findings(connection: Connection, result: ScanResult) -> None:
-    """Keep what a scan found of each host that it reached, and the host as it was."""
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A finding that the scan spoke of: as it was known, None if it was not, and the columns that it has now."""
+
+    host: HostResult
+    before: Row[Any] | None
+    now: Mapping[str, Any]
+
+
+def save_findings(connection: Connection, result: ScanResult) -> list[Move]:
+    """Keep what a scan found of each host that it reached, and the host as it was. What it spoke of."""
     policies = [used.name for used in result.policies]
     reached = frozenset(each.host for each in result.hosts if each.verdict not in UNSEEN)
-    everyone = sorted(reached)
     names = {storable(each.host): each for each in result.hosts}
-    positions = {storable(each.host): position for position, each in enumerate(result.hosts)}
     known = _known(connection, list(names))
-    before = _hosts(connection, list(names))
+    before = known_hosts(connection, list(names))
     changes = _Changes(connection)
     for name, each in names.items():
-        newer = _newer(before.get(name), result)
+        newer = overtaken(before.get(name), result)
         if each.verdict is Verdict.GONE:
             if newer is None:
-                changes.end_all(name, known[name], result.started_at)
+                changes.end_all(each, known[name], result.started_at)
             continue
         sight = Sight(each, policies, reached)
         if each.verdict is not Verdict.UNREACHABLE or each.mutations:
-            sightings = dict(_sightings(each, policies, everyone))
-            changes.apply(name, known[name], sightings, result=result, sight=sight, newer=newer)
+            sightings = dict(_sightings(each, policies, sorted(reached)))
+            changes.apply(each, name, known[name], sightings, result=result, sight=sight, newer=newer)
         if newer is None and each.verdict is not Verdict.UNREACHABLE:
-            changes.host(result, name, positions[name], each.labels, whole=sight.whole)
+            changes.host(result, name, each, whole=sight.whole)
     changes.write()
+    return changes.moves
 
 
 class _Changes:
     """Rows to write, in as few statements as there are tables."""
 
     def __init__(self, connection: Connection) -> None:
+        self.moves: list[Move] = []
         self._connection = connection
         self._findings: list[dict[str, Any]] = []
         self._episodes: list[dict[str, Any]] = []
@@ -76,6 +85,7 @@ class _Changes:
 
     def apply(
         self,
+        found: HostResult,
         name: str,
         known: Mapping[str, Row[Any]],
         sightings: Mapping[str, Sighting],
@@ -93,7 +103,9 @@ class _Changes:
             told = {**asdict(sighting), "scan": result.id, "manifest": storable(sight.manifest)}
             if newer is not None and row is not None:
                 told = {column: getattr(row, column) for column in told}  # the newer scan's word stands
-            self._findings.append({"fingerprint": fingerprint, "host": name, **told, **asdict(life)})
+            now = {"fingerprint": fingerprint, "host": name, **told, **asdict(life)}
+            self._findings.append(now)
+            self.moves.append(Move(found, row, now))
             self._episode(fingerprint, name, before, life)
         if newer is not None:
             return
@@ -101,20 +113,21 @@ class _Changes:
             gone = fingerprint not in sightings and row.resolved_at is None
             if gone and sight.would_see(row.rule, row.needs, row.manifest):
                 why = "gone" if row.manifest == storable(sight.manifest) else "image"
-                self._end(fingerprint, name, life_of(row), at, why)
+                self._end(found, row, at, why)
 
-    def end_all(self, name: str, known: Mapping[str, Row[Any]], at: str) -> None:
+    def end_all(self, found: HostResult, known: Mapping[str, Row[Any]], at: str) -> None:
         """There is no such host any more."""
-        for fingerprint, row in known.items():
+        for row in known.values():
             if row.resolved_at is None:
-                self._end(fingerprint, name, life_of(row), at, "host-gone")
+                self._end(found, row, at, "host-gone")
 
-    def host(self, result: ScanResult, name: str, position: int, labels: Mapping[str, str], *, whole: bool) -> None:
+    def host(self, result: ScanResult, name: str, found: HostResult, *, whole: bool) -> None:
         """The host as the newest scan that reached it found it."""
+        position = max(index for index, each in enumerate(result.hosts) if each is found)
         times = {"started_at": result.started_at, "finished_at": result.finished_at}
         self._hosts.append({"host": name, "scan": result.id, "position": position, **times, "whole": int(whole)})
         self._labels += [
-            {"host": name, "name": storable(label), "value": storable(value)} for label, value in labels.items()
+            {"host": name, "name": storable(label), "value": storable(value)} for label, value in found.labels.items()
         ]
 
     def write(self) -> None:
@@ -133,11 +146,13 @@ class _Changes:
         if self._labels:
             self._connection.execute(insert(host_label), self._labels)
 
-    def _end(self, fingerprint: str, name: str, before: Life, at: str, why: str) -> None:
+    def _end(self, found: HostResult, row: Row[Any], at: str, why: str) -> None:
+        before = life_of(row)
         life = unseen(before, at, why)
         ended = {"resolved_at": life.resolved_at, "resolved_why": life.resolved_why}
-        self._ended.append({"f": fingerprint, "h": name, **ended})
-        self._episode(fingerprint, name, before, life)
+        self._ended.append({"f": row.fingerprint, "h": row.host, **ended})
+        self.moves.append(Move(found, row, {**row._asdict(), **ended}))
+        self._episode(row.fingerprint, row.host, before, life)
 
     def _episode(self, fingerprint: str, name: str, before: Life | None, life: Life) -> None:
         if before is not None and (before.opened_at, before.resolved_at) == (life.opened_at, life.resolved_at):
@@ -161,22 +176,23 @@ def life_of(row: Row[Any]) -> Life:
 
 def _known(connection: Connection, names: Sequence[str]) -> Mapping[str, dict[str, Row[Any]]]:
     found: dict[str, dict[str, Row[Any]]] = defaultdict(dict)
-    for start in range(0, len(names), _CHUNK):
-        query = select(finding).where(finding.c.host.in_(names[start : start + _CHUNK]))
+    for start in range(0, len(names), CHUNK):
+        query = select(finding).where(finding.c.host.in_(names[start : start + CHUNK]))
         for row in connection.execute(query):
             found[row.host][row.fingerprint] = row
     return found
 
 
-def _hosts(connection: Connection, names: Sequence[str]) -> dict[str, Row[Any]]:
+def known_hosts(connection: Connection, names: Sequence[str]) -> dict[str, Row[Any]]:
+    """What is known of hosts, by name."""
     found: dict[str, Row[Any]] = {}
-    for start in range(0, len(names), _CHUNK):
-        query = select(host).where(host.c.host.in_(names[start : start + _CHUNK]))
+    for start in range(0, len(names), CHUNK):
+        query = select(host).where(host.c.host.in_(names[start : start + CHUNK]))
         found |= {row.host: row for row in connection.execute(query)}
     return found
 
 
-def _newer(before: Row[Any] | None, result: ScanResult) -> Newer | None:
+def overtaken(before: Row[Any] | None, result: ScanResult) -> Newer | None:
     """The scan that overtook this one, if one did: it began later, and this one ended when that had, or nearly so. A
     scan that ended long before it, and is stored after it, was made when the clock had been set back: it is the
     newest, whatever its clock says."""

@@ -3,7 +3,7 @@ code points in every database."""
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in migrations/; a database of a later one is refused."""
 
 metadata = MetaData()
@@ -122,3 +122,49 @@ host_birth = Table(
     Column("birth", LargeBinary),
     Column("seal", Text),
 )
+event = Table(
+    "event",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("scan", Text),
+    Column("at", Text),
+    Column("kind", Text),
+    Column("host", Text),
+    Column("subject", Text),
+    Column("title", Text),
+    Column("severity", Text),
+    Column("action", Text),
+    Column("detail", Text),
+    Column("labels", Text),
+)
+"""What changed (`model.event.Event`), numbered as it was stored; labels as JSON."""
+host_watch = Table(
+    "host_watch",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("scope", Text),
+    Column("started_at", Text),
+    Column("finished_at", Text),
+    Column("whole", Integer),
+    Column("missed", Integer),
+    Column("silent", Integer),
+)
+"""What was told of each host's coverage (`_news.Watch`), by which scan; `scope`: which targets that was to reach."""
+waiver_told = Table(
+    "waiver_told",
+    metadata,
+    Column("waiver", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+)
+"""Which waivers were told of, by a digest of each."""
+channel = Table(
+    "channel",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("told", Integer),
+    Column("attempts", Integer),
+    Column("error", Text),
+    Column("claim", Text),
+    Column("claimed_at", Text),
+)
+"""Up to which event each channel was told, how often in vain since, and who is telling it now."""

@@ -7,13 +7,16 @@ from typing import Any
 
 from sqlalchemy import Executable, Row, func, insert, select
 
+from driftscan.model.event import Event
 from driftscan.model.finding import Severity
 from driftscan.model.place import Place
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.trend import Spell
 from driftscan.store._blobs import Blobs
+from driftscan.store._channels import Pending, claim, settle
 from driftscan.store._findings import save_findings
 from driftscan.store._open import database
+from driftscan.store._outbox import Outbox, Watching
 from driftscan.store._prune import GRACE, Pruned, Retention, prune_rows
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary, as_row
 from driftscan.store._schema import finding, host, host_result, scan
@@ -36,16 +39,33 @@ class Store:
         self.blobs = Blobs(self.place.blobs)
         self._database = database(self.place)
 
-    def save(self, result: ScanResult, report_json: bytes) -> None:
-        """Keep a scan, all of it or nothing, and its JSON report."""
+    def save(
+        self,
+        result: ScanResult,
+        report_json: bytes,
+        watching: Watching = Watching(),  # noqa: B008 - a frozen value
+    ) -> tuple[Event, ...]:
+        """Keep a scan, all of it or nothing, and its JSON report. What changed since earlier ones, which is kept, too,
+        until every channel was told."""
         report = self.blobs.put(report_json)
         with self._database.write() as connection:
-            newest = connection.scalar(select(func.max(scan.c.number))) or 0
-            connection.execute(insert(scan), _scan(result, newest + 1, report))
+            number = (connection.scalar(select(func.max(scan.c.number))) or 0) + 1
+            outbox = Outbox(connection, result, watching)
+            connection.execute(insert(scan), _scan(result, number, report))
             hosts = [_host(result, position, each) for position, each in enumerate(result.hosts)]
             if hosts:
                 connection.execute(insert(host_result), hosts)
-            save_findings(connection, result)
+            return outbox.write(save_findings(connection, result), number)
+
+    def claim(self, channel: str, now: str) -> Pending | None:
+        """What a channel is to be told; None: nothing, or somebody else is telling it. It is to be settled."""
+        with self._database.write() as connection:
+            return claim(connection, channel, now)
+
+    def settle(self, pending: Pending, error: str = "") -> None:
+        """Keep that a channel was told, or why it could not be."""
+        with self._database.write() as connection:
+            settle(connection, pending, storable(error))
 
     def last_scan(self, name: str | None = None) -> ScanRow | None:
         """The scan that was stored last, or the newest that reached a host, whatever the verdict."""

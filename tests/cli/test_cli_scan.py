@@ -249,6 +249,26 @@ def test_the_result_is_kept_for_explain(
     assert "F-00000002  high: /etc/ssh/sshd_config was changed" in said.out
 
 
+def test_quiet_prints_when_something_changed(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For cron, which mails what is printed. Exit codes stay; formats for programs are printed all the same."""
+    bad, clean = _host(Verdict.FINDINGS, Severity.HIGH), samples.clean()
+    for number, (host, words, printed) in enumerate(
+        (
+            (bad, ["-q"], True),
+            (bad, ["-q"], False),
+            (bad, ["-q", "-o", "json"], True),
+            (bad, [], True),
+            (clean, ["-q"], True),
+            (clean, ["-q"], False),
+        )
+    ):
+        scans(replace(samples.result(host), id=f"s{number}"))
+        said = run(capsys, "scan", "local", *words)
+        assert (said.code, bool(said.out)) == (int(host is bad), printed), number
+
+
 def test_a_store_that_cannot_be_written_is_a_warning(
     scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
