@@ -35,13 +35,14 @@ FLOORS = (
         "policy",
         "reports",
         "store",
+        "alerts",
     },
     {"scan"},
     {"cli"},
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 HOMES = {
-    "subprocess": {"transports/local.py", "transports/_process.py"},
+    "subprocess": {"transports/local.py", "transports/_process.py", "transports/hook.py"},
     "paramiko": {"transports/"},
     "yaml": {"yaml_strict.py"},
     "boto3": {"aws.py"},
@@ -53,7 +54,8 @@ HOMES = {
     "jsonschema": {"schema_check.py"},
     "deepdiff": {"compare/texts.py"},
     "tabulate": {"reports/"},
-    "jinja2": {"reports/_page/markup.py"},
+    "jinja2": {"reports/_page/markup.py", "alerts/template.py"},
+    "apprise": {"alerts/send.py"},
     "markupsafe": {"reports/_page/markup.py"},
     "backports": {"compressed.py"},
     "cvss": {"advisories/severity.py"},

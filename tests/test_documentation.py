@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from driftscan import changes, inventory, policy, zones
+from driftscan.alerts import schema as alerts_schema
 from driftscan.cli import _config, _options
 from driftscan.cli._run import _find, _with_common
 from driftscan.cli._run import load as command
@@ -84,6 +85,11 @@ def _waivers(path: Path) -> None:
     assert load_waivers(path)
 
 
+def _alerts(path: Path) -> None:
+    """Without the secrets and programs that it names."""
+    check(parse(path.read_text(), "alerts.yaml"), alerts_schema.SCHEMA, "")
+
+
 def _settings(path: Path) -> None:
     check(parse(path.read_text(), "driftscan.yaml"), _config.schema(_options.ALL), "")
 
@@ -106,6 +112,7 @@ READERS: dict[str, Callable[[Path], None]] = {
     "packages": _changes,
     "fail-on": _settings,
     "run": _pipeline,
+    "alerts": _alerts,
 }
 """A key that only such files have, and what reads them."""
 

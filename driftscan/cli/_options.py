@@ -265,6 +265,15 @@ WRITE = Option(name="write", metavar="FILE", path=True, help="write it as a file
 SUDOERS = Option(name="sudoers", help="print a sudo rule that allows that file and nothing else")
 STREAMED = Option(name="streamed", help="with --sudoers: a rule for scans that send the program; it allows anything")
 
+ALERTS = Option(
+    name="alerts",
+    metavar="FILE",
+    default="",
+    path=True,
+    help="who is told what changed: a file of channels (docs/alerts.md)",
+)
+SEND_TEST = Option(name="send-test", help="with --alerts: also send each channel a message that says that it is a test")
+
 AGAINST = Option(name="against", metavar="MANIFEST", default="", path=True, help="the manifest of the approved image")
 DECLARED = Option(
     name="declared",
@@ -331,6 +340,8 @@ ALL = (
     WRITE,
     SUDOERS,
     STREAMED,
+    ALERTS,
+    SEND_TEST,
     AGAINST,
     DECLARED,
     SINCE,

@@ -1,5 +1,7 @@
 """`driftscan scan`."""
 
+from typing import TYPE_CHECKING
+
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._exit import exit_code, sentences
@@ -7,7 +9,7 @@ from driftscan.cli._interrupt import graceful
 from driftscan.cli._outputs import Output, append_summary, outputs, screen_format, write_all
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, place, scan_options, scope
+from driftscan.cli._targets import chosen, place, scan_options
 from driftscan.errors import DriftscanError
 from driftscan.model.event import Event
 from driftscan.model.names import show
@@ -15,18 +17,23 @@ from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.reports._base import Report
 
+if TYPE_CHECKING:
+    from driftscan.alerts import Alerts
+
 
 def _run(call: Call) -> int:
+    from driftscan.cli._alerts import alerts
     from driftscan.scan import fleet
 
     screen, files = screen_format(call.settings.format), outputs(call.settings.report)
+    told = alerts(call)
     targets = chosen(call, call.settings.target)
     with graceful(call.console) as stop:
         progress = ConsoleProgress(call.console, len(targets))
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
         progress.close()
         kept = not any(target.past for target in targets)
-        unwritten = _report(call, result, screen, files, kept=kept)
+        unwritten = _report(call, result, screen, files, told if kept else None)
     for waiver, state in result.waivers:
         if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:
             call.console.note(
@@ -43,18 +50,23 @@ def _told(waiver: Waiver, state: WaiverState) -> str:
     return f"expire{'d' if state is WaiverState.EXPIRED else 's'} on {waiver.expires} ({show(waiver.owner)})"
 
 
-def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...], *, kept: bool) -> bool:
-    """Files first, since the screen may be a pager that waits; whether anything could not be written. `kept`: not where
-    recordings bear the names of hosts, as it would pass for what those hosts are now."""
+def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...], told: "Alerts | None") -> bool:
+    """Files first, since the screen may be a pager that waits; whether anything could not be written. `told`: None
+    where recordings bear the names of hosts; kept, they would pass for what those are now."""
     failed = write_all(files, result)
     if files:
         call.console.detail(f"driftscan: {len(files) - len(failed)} of {len(files)} reports written")
     for error in failed:
         call.console.error(error)
-    news = _keep(call, result) if kept else None
-    if call.console.quiet and screen.name == "text" and news == ():
+    news = _keep(call, result, told) if told is not None else None
+    mailed = call.console.quiet and screen.name == "text"
+    if mailed and news == ():
         return bool(failed)
     try:
+        if mailed and news:
+            from driftscan.alerts import changes
+
+            call.console.write(changes(news))
         call.console.writelines(screen.render(result, call.console.style))
         append_summary(screen, result, call.environ)
     except DriftscanError as error:
@@ -63,19 +75,22 @@ def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output,
     return bool(failed)
 
 
-def _keep(call: Call, result: ScanResult) -> tuple[Event, ...] | None:
-    """In the store, for `explain`; what changed since earlier scans, None where that is not known. A store that cannot
-    be written is no reason to call a scan incomplete."""
+def _keep(call: Call, result: ScanResult, told: "Alerts") -> tuple[Event, ...] | None:
+    """In the store, for `explain`; then channels are told. What changed since earlier scans, None where that is not
+    known. A store that cannot be written is no reason to call a scan incomplete."""
+    from driftscan.cli._alerts import tell, watching
     from driftscan.reports.json import report
-    from driftscan.store import Store, Watching
+    from driftscan.store import Store
 
     store = Store(place(call))
     try:
         page = "".join(report.render(result, call.console.style)).encode()
-        return store.save(result, page, Watching(scope=scope(call.settings)))
+        news = store.save(result, page, watching(call, told))
     except DriftscanError as error:
         call.console.warn(f"the scan is not kept, so `driftscan explain` will not know it: {error.message}")
-    return None
+        return None
+    tell(store, told, call.console)
+    return news
 
 
 COMMAND = Command(
@@ -90,6 +105,7 @@ COMMAND = Command(
         ),
         ("driftscan scan ssh://admin@10.0.0.11 -m web.manifest --fail-on replace -q", "in a pipeline"),
         ("driftscan scan -i inventory.yaml -q", "in cron: nothing is printed when nothing changed since the last scan"),
+        ("driftscan scan -i inventory.yaml -q --alerts alerts.yaml", "the same, and tell mail, chat or a program"),
     ),
     arguments=(
         Argument(
@@ -113,6 +129,7 @@ COMMAND = Command(
         opt.CYCLE,
         opt.FORMAT,
         opt.REPORT,
+        opt.ALERTS,
         opt.WORKERS,
         opt.STORE,
         *opt.CONNECT,
