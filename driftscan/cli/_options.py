@@ -274,6 +274,25 @@ ALERTS = Option(
 )
 SEND_TEST = Option(name="send-test", help="with --alerts: also send each channel a message that says that it is a test")
 
+EXCLUSIVE = Option(
+    name="exclusive", help="do not run beside another scan of the same store and targets that asks for this, too"
+)
+WAIT = Option(
+    name="wait",
+    metavar="SECONDS",
+    parse=_seconds,
+    default=0,
+    help="with --exclusive: wait so long for the other; else exit 3 at once",
+)
+EVERY = Option(
+    name="every",
+    metavar="TIME",
+    choices=("hourly", "daily", "weekly"),
+    default="hourly",
+    default_text="hourly",
+    help="how often",
+)
+
 AGAINST = Option(name="against", metavar="MANIFEST", default="", path=True, help="the manifest of the approved image")
 DECLARED = Option(
     name="declared",
@@ -342,6 +361,9 @@ ALL = (
     STREAMED,
     ALERTS,
     SEND_TEST,
+    EXCLUSIVE,
+    WAIT,
+    EVERY,
     AGAINST,
     DECLARED,
     SINCE,

@@ -32,6 +32,8 @@ COMMANDS = {
     "waiver lint": "check files of waivers",
     "waiver prune": "take waivers out that accept nothing any more",
     "waiver adopt": "accept all that the last scans found, for a time: to begin with a fleet that has drifted",
+    "schedule cron": "print a crontab that scans regularly",
+    "schedule systemd": "print a service and a timer that scan regularly",
     "probe": "print the program that runs on hosts, write it for images, or print a sudo rule for it",
 }
 """Command -> what it does, in the order of the help. Each command's module repeats its line; a test compares them."""

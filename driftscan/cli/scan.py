@@ -10,6 +10,7 @@ from driftscan.cli._outputs import Output, append_summary, outputs, screen_forma
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
 from driftscan.cli._targets import chosen, place, scan_options
+from driftscan.cli._turn import turn
 from driftscan.errors import DriftscanError
 from driftscan.model.event import Event
 from driftscan.model.names import show
@@ -28,7 +29,7 @@ def _run(call: Call) -> int:
     screen, files = screen_format(call.settings.format), outputs(call.settings.report)
     told = alerts(call)
     targets = chosen(call, call.settings.target)
-    with graceful(call.console) as stop:
+    with turn(call), graceful(call.console) as stop:
         progress = ConsoleProgress(call.console, len(targets))
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
         progress.close()
@@ -130,6 +131,8 @@ COMMAND = Command(
         opt.FORMAT,
         opt.REPORT,
         opt.ALERTS,
+        opt.EXCLUSIVE,
+        opt.WAIT,
         opt.WORKERS,
         opt.STORE,
         *opt.CONNECT,

@@ -17,7 +17,7 @@ from driftscan.cli._settings import parse
 from driftscan.cli.main import COMMANDS
 from tests.cli.runner import REPOSITORY, run
 
-NOT_YET = {"schedule", "plan", "replace", "worker"}
+NOT_YET = {"plan", "replace", "worker"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
