@@ -48,13 +48,13 @@ def paths_of(given: str) -> list[str]:
     return found
 
 
-def digest_of(paths: list[str]) -> str:
-    """The digest of the content of files, whatever they are called. UsageError if one cannot be read."""
-    whole = hashlib.sha256()
+def digests_of(paths: list[str]) -> list[bytes]:
+    """SHA-256 of the content of each file. UsageError if one cannot be read."""
+    found = []
     for path in paths:
         with _opened(path) as stream:
-            whole.update(hashlib.file_digest(stream, "sha256").digest())
-    return whole.hexdigest()
+            found.append(hashlib.file_digest(stream, "sha256").digest())
+    return found
 
 
 def texts_of(path: str) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ A whole dump is hundreds of thousands of records, of which a host needs some hun
 the digest of the files, and a package's advisories are found by bisection.
 """
 
+import hashlib
 import json
 import os
 from bisect import bisect_left
@@ -16,9 +17,9 @@ from typing import Any
 from driftscan import atomic
 from driftscan.advisories import _debian, _osv
 from driftscan.advisories import _json as js
-from driftscan.advisories._files import digest_of, paths_of, texts_of
+from driftscan.advisories._files import digests_of, paths_of, texts_of
 from driftscan.errors import DriftscanError, UsageError
-from driftscan.model.advisory import Advisory, Span
+from driftscan.model.advisory import Advisory, AdvisoryUse, Span
 from driftscan.model.lines import Buffer, Lines
 from driftscan.stored import Sorter, Spool, open_file
 
@@ -31,8 +32,9 @@ _KEPT = 4
 class Index:
     """All advisories of some files; safe to share among threads."""
 
-    def __init__(self, buffer: Buffer) -> None:
-        """UsageError if it is none of this format."""
+    def __init__(self, buffer: Buffer, used: tuple[AdvisoryUse, ...]) -> None:
+        """`used`: what it was made of. UsageError if it is none of this format."""
+        self.used = used
         self._lines = Lines(buffer, buffer.size)
         head = json.loads(self._lines[0])
         if head["format"] != FORMAT:
@@ -52,17 +54,30 @@ class Index:
 def load(given: Sequence[str], cache: Path | None = None) -> Index:
     """The index of files and folders; made anew only if no file with that content was read before. UsageError, with
     file and place, for a file that is broken or holds no advisory at all."""
-    paths = [path for each in given for path in paths_of(os.path.expanduser(each))]
+    files = [paths_of(os.path.expanduser(each)) for each in given]
+    paths = [path for of_one in files for path in of_one]
+    digests = [digests_of(of_one) for of_one in files]
+    used = tuple(_use(each, of_one) for each, of_one in zip(given, digests, strict=True))
     if cache is None:
-        return Index(_spooled(_lines(paths)))
-    kept = cache / f"{digest_of(paths)}-{FORMAT}.index"
+        return Index(_spooled(_lines(paths)), used)
+    kept = cache / f"{_digest(each for of_one in digests for each in of_one)}-{FORMAT}.index"
     try:
-        return Index(open_file(kept))
+        return Index(open_file(kept), used)
     except (DriftscanError, ValueError, LookupError):  # none yet, or broken: made anew
-        return _made(paths, kept)
+        return Index(_made(paths, kept), used)
 
 
-def _made(paths: Sequence[str], kept: Path) -> Index:
+def _use(given: str, digests: Sequence[bytes]) -> AdvisoryUse:
+    """Of one file its own digest, as `sha256sum` tells it."""
+    digest = digests[0].hex() if len(digests) == 1 else _digest(digests)
+    return AdvisoryUse(given=given, files=len(digests), digest=f"sha256:{digest}")
+
+
+def _digest(digests: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _made(paths: Sequence[str], kept: Path) -> Buffer:
     """A state directory that cannot be written costs time, and nothing else."""
     buffer = _spooled(_lines(paths))
     try:
@@ -71,8 +86,8 @@ def _made(paths: Sequence[str], kept: Path) -> Index:
         for old in sorted(kept.parent.glob("*.index"), key=lambda path: -path.stat().st_mtime)[_KEPT:]:
             old.unlink(missing_ok=True)
     except (DriftscanError, OSError):
-        return Index(buffer)
-    return Index(open_file(kept))
+        return buffer
+    return open_file(kept)
 
 
 def _spooled(lines: Iterable[bytes]) -> Buffer:

@@ -62,6 +62,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisoryUse:
+    """A file or folder of advisories that a scan was given. `files`: how many were read; `digest`: `sha256:` of the
+    file's content, of several of their digests (32 bytes each) in the order of their names."""
+
+    given: str
+    files: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
     """One package that an image is to be baked with anew. `version`: the least that mends all of its advisories;
     `installed`: the versions that hosts have."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from driftscan.model.advisory import ImagePatching
+from driftscan.model.advisory import AdvisoryUse, ImagePatching
 from driftscan.model.drift import Accounting, Change, Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Result, Severity, State, Verdict
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
@@ -144,5 +144,7 @@ class ScanResult:
     """Who ran the scan: `user@machine`, of sudo `user as root@machine`."""
     policies: tuple[PolicyUse, ...] = ()
     """Those that were loaded, by name."""
+    advisories: tuple[AdvisoryUse, ...] = ()
+    """Those that were given, in that order."""
     probe_digest: str = ""
     """`sha256:` of the program that asks hosts."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from driftscan.model.advisory import AdvisoryUse
 from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
 from driftscan.model.drift import Accounting
 from driftscan.model.finding import (
@@ -51,6 +52,10 @@ def scan_result(data: Json) -> ScanResult:
         by=scan.get("by", ""),
         policies=tuple(
             PolicyUse(one["name"], one["version"], one["digest"], one["file"]) for one in scan.get("policies", ())
+        ),
+        advisories=tuple(
+            AdvisoryUse(given=one["given"], files=one["files"], digest=one["digest"])
+            for one in scan.get("advisories", ())
         ),
         probe_digest=scan.get("probe_digest", ""),
         waivers=tuple((_waiver(one), WaiverState(one["state"])) for one in data.get("waivers", ())),

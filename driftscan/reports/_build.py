@@ -37,6 +37,9 @@ def envelope(result: ScanResult) -> dict[str, Any]:
                 {"name": each.name, "version": each.version, "digest": each.digest, "file": plain(each.file)}
                 for each in result.policies
             ],
+            "advisories": [
+                {"given": plain(each.given), "files": each.files, "digest": each.digest} for each in result.advisories
+            ],
             "probe_digest": result.probe_digest,
         },
         "summary": _summary(result.hosts),

@@ -14,7 +14,7 @@ from driftscan.reports.markdown import SHOWN, code, diff, key, prose
 def render(result: GateResult) -> Iterator[str]:
     """Lines with their newline."""
     for line in _lines(result):
-        yield line + "\n"
+        yield words.inert(line) + "\n"
 
 
 def _lines(result: GateResult) -> Iterator[str]:

@@ -67,7 +67,7 @@ _LOOKS = {
 def render(result: GateResult, style: Style) -> Iterator[str]:
     """Lines with their newline."""
     for line in _lines(result, Painter(style)):
-        yield line.rstrip() + "\n"
+        yield words.inert(line.rstrip()) + "\n"
 
 
 def section_of(cause: CauseType) -> str:

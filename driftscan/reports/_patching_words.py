@@ -10,14 +10,34 @@ HOSTS = 3
 
 def headline(patching: ImagePatching) -> str:
     """`image web 11: 14 advisories with a fix in 6 packages, highest critical; 40 hosts run it (...)`."""
-    name = " ".join(show(part) for part in (patching.id, patching.version) if part)
     if not patching.manifest_digest:
         who = f"{plural(len(patching.hosts), 'host')} without a known image ({_some(patching.hosts)})"
     else:
         count = len(patching.hosts)
         who = f"{plural(count, 'host')} {'runs' if count == 1 else 'run'} it ({_some(patching.hosts)})"
-    subject = f"image {name or patching.manifest_digest[:19]}: " if patching.manifest_digest else ""
-    return f"{subject}{_what(patching)}; {who}"
+    subject = f"{show(title(patching))}: " if patching.manifest_digest else ""
+    return f"{subject}{what(patching)}; {who}"
+
+
+def title(patching: ImagePatching) -> str:
+    """`image web 11`, else its manifest's digest; `hosts without a known image` where that is so."""
+    if not patching.manifest_digest:
+        return "hosts without a known image"
+    return f"image {' '.join(filter(None, (patching.id, patching.version))) or patching.manifest_digest[:19]}"
+
+
+def what(patching: ImagePatching) -> str:
+    """`14 advisories with a fix in 6 packages, highest critical`."""
+    if not patching.advisories:
+        return "no advisory with a fix"
+    highest = "severity not known" if patching.severity == "unknown" else f"highest {patching.severity}"
+    number = advisories(patching.advisories)
+    return f"{number} with a fix in {plural(len(patching.upgrades), 'package')}, {highest}"
+
+
+def advisories(count: int) -> str:
+    """`1 advisory`, `1,200 advisories`."""
+    return f"{count:,} advisor{'y' if count == 1 else 'ies'}"
 
 
 def rest(patching: ImagePatching) -> str:
@@ -30,19 +50,9 @@ def rest(patching: ImagePatching) -> str:
 def line(upgrade: Upgrade) -> str:
     """`openssl >= 3.0.15-1~deb12u1 (critical, 3 advisories; installed 3.0.11-1)`."""
     installed = ", ".join(map(show, upgrade.installed[:HOSTS])) + (", ..." if len(upgrade.installed) > HOSTS else "")
-    count = len(upgrade.advisories)
-    number = f"{count:,} advisor{'y' if count == 1 else 'ies'}"
+    number = advisories(len(upgrade.advisories))
     severity = "severity not known" if upgrade.severity == "unknown" else upgrade.severity
     return f"{show(upgrade.source)} >= {show(upgrade.version)} ({severity}, {number}; installed: {installed})"
-
-
-def _what(patching: ImagePatching) -> str:
-    if not patching.advisories:
-        return "no advisory with a fix"
-    count = patching.advisories
-    highest = "severity not known" if patching.severity == "unknown" else f"highest {patching.severity}"
-    number = f"{count:,} advisor{'y' if count == 1 else 'ies'}"
-    return f"{number} with a fix in {plural(len(patching.upgrades), 'package')}, {highest}"
 
 
 def _some(hosts: tuple[str, ...]) -> str:

@@ -1,5 +1,7 @@
 """Words and orders that the reports for people share. Everything that a host said goes through `show`."""
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 
@@ -18,6 +20,9 @@ PROSE, NAME = 2_000, 20_000
 as its code."""
 RETURNED = "it was there before this host was replaced, and came back: a replacement does not end it"
 _UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
+_COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][A-Za-z_-]*(?:\s.*)?::)|#(?=#[A-Za-z]*\[)")
+"""What logs of pipelines obey: lines that begin with `::word ...::` (GitHub's runner strips blanks before it), and
+`##[word]` or `##vso[...]` anywhere (GitHub's, Azure's, TeamCity's). No address of IPv6 is such a word."""
 
 
 def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:
@@ -188,6 +193,28 @@ def name(key: str) -> str:
 def _code(char: str) -> str:
     code = ord(char)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def inert(line: str) -> str:
+    """A line that no log of a pipeline takes for a command: what would be one has its first character as its code."""
+    return _COMMAND.sub(lambda found: f"{found[1]}\\x3a" if found[1] is not None else "\\x23", line)
+
+
+def following(hosts: list[HostResult]) -> str:
+    """The next command, of hosts by urgency: for the worst finding, else for a host that was not reached; empty when
+    there is neither."""
+    for one in hosts:
+        mutations, failed = open_mutations(one), failed_controls(one)
+        if mutations or failed:
+            return f"driftscan explain {mutations[0].mutation.id if mutations else failed[0].finding}"
+    missed = next((one for one in hosts if one.verdict is Verdict.UNREACHABLE), None)
+    return f"driftscan doctor {_target(missed)}" if missed else ""
+
+
+def _target(host: HostResult) -> str:
+    """As the command line takes it: a host of an inventory together with it."""
+    inventory = host.origin.rpartition(":")[0]
+    return said(shlex.join([host.target, "-i", inventory] if inventory else [host.target]))
 
 
 def plural(count: int, noun: str) -> str:

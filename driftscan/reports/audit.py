@@ -8,6 +8,7 @@ from typing import Any
 
 from driftscan import __version__
 from driftscan.model.result import HostImage, ImageMatch, ScanResult
+from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 from driftscan.reports._page import markup
@@ -37,6 +38,7 @@ def _values(shown: View, result: ScanResult) -> dict[str, Any]:
         "version": __version__,
         "style": markup.inline("audit.css"),
         "digest": _digest(result),
+        "patching": patching,
         "images": _images(result),
         "matches": MATCHES,
         "outcomes": OUTCOMES,

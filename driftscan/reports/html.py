@@ -7,6 +7,7 @@ from driftscan import __version__
 from driftscan.model.finding import Action, Cure, CureCause
 from driftscan.model.proof import WORTH
 from driftscan.model.result import ScanResult
+from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 from driftscan.reports._page import items, markup, timeline, view
@@ -17,7 +18,7 @@ SHOWN = 300
 NAMED = 5000
 """Those that are at least named."""
 FEW = 8
-"""Failed controls of one host that stand there unasked."""
+"""Failed controls of one host, versions and advisories of one package, that stand there unasked."""
 MANY = 200
 """Hosts that one table lists with their reasons."""
 MARKS = {
@@ -46,6 +47,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "script": markup.inline("page.js"),
         "index": index(shown),
         "timeline": timeline.draw(shown.happenings, result.finished_at),
+        "patching": patching,
         "mark": MARKS,
         "sign": words.SIGNS,
         "cure": _cure,

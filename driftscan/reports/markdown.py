@@ -21,7 +21,7 @@ _CODE_UNSAFE = {"`": "\\x60", "<": "\\x3c", "|": "\\x7c"}
 
 def _render(result: ScanResult, _style: Style) -> Iterator[str]:
     for line in _lines(result):
-        yield line + "\n"
+        yield words.inert(line) + "\n"
 
 
 def code(text: str) -> str:
@@ -63,6 +63,8 @@ def _lines(result: ScanResult) -> Iterator[str]:
         if one.verdict is not Verdict.CLEAN:
             yield ""
             yield from _host(one)
+    if result.id and (command := words.following(hosts)):  # one without id is a comparison, which no store explains
+        yield from ("", f"Next: {code(command)}")
 
 
 def _patching(result: ScanResult) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Text for a terminal: what matters most first, whole sentences, and what to do next at the end."""
 
-import shlex
 from collections.abc import Iterator
 
 from driftscan.model.drift import Difference
@@ -21,7 +20,7 @@ DEEP = " " * 12
 
 def _render(result: ScanResult, style: Style) -> Iterator[str]:
     for line in _lines(result, style):
-        yield line.rstrip() + "\n"
+        yield words.inert(line.rstrip()) + "\n"
 
 
 def _lines(result: ScanResult, style: Style) -> Iterator[str]:
@@ -39,9 +38,8 @@ def _lines(result: ScanResult, style: Style) -> Iterator[str]:
             yield from _host(one, painter)
     if not compared and (audited := words.audit_line(hosts)):
         yield from ("", *(painter.paint(line, "dim") for line in painter.wrap(audited, "")))
-    following = "" if compared else _following(hosts)
-    if following:
-        yield from ("", following)
+    if not compared and (command := words.following(hosts)):
+        yield from ("", f"Next: {command}")
 
 
 def _has_section(host: HostResult) -> bool:
@@ -224,23 +222,6 @@ def _list(title: str, items: list[str], painter: Painter) -> list[str]:
     if len(items) > len(shown):
         lines.append(painter.paint(f"{INDENT * 2}… and {len(items) - len(shown):,} more", "dim"))
     return lines
-
-
-def _following(hosts: list[HostResult]) -> str:
-    """The next command: for the worst finding, else for a host that was not reached; empty when there is neither."""
-    for one in hosts:
-        mutations = words.open_mutations(one)
-        failed = words.failed_controls(one)
-        if mutations or failed:
-            return f"Next: driftscan explain {mutations[0].mutation.id if mutations else failed[0].finding}"
-    missed = next((one for one in hosts if one.verdict is Verdict.UNREACHABLE), None)
-    return f"Next: driftscan doctor {_target(missed)}" if missed else ""
-
-
-def _target(host: HostResult) -> str:
-    """As the command line takes it: a host of an inventory together with it."""
-    inventory = host.origin.rpartition(":")[0]
-    return words.said(shlex.join([host.target, "-i", inventory] if inventory else [host.target]))
 
 
 report = Report(name="text", doc="for people at a terminal", render=_render)

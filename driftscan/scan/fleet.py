@@ -70,6 +70,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
         interrupted=stop.is_set(),
         by=options.by,
         policies=job.policies_used(),
+        advisories=job.deriver.used,
         probe_digest=render.digest(program.text()),
     )
 

@@ -41,7 +41,10 @@ class Deriver:
     def __init__(self, advisories: Sequence[str], state_dir: Path | None) -> None:
         """Read the advisories. UsageError if a file is broken."""
         cached = state_dir / "advisories" if state_dir else None
-        self._matcher = Matcher(load(advisories, cached)) if advisories else None
+        index = load(advisories, cached) if advisories else None
+        self._matcher = Matcher(index) if index else None
+        self.used = index.used if index else ()
+        """The advisories, for the report."""
         self._manifests: dict[str, Manifest] = {}
         self._lock = Lock()
 

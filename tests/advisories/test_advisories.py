@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,21 @@ def test_records_of_osv_are_read() -> None:
     assert requests.spans == (Span("2.3.0", fixed="2.31.0"),)
     assert not index.of("pypi", "request")
     assert not index.of("pypi", "zzz")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_index_says_of_what_it_is_made(tmp_path: Path, kept: bool) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for path in (RECORDS / "PYSEC-2023-74.json", TRACKER):
+        (folder / path.name).write_bytes(path.read_bytes())
+    digests = [sha256(path.read_bytes()) for path in sorted(folder.iterdir())]
+    both = sha256(b"".join(each.digest() for each in digests)).hexdigest()
+    for _ in range(2):  # the second is read from what was kept
+        used = load([str(TRACKER), str(folder)], tmp_path / "kept" if kept else None).used
+        assert [(each.given, each.files) for each in used] == [(str(TRACKER), 1), (str(folder), 2)]
+        assert used[0].digest == f"sha256:{sha256(TRACKER.read_bytes()).hexdigest()}"
+        assert used[1].digest == f"sha256:{both}"
 
 
 def apk(version: str) -> Resource:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def test_a_mended_package_is_a_finding(scan: Callable[..., Ran], root: Path, adv
     critical = controls(ran)["advisories-critical"]
     assert (critical["result"], critical["action"]) == ("fail", "rebake")
     assert critical["evidence"] == ["curl 7.1: CVE-2026-4242 is mended in 7.2: curl does what strangers say"]
+    (used,) = json.loads(ran.out)["scan"]["advisories"]
+    assert (used["given"], used["digest"]) == (str(advisories), f"sha256:{sha256(advisories.read_bytes()).hexdigest()}")
     (image,) = json.loads(ran.out)["patching"]
     (upgrade,) = image["upgrades"]
     assert (upgrade["source"], upgrade["version"], upgrade["severity"]) == ("curl", "7.2", "critical")

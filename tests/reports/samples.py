@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
-from driftscan.model.advisory import ImagePatching, Upgrade
+from driftscan.model.advisory import AdvisoryUse, ImagePatching, Upgrade
 from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
 from driftscan.model.drift import (
     Accounting,
@@ -404,6 +404,7 @@ def result(*hosts: HostResult, interrupted: bool = False) -> ScanResult:
         hosts=hosts,
         interrupted=interrupted,
         by="alice as root@scanner",
+        advisories=(AdvisoryUse(given="advisories/<all>.zip", files=1, digest="sha256:" + "ad" * 32),),
         policies=(PolicyUse("immutable-core", 3, DIGEST, "policies/immutable-core.yaml"),),
         probe_digest="sha256:" + "e1" * 32,
         waivers=((WAIVER, WaiverState.ACTIVE),),

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftscan.plugins import discover
+from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 from tests.reports import samples
 
@@ -85,3 +86,30 @@ def test_a_megabyte_is_no_flood(name: str) -> None:
     shown = "".join(FORMATS[name].render(samples.flood(), Style()))
     assert len(shown) < 1 << 20
     assert "characters)" in shown or name == "prometheus"
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_no_line_for_people_is_a_command_of_a_pipeline(name: str) -> None:
+    """As GitHub's runner takes them: `::` after any blanks, with another `::` behind; `##[` anywhere."""
+    lines = _rendered(name).splitlines()
+    assert not [line for line in lines if re.match(r"\s*::.*::", line) or "##[" in line]
+    assert any("\\x3a:" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "line", ["  ::1 is there, and ::", "::ffff:10.0.0.1", "tcp/:::80", "std::vector::x", "# ## [x]"]
+)
+def test_what_is_no_command_stays_as_it_is(line: str) -> None:
+    assert words.inert(line) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("  ::add-mask::x", "  \\x3a:add-mask::x"),
+        ("\u00a0::set-output name=x::y", "\u00a0\\x3a:set-output name=x::y"),
+        ("said ##[error]x and ##vso[task.x]", "said \\x23#[error]x and \\x23#vso[task.x]"),
+    ],
+)
+def test_a_command_is_broken(line: str, shown: str) -> None:
+    assert words.inert(line) == shown

@@ -70,6 +70,14 @@ def test_who_what_when_with_what(page: Page) -> None:
         assert policy.file in page.text
 
 
+def test_advisories_and_what_they_say(page: Page) -> None:
+    for each in samples.fleet().advisories:
+        assert each.given in page.text
+        assert each.digest in page.text
+    for said in ("Images that lack updates (2)", "openssl >= 3.0.15-1~deb12u1", "CVE-2024-9143", "web-3", "db|1"):
+        assert said in page.text, said
+
+
 def test_what_failed_and_what_was_accepted(page: Page) -> None:
     for said in (
         "package nginx 1.22.1-9 was installed",
@@ -98,9 +106,10 @@ def test_what_a_rule_allows_is_said() -> None:
 
 
 def test_an_older_report_lacks_what_it_lacks() -> None:
-    text = Page(_render(replace(samples.fleet(), by="", policies=(), probe_digest="", waivers=()))).text
+    text = Page(_render(replace(samples.fleet(), by="", policies=(), advisories=(), probe_digest="", waivers=()))).text
     assert "not recorded" in text
     assert "The report does not say which policies judged." in text
+    assert "None is recorded." in text
 
 
 def test_an_empty_scan() -> None:

@@ -295,3 +295,24 @@ def test_what_is_much_older_stands_before_the_drawn_time() -> None:
 def test_nothing_open_no_timeline() -> None:
     assert timeline.draw(View(samples.result(samples.clean())).happenings, "2026-11-20T10:00:12Z") is None
     assert 'id="happened"' not in _render(samples.result(samples.clean()))
+
+
+def test_which_image_to_bake_with_what(page: Page) -> None:
+    for said in (
+        "image ami-0web 2026.11.20",
+        "4 hosts, 3 advisories with a fix in 2 packages, highest critical",
+        "3.0.15-1~deb12u1",
+        "3.0.13-1~deb12u1",
+        "CVE-2024-9143",
+        "PYSEC-2023-74",
+        "also 1,200 without a fix yet, 30 ignored by the distribution",
+        "hosts without a known image",
+        "advisories/<all>.zip",
+    ):
+        assert said in page.text, said
+
+
+def test_no_advisories_no_patching() -> None:
+    given = samples.result(samples.clean())
+    assert "No package is affected by any of them." in Page(_render(given)).text
+    assert 'id="patching"' not in _render(replace(given, advisories=()))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from driftscan.model.advisory import ImagePatching
 from driftscan.model.drift import Change, Difference, Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Severity, State, Verdict
 from driftscan.model.resource import Value
@@ -21,22 +22,22 @@ class Happening:
 
     number: int
     first: JudgedMutation
+    severity: Severity
+    """The worst that policy says of it on any host."""
+    is_open: bool = False
+    """Whether any host has it open."""
     sightings: list[tuple["Row", JudgedMutation]] = field(default_factory=list)
+
+    def add(self, row: "Row", judged: JudgedMutation) -> None:
+        """One more host has it."""
+        self.sightings.append((row, judged))
+        self.severity = max(self.severity, judged.severity)
+        self.is_open = self.is_open or judged.state is State.OPEN
 
     @property
     def mutation(self) -> Mutation:
         """That of the first host; what other hosts have besides are times and inode numbers."""
         return self.first.mutation
-
-    @property
-    def severity(self) -> Severity:
-        """The worst that policy says of it on any host."""
-        return max(judged.severity for _, judged in self.sightings)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether any host has it open."""
-        return any(judged.state is State.OPEN for _, judged in self.sightings)
 
     @property
     def states(self) -> str:
@@ -116,6 +117,14 @@ class Blind:
     reason: str
     hides: tuple[str, ...]
     rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Baking:
+    """An image that is to be baked anew, with the hosts that run it."""
+
+    patching: ImagePatching
+    rows: list[Row]
 
 
 @dataclass(slots=True)

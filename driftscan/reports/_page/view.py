@@ -2,6 +2,7 @@
 one (`Happening`), each control one (`Asked`), and each gap one (`Blind`). Numbers, not names, tell them apart: an id in
 the page is never made of what a host said."""
 
+import json
 from collections import Counter
 from functools import cached_property
 from hashlib import blake2b
@@ -12,7 +13,7 @@ from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver
 from driftscan.reports import _words as words
-from driftscan.reports._page.items import UNSCANNED, Accepted, Asked, Blind, Happening, Row
+from driftscan.reports._page.items import UNSCANNED, Accepted, Asked, Baking, Blind, Happening, Row
 
 BEGIN = 3
 """Hosts that the headline names."""
@@ -49,8 +50,8 @@ class View:
         for row in self.rows:
             for judged in row.host.mutations:
                 key = (judged.mutation.id, judged.mutation.title, judged.rule, _likeness(judged.mutation))
-                found = alike.setdefault(key, Happening(len(alike), judged))
-                found.sightings.append((row, judged))
+                found = alike.setdefault(key, Happening(len(alike), judged, judged.severity))
+                found.add(row, judged)
                 row.happenings.append((found, judged))
                 self._accept(accepted, judged.waiver, row, judged.mutation.title)
             row.happenings.sort(key=lambda pair: _rank(pair[1]))
@@ -214,6 +215,16 @@ class View:
         found = [each for each in self.happenings if len(each.sightings) > 1 and each.is_open]
         return sorted(found, key=lambda each: (-each.severity, -len(each.sightings), each.number))
 
+    @cached_property
+    def bakings(self) -> list[Baking]:
+        """Images to bake anew, the worst first."""
+        named: dict[str, list[Row]] = {}
+        for row in self.rows:
+            named.setdefault(row.host.host, []).append(row)
+        return [
+            Baking(each, [row for name in each.hosts for row in named.get(name, ())]) for each in self.result.patching
+        ]
+
     @property
     def open_happenings(self) -> list[Happening]:
         """What somebody has to do something about."""
@@ -326,17 +337,14 @@ def _rank(judged: JudgedMutation) -> tuple[bool, int, int, int, str]:
 
 def _likeness(mutation: Mutation) -> bytes:
     """A digest of everything that a template shows of the differences."""
-    digest = blake2b(digest_size=16)
-    for item in mutation.differences:
-        attributes = (
-            sorted((name, delta.expected, delta.actual) for name, delta in item.attributes.items())
-            if item.attributes
-            else ()
+    shown = [
+        (
+            *(item.kind, item.key, item.change, item.zone, item.zone_reason, item.why, item.text),
+            sorted((name, delta.expected, delta.actual) for name, delta in item.attributes.items()),
         )
-        shown = (item.kind, item.key, item.change.value, item.zone.value, item.zone_reason, item.why, attributes)
-        digest.update(repr(shown).encode("utf-8", "backslashreplace"))
-        digest.update(item.text.encode("utf-8", "backslashreplace"))
-    return digest.digest()
+        for item in mutation.differences
+    ]
+    return blake2b(json.dumps(shown, default=dict).encode(), digest_size=16).digest()
 
 
 def _ask(asked: dict[tuple[str, str], Asked], row: Row, control: JudgedControl) -> None:
