@@ -122,14 +122,14 @@ def test_what_boots_agree_in_is_sealed_although_first_boot_may_write_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = "Package: cloud-init\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"
-    files = {"var/lib/dpkg/status": status, "etc/apt/sources.list": "deb http://here/ x y\n"}
+    files = {"var/lib/dpkg/status": status, "etc/apt/sources.list": "deb http://here.ubuntu.com/ x y\n"}
     boots = [_tree(tmp_path / name, **files) for name in ("1", "2")]
     path = tmp_path / "web.manifest"
     words = [f"rootfs:{boot}" for boot in boots]
     said = run(capsys, "bake", *words, "-o", str(path))
     assert "Sealed, although" in said.out
     assert "  sealed        /etc/apt/sources.list  (" in said.out
-    _tree(boots[0], **{"etc/apt/sources.list": "deb http://elsewhere/ x y\n"})
+    _tree(boots[0], **{"etc/apt/sources.list": "deb http://elsewhere.ubuntu.com/ x y\n"})
     found = run(capsys, "scan", words[0], "-m", str(path))
     assert found.code == 1
     assert "/etc/apt/sources.list" in found.out
