@@ -1,8 +1,9 @@
 """Scanners that are killed while they store: what was said to be stored is there, whole, and nothing is half there.
 
-    python -m tests.store.killed KILLS [DATABASE_URL]
+    python -m tests.store.killed KILLS [DATABASE_URL [SECONDS]]
 
-kills so many of them (a hundred: about half a minute) and says what it found; the status is 1 if anything was lost."""
+kills so many of them, each within SECONDS of its beginning (a hundred: about a minute), and says what it found; the
+status is 1 if anything was lost."""
 
 import os
 import random
@@ -27,10 +28,11 @@ MOST_SECONDS = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many scanners were killed, how many scans are stored, and how many of them nobody was told of: their
-    scanner was killed between its commit and its word."""
+    """How many scanners were killed, how many of them had stored scans before, how many scans are stored, and how
+    many of these nobody was told of: their scanner was killed between its commit and its word."""
 
     kills: int
+    amid: int
     stored: int
     untold: int
 
@@ -48,15 +50,18 @@ def report_of(number: int) -> bytes:
     return b"report of %d " % number * 5000
 
 
-def kill(place: Place, kills: int, seed: int) -> Outcome:
+def kill(place: Place, kills: int, seed: int, seconds: float = MOST_SECONDS) -> Outcome:
     """Kill so many, one after the other, and check what is stored after each. AssertionError says what was lost."""
     chance = random.Random(seed)
+    amid = 0
     told: set[int] = set()
     stored: set[int] = set()
     for _ in range(kills):
-        told |= _one(place, max(stored, default=-1) + 1, chance.uniform(0, MOST_SECONDS))
+        new = _one(place, max(stored, default=-1) + 1, chance.uniform(0, seconds))
+        amid += bool(new)
+        told |= new
         stored = check(place, told)
-    return Outcome(kills, len(stored), len(stored - told))
+    return Outcome(kills, amid, len(stored), len(stored - told))
 
 
 def _one(place: Place, first: int, seconds: float) -> set[int]:
@@ -114,11 +119,15 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder), words[1] if len(words) > 1 else "")
         try:
-            found = kill(place, int(words[0]), random.randrange(1 << 30))
+            seconds = float(words[2]) if len(words) > 2 else MOST_SECONDS
+            found = kill(place, int(words[0]), random.randrange(1 << 30), seconds)
         except (AssertionError, DriftscanError) as error:
             print(f"lost or damaged: {error}")
             return 1
-    print(f"{found.kills} killed; {found.stored} scans stored, {found.untold} of them untold; nothing lost")
+    print(
+        f"{found.kills} killed, {found.amid} of them after commits;"
+        f" {found.stored} scans stored, {found.untold} of them untold; nothing lost"
+    )
     return 0
 
 
