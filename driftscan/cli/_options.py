@@ -169,6 +169,12 @@ STORE = Option(
     path=True,
     help="where results are kept: a directory, or postgresql://; else driftscan/ in the user's state directory",
 )
+STORE_REPORTS = Option(
+    name="store-reports",
+    metavar="DIR|URL",
+    path=True,
+    help="where the reports of a postgresql:// store are kept, for several scanners: s3://bucket/prefix or a directory",
+)
 
 MANIFEST = Option(
     name="manifest",
@@ -325,6 +331,7 @@ ALL = (
     *CONNECT,
     WORKERS,
     STORE,
+    STORE_REPORTS,
     MANIFEST,
     POLICY,
     ZONES,

@@ -98,11 +98,13 @@ def _mode(settings: Settings) -> str:
 
 
 def place(call: Call) -> "Place":
-    """`--store`, else the user's state directory. UsageError for a URL that is none of a store."""
+    """`--store` and `--store-reports`, else the user's state directory. UsageError for a URL of another kind."""
     from driftscan import content
     from driftscan.model.place import parse
 
-    return parse(getattr(call.settings, "store", None), content.state_directory(call.environ))
+    settings = call.settings
+    reports = getattr(settings, "store_reports", None)
+    return parse(getattr(settings, "store", None), content.state_directory(call.environ), reports)
 
 
 def state_directory(call: Call) -> Path:

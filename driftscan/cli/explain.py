@@ -75,7 +75,7 @@ COMMAND = Command(
         ("driftscan explain F-3fa9c1 -m web-12.manifest", "would replacing the host with that image lose it?"),
     ),
     arguments=(Argument(name="FINDING", help="a finding's id or its first characters, or a control's id"),),
-    options=(REPORT, opt.HOST, MANIFEST, FORMAT, opt.STORE),
+    options=(REPORT, opt.HOST, MANIFEST, FORMAT, opt.STORE, opt.STORE_REPORTS),
     notes=("Exit codes: 0; 2 there is no such finding, or several.",),
     run=_run,
 )

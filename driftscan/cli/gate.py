@@ -156,6 +156,7 @@ COMMAND = Command(
         FORMAT,
         opt.REPORT,
         opt.STORE,
+        opt.STORE_REPORTS,
         *opt.CONNECT,
     ),
     notes=(

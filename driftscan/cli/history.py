@@ -193,7 +193,7 @@ PRUNE = Command(
         ("driftscan history prune --keep-days 30 --keep-scans 100", "the last 100 scans stay, however old they are"),
     ),
     arguments=(),
-    options=(opt.KEEP_DAYS, opt.KEEP_SCANS, opt.STORE),
+    options=(opt.KEEP_DAYS, opt.KEEP_SCANS, opt.STORE, opt.STORE_REPORTS),
     notes=(
         (
             "Kept in any case: the newest scan that reached each host, the scan that last saw a finding that is still"

@@ -17,6 +17,7 @@ from driftscan.cli._outputs import (
 )
 from driftscan.cli._targets import place
 from driftscan.errors import DriftscanError, UsageError
+from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.schema_check import quoted
 
@@ -68,7 +69,9 @@ def _from_store(call: Call, wanted: str) -> ScanResult:
     store = Store(place(call))
     row = store.last_scan() if wanted == LAST else _named(store, wanted)
     if row is None:
-        raise UsageError(f"no scan is kept in {store.directory}", "Scan something, or give a JSON report with --from.")
+        raise UsageError(
+            f"no scan is kept in {show(str(store.place))}", "Scan something, or give a JSON report with --from."
+        )
     return scan_result(json.loads(store.report(row)))
 
 
@@ -76,7 +79,9 @@ def _named(store: "Store", wanted: str) -> "ScanRow":
     found = [row for row in store.scans(MOST) if row.id.startswith(wanted)]
     exact = [row for row in found if row.id == wanted] or found
     if not exact:
-        raise UsageError(f"no scan {quoted(wanted)} in {store.directory}", "Its id stands in its JSON report: scan.id.")
+        raise UsageError(
+            f"no scan {quoted(wanted)} in {show(str(store.place))}", "Its id stands in its JSON report: scan.id."
+        )
     if len(exact) > 1:
         raise UsageError(f"{quoted(wanted)} means {len(exact)} scans", "Give more of the id.")
     return exact[0]
@@ -156,7 +161,7 @@ COMMAND = Command(
     arguments=(
         Argument(name="FORMAT", many=True, help="a format for the screen, or FORMAT:PATH for a file; none: text"),
     ),
-    options=(opt.SCAN, opt.FROM, opt.STORE),
+    options=(opt.SCAN, opt.FROM, opt.STORE, opt.STORE_REPORTS),
     notes=(
         "A report that is read back gives the same bytes in every format as the scan itself did.",
         "Exit codes: 0, whatever the scan found; 2 wrong input, no such scan; 3 damaged store, unwritten report.",

@@ -135,6 +135,7 @@ COMMAND = Command(
         opt.WAIT,
         opt.WORKERS,
         opt.STORE,
+        opt.STORE_REPORTS,
         *opt.CONNECT,
     ),
     notes=(

@@ -33,12 +33,13 @@ def _job(call: Call) -> Job:
     options = [word for option in SCAN.options if option.name not in _OWN for word in _words(option, settings)]
     folders = [os.path.dirname(_absolute_report(each).partition(":")[2]) for each in settings.report]
     local_store = settings.store and "://" not in settings.store
+    kept = [os.path.abspath(each) for each in (settings.store, settings.store_reports) if each and "://" not in each]
     return Job(
         words=(*_program(), "scan", "-q", "--exclusive", *options, *_typed(settings.target)),
         every=settings.every,
         here=any(target.scheme in {"local", "rootfs"} for target in targets),
         homes=any(home in word for word in options for home in _HOMES),
-        writes=tuple(sorted({*folders, *([os.path.abspath(settings.store)] if local_store else [])})),
+        writes=tuple(sorted({*folders, *kept})),
         state=not local_store,
     )
 

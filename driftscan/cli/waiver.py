@@ -342,7 +342,7 @@ def _today() -> date:
 _FILES = Argument(name="FILE", many=True, least=1, help="files of waivers")
 _OUTPUT = replace(opt.OUTPUT, default=DEFAULT, default_text=DEFAULT, help="the file of waivers to add to")
 _CAPS = replace(opt.POLICY, help="a policy that says for how long: a shipped one or a file; repeatable")
-_SAYING = (opt.REASON, opt.OWNER, opt.EXPIRES, opt.DAYS, opt.TICKET, _OUTPUT, _CAPS, opt.STORE)
+_SAYING = (opt.REASON, opt.OWNER, opt.EXPIRES, opt.DAYS, opt.TICKET, _OUTPUT, _CAPS, opt.STORE, opt.STORE_REPORTS)
 ADD = Command(
     name="waiver add",
     summary="accept a finding for a time",
@@ -365,7 +365,7 @@ LIST = Command(
     summary="list waivers with their state",
     examples=(("driftscan waiver list waivers.yaml", "what needs somebody first: expired, void, unused"),),
     arguments=(_FILES,),
-    options=(opt.JSON, opt.STORE),
+    options=(opt.JSON, opt.STORE, opt.STORE_REPORTS),
     notes=("States: active, expiring (within 14 days), expired, unused, void (its image is run no more).",),
     run=_list,
 )
@@ -386,7 +386,7 @@ PRUNE = Command(
     summary="take waivers out that accept nothing any more",
     examples=(("driftscan waiver prune waivers.yaml", "those that have expired, or are for images that are gone"),),
     arguments=(_FILES,),
-    options=(opt.UNUSED, opt.STORE),
+    options=(opt.UNUSED, opt.STORE, opt.STORE_REPORTS),
     notes=("Comments and all other waivers stay as they are written.",),
     run=_prune,
 )

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from driftscan import atomic
@@ -12,6 +14,22 @@ from driftscan.model.codec import digest as digest_of
 from driftscan.model.names import show
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A blob that was last put long ago, or (without a digest) what a crash left half-written."""
+
+    digest: str
+    name: str
+    size: int
+
+
+def hexadecimal(digest: str) -> str:
+    """The digits of a digest. UsageError for anything else."""
+    if not _DIGEST.fullmatch(digest):
+        raise UsageError(f"'{show(digest[:80])}' is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
+    return digest.removeprefix("sha256:")
 
 
 class Blobs:
@@ -52,32 +70,47 @@ class Blobs:
         """Whether there is such a blob (not whether it is whole: `get` checks that)."""
         return self._path(digest).is_file()
 
-    def collect(self, wanted: Collection[str], before: float) -> tuple[int, int]:
-        """Remove blobs whose digest nobody wants, and what a crash left half-written, if they were last put before a
-        time (seconds since 1970); how many blobs, and of how many bytes. IncompleteError if one cannot be removed.
+    def old(self, before: float) -> Iterator[list[Old]]:
+        """What was last put before a time (seconds since 1970), in parts. IncompleteError if it cannot be listed."""
+        found = []
+        with self._told():
+            for path in sorted(self._directory.glob("*/*")):
+                with suppress(FileNotFoundError):  # somebody else finished writing or removing it
+                    status = path.lstat()
+                    if status.st_mtime < before:
+                        digest = "" if path.name.startswith(".") else f"sha256:{path.parent.name}{path.name}"
+                        found.append(Old(digest, str(path), status.st_size))
+        yield found
+
+    def remove(self, unwanted: Iterable[Old], before: float) -> tuple[int, int]:
+        """Remove what is old; how many blobs, and of how many bytes. IncompleteError if one cannot be removed.
 
         A blob that is put again meanwhile stays: it is taken aside first, and put back where its time says so."""
         removed = size = 0
-        try:
-            for path in sorted(self._directory.glob("*/*")):
-                found = path.lstat()
-                if f"sha256:{path.parent.name}{path.name}" in wanted or found.st_mtime >= before:
-                    continue
+        with self._told():
+            for each in unwanted:
+                path = Path(each.name)
                 aside = path.with_name(f".{path.name[:50]}.gone")
-                path.rename(aside)
+                try:
+                    path.rename(aside)
+                except FileNotFoundError:  # another prune was here first
+                    continue
                 if aside.lstat().st_mtime >= before:
                     aside.rename(path)
                     continue
                 aside.unlink()
-                removed, size = removed + (not path.name.startswith(".")), size + found.st_size
-        except OSError as error:
-            raise IncompleteError(f"{show(str(self._directory))}: {error.strerror}", _CHECK) from error
+                removed, size = removed + bool(each.digest), size + each.size
         return removed, size
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise IncompleteError(f"{show(str(self._directory))}: {error.strerror}", _CHECK) from error
+
     def _path(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise UsageError(f"'{show(digest[:80])}' is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
-        name = digest.removeprefix("sha256:")
+        name = hexadecimal(digest)
         return self._directory / name[:2] / name[2:]
 
     def _is_whole(self, path: Path, digest: str) -> bool:

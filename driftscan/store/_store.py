@@ -13,6 +13,7 @@ from driftscan.model.place import Place
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.trend import Spell
 from driftscan.store._blobs import Blobs
+from driftscan.store._bucket import Bucket
 from driftscan.store._channels import Pending, claim, settle
 from driftscan.store._findings import save_findings
 from driftscan.store._open import database
@@ -36,7 +37,7 @@ class Store:
         """Nothing is made or opened yet."""
         self.place = where if isinstance(where, Place) else Place(where)
         self.directory = self.place.directory
-        self.blobs = Blobs(self.place.blobs)
+        self.blobs = Bucket(self.place.bucket) if self.place.bucket else Blobs(self.place.blobs)
         self._database = database(self.place)
 
     def save(
@@ -49,6 +50,8 @@ class Store:
         until every channel was told."""
         report = self.blobs.put(report_json)
         with self._database.write() as connection:
+            if not self.blobs.has(report):  # pruned just now, for one that nobody had referred to for a day
+                self.blobs.put(report_json)
             number = (connection.scalar(select(func.max(scan.c.number))) or 0) + 1
             outbox = Outbox(connection, result, watching)
             connection.execute(insert(scan), _scan(result, number, report))
@@ -130,9 +133,13 @@ class Store:
         crash in between leaves reports, which the next time removes. `now`: seconds since 1970."""
         with self._database.write() as connection:
             scans, findings = prune_rows(connection, retention)
-        with self._database.write() as connection:  # nobody stores a scan meanwhile
-            wanted = set(connection.scalars(select(scan.c.report)))
-            reports, size = self.blobs.collect(wanted, now - GRACE)
+        reports = size = 0
+        for old in self.blobs.old(now - GRACE):
+            with self._database.write() as connection:  # nobody stores a scan meanwhile
+                wanted = set(connection.scalars(select(scan.c.report)))
+                unwanted = [each for each in old if each.digest not in wanted]
+                removed, freed = self.blobs.remove(unwanted, now - GRACE)
+            reports, size = reports + removed, size + freed
         return Pruned(scans=scans, findings=findings, reports=reports, size=size)
 
     def find_finding(self, id_or_prefix: str) -> list[FindingRow]:

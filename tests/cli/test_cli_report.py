@@ -85,7 +85,15 @@ def test_wrong_input(words: list[str], says: str, kept: str, capsys: Capture) ->
 def test_an_empty_store_says_what_to_do(tmp_path: Path, capsys: Capture) -> None:
     ran = run(capsys, "report", "--store", str(tmp_path))
     assert ran.code == 2
-    assert "no scan is kept" in ran.err
+    assert f"no scan is kept in {tmp_path}" in ran.err
+
+
+def test_an_empty_database_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the directory beside it."""
+    monkeypatch.setattr(Store, "last_scan", lambda _: None)
+    ran = run(capsys, "report", "--store", "postgresql://scanner:hunter2@db/scans")
+    assert ran.code == 2
+    assert "no scan is kept in postgresql://db/scans" in ran.err
 
 
 def test_a_report_that_cannot_be_written_is_said(kept: str, capsys: Capture) -> None:

@@ -137,6 +137,13 @@ def test_systemd_finds_nothing_wrong_with_the_units(
     assert (about, found.returncode) == ([], 0)
 
 
+def test_reports_of_a_database_can_be_written(capsys: pytest.CaptureFixture[str], inventory: str) -> None:
+    words = ("-i", inventory, "--store", "postgresql://db/x", "--store-reports")
+    said = run(capsys, "schedule", "systemd", *words, "/mnt/reports")
+    assert "ReadWritePaths=/mnt/reports\n" in said.out
+    assert "ReadWritePaths" not in run(capsys, "schedule", "systemd", *words, "s3://bucket/fleet").out
+
+
 def test_a_fleet_is_scanned_with_few_rights(capsys: pytest.CaptureFixture[str], inventory: str, tmp_path: Path) -> None:
     said = run(capsys, "schedule", "systemd", "-i", inventory, "--identity", "/home/ci/key", "--report", "json:x.json")
     assert "ProtectHome=read-only" in said.out

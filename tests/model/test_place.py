@@ -43,6 +43,35 @@ def test_what_is_not(given: str, told: str) -> None:
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
 
 
+@pytest.mark.parametrize(
+    ("store", "reports", "told"),
+    [
+        ("postgresql://db/d", "https://u:hunter2@b/x", r"https://\.\.\.: not a place for reports"),
+        ("postgresql://db/d", "s3://", "not a place for reports"),
+        ("postgresql://db/d", "s3://b/x?versionId=1", "not a place for reports"),
+        ("/srv/scans", "s3://b/x", "only the reports of a database"),
+        (None, "/srv/reports", "only the reports of a database"),
+    ],
+)
+def test_where_reports_cannot_be(store: str | None, reports: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told) as caught:
+        parse(store, HERE, reports)
+    assert "hunter2" not in caught.value.message
+
+
+def test_reports_elsewhere() -> None:
+    """Below a name of the database's own there, too."""
+    urls = ("postgresql://db/a", "postgresql://db/b")
+    one, other = (parse(url, HERE, "s3://bucket/fleet/").bucket for url in urls)
+    assert one.startswith("s3://bucket/fleet/db_a-")
+    assert other.startswith("s3://bucket/fleet/db_b-")
+    assert parse(urls[0], HERE, "s3://bucket").bucket == one.replace("/fleet/", "/")
+    assert parse(urls[0], HERE, "").bucket == parse("/srv", HERE).bucket == ""
+    folder = parse(urls[0], HERE, "/mnt/reports")
+    assert folder.bucket == ""
+    assert folder.blobs == Path("/mnt/reports") / one.rpartition("/")[2] / "blobs"
+
+
 def test_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="is not installed") as caught:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ def save(store: Store, number: int, findings: str = "a", *, name: str = "web-1")
     hosts = scan(0, host(name, *(f"F-{each}" for each in findings))).hosts
     made = ScanResult(id=f"s{number}", started_at=day(number), finished_at=day(number), mode="full", hosts=hosts)
     store.save(made, b"report %d" % number)
+
+
+def collect(blobs: Blobs, wanted: Collection[str], before: float) -> tuple[int, int]:
+    (old,) = blobs.old(before)
+    return blobs.remove([each for each in old if each.digest not in wanted], before)
 
 
 def kept(store: Store) -> list[str]:
@@ -91,10 +97,10 @@ def test_what_is_put_again_stays_longer(tmp_path: Path) -> None:
     (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
     os.utime(path, (1, 1))
     blobs.put(b"x")
-    assert blobs.collect((), time.time() - 3600) == (0, 0)
+    assert collect(blobs, (), time.time() - 3600) == (0, 0)
     os.utime(path, (1, 1))
-    assert blobs.collect((digest,), time.time() - 3600) == (0, 0)
-    assert blobs.collect((), time.time() - 3600) == (1, 1)
+    assert collect(blobs, (digest,), time.time() - 3600) == (0, 0)
+    assert collect(blobs, (), time.time() - 3600) == (1, 1)
 
 
 def test_what_is_put_again_while_it_is_taken_away_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +117,7 @@ def test_what_is_put_again_while_it_is_taken_away_stays(tmp_path: Path, monkeypa
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", touched)
-    assert blobs.collect((), time.time() - 3600) == (0, 0)
+    assert collect(blobs, (), time.time() - 3600) == (0, 0)
     assert blobs.get(digest) == b"x"
 
 
@@ -122,8 +128,17 @@ def test_what_a_crash_left_half_written_goes(tmp_path: Path) -> None:
     half = path.with_name(".abc.0123.tmp")
     half.write_bytes(b"hal")
     os.utime(half, (1, 1))
-    assert blobs.collect((), time.time() - 3600) == (0, 3)
+    assert collect(blobs, (), time.time() - 3600) == (0, 3)
     assert not half.exists()
+
+
+def test_two_prunes_at_once(tmp_path: Path) -> None:
+    """Both listed it, one removed it."""
+    blobs = Blobs(tmp_path)
+    blobs.put(b"x")
+    (old,) = blobs.old(LATER)
+    assert blobs.remove(old, LATER) == (1, 1)
+    assert blobs.remove(old, LATER) == (0, 0)
 
 
 def test_reports_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +149,7 @@ def test_reports_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "rename", refused)
     with pytest.raises(IncompleteError, match="Permission denied"):
-        Blobs(tmp_path).collect((), LATER)
+        collect(Blobs(tmp_path), (), LATER)
 
 
 @settings(max_examples=8, deadline=None)
