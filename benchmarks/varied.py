@@ -11,7 +11,7 @@ from typing import Any
 
 Facts = dict[str, dict[str, dict[str, Any]]]
 """kind -> key -> columns."""
-_OTHER_IN = 100
+OTHER_IN = 100
 
 
 def read(path: str) -> tuple[Facts, list[dict[str, Any]]]:
@@ -29,7 +29,7 @@ def host(facts: Facts, number: int) -> Facts:
 
 
 def _differs(kind: str, key: str, number: int) -> bool:
-    return number > 0 and zlib.crc32(f"{kind} {key} {number}".encode()) % _OTHER_IN == 0
+    return number > 0 and zlib.crc32(f"{kind} {key} {number}".encode()) % OTHER_IN == 0
 
 
 def _other(columns: dict[str, Any]) -> dict[str, Any]:

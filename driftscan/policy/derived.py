@@ -5,12 +5,13 @@ is compared with an image. What hides one of the facts that they are made of hid
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from driftscan.model.resource import Attribute, Kind, Resource, Value
 from driftscan.model.snapshot import Resources
+from driftscan.policy.tables import Owners
 
 _ID = Attribute(int, "The number")
 _NAMES = Attribute(tuple, "Who has it in /etc/passwd or /etc/group; empty: nobody")
@@ -63,14 +64,14 @@ class Derived:
 
     kind: Kind
     of: tuple[str, ...]
-    make: Callable[[Resources, "Column"], Iterator[Resource]]
+    make: Callable[[Resources, "OwnersOf"], Iterator[Resource]]
 
 
-Column = Callable[[str], list[bytes]]
-"""Of a column of the file table the JSON of each record's value, empty where it lacks it."""
+OwnersOf = Callable[[str], Owners]
+"""`Table.owners` of the file table."""
 
 
-def _account_ids(resources: Resources, _column: Column) -> Iterator[Resource]:
+def _account_ids(resources: Resources, _owners: OwnersOf) -> Iterator[Resource]:
     names = _names(resources)
     own: defaultdict[int, list[str]] = defaultdict(list)
     for user in resources.of("user"):
@@ -84,21 +85,19 @@ def _account_ids(resources: Resources, _column: Column) -> Iterator[Resource]:
             yield Resource(ACCOUNT_ID.name, f"{sort}/{number}", columns)
 
 
-def _file_owners(resources: Resources, column: Column) -> Iterator[Resource]:
+def _file_owners(resources: Resources, owners: OwnersOf) -> Iterator[Resource]:
     names = _names(resources)
     for sort, name in (("user", "uid"), ("group", "gid")):
-        tokens = column(name)
-        counts = Counter(tokens)
-        for token in sorted(counts, key=lambda each: (len(each), each)):
+        for token, (count, first) in sorted(owners(name).items(), key=lambda each: (len(each[0]), each[0])):
             if not token.isdigit():
                 continue
             number = int(token)
             columns: dict[str, Value] = {"id": number, "names": tuple(sorted(names[sort].get(number, ())))}
-            columns |= {"files": counts[token], "example": resources.files.keys[tokens.index(token)]}
+            columns |= {"files": count, "example": first}
             yield Resource(FILE_OWNER.name, f"{sort}/{number}", columns)
 
 
-def _homes(resources: Resources, _column: Column) -> Iterator[Resource]:
+def _homes(resources: Resources, _owners: OwnersOf) -> Iterator[Resource]:
     for user in resources.of("user"):
         path, shell, uid = (user.attributes.get(name) for name in ("directory", "shell", "uid"))
         if not isinstance(path, str) or not isinstance(shell, str) or _NO_SHELL.fullmatch(shell):
@@ -136,12 +135,10 @@ def _names(resources: Resources) -> Mapping[str, Mapping[int, list[str]]]:
 
 
 def _dot_files(resources: Resources, home: str) -> Iterator[Resource]:
-    span = resources.files.span(f"{home}/.")
-    for key, line, observed in resources.files.rows(span.start, span.stop):
-        if "/" not in key[len(home) + 1 :]:
-            found = resources.files.decode(line, observed)
-            if found.attributes.get("type") in {"regular", "directory"}:
-                yield found
+    for key in resources.files.beneath(f"{home}/."):
+        found = resources.files.resource(key) if "/" not in key[len(home) + 1 :] else None
+        if found is not None and found.attributes.get("type") in {"regular", "directory"}:
+            yield found
 
 
 def _open(file: Resource) -> bool:

@@ -1,19 +1,17 @@
 """The facts of a target as rules look at them: rows by kind and key, and what is hidden from sight."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from driftscan.model.manifest import Manifest
-from driftscan.model.patterns import compile_key_glob, is_literal, literal_prefix, split_pattern
+from driftscan.model.patterns import is_literal, literal_prefix, split_pattern
 from driftscan.model.resource import Plane, Resource
 from driftscan.model.snapshot import CollectorCoverage, Resources, Snapshot
 from driftscan.policy.conditions import Predicate, Row
 from driftscan.policy.derived import DERIVED
 from driftscan.policy.model import Selection
-from driftscan.policy.survey import Survey
+from driftscan.policy.tables import Predicates, Single, Table, everything, matcher
 from driftscan.policy.truth import Truth
 
 _NO_FILE = frozenset({"size", "nlink", "sha256", "md5"})
@@ -50,6 +48,7 @@ class Facts:
     def __init__(
         self,
         resources: Resources,
+        table: Table,
         coverage: Iterable[CollectorCoverage],
         covered: frozenset[str],
         *,
@@ -70,15 +69,17 @@ class Facts:
                 for pattern in gap.hides:
                     kind, glob = split_pattern(pattern)
                     self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
-        self._decoded: dict[int, Row] = {}
+        self._table = table
+        self._rows: dict[str, Row] = {}
         self._matched: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
-        self._survey = Survey(resources.files)
         self._derived: dict[str, dict[str, Resource]] = {}
 
     @classmethod
-    def of(cls, source: Snapshot | Manifest, now: int = 0) -> "Facts":
-        """The facts of a snapshot or of a manifest, as they are judged at a time: see `Row.now`."""
-        return cls(source.resources, source.coverage, source.covered_kinds, live=source.live, now=now)
+    def of(cls, source: Snapshot | Manifest, now: int = 0, table: Table | None = None) -> "Facts":
+        """The facts of a snapshot or of a manifest, as they are judged at a time: see `Row.now`. `table`: its files, if
+        they are asked together with others."""
+        table = table or Single(source.resources.files)
+        return cls(source.resources, table, source.coverage, source.covered_kinds, live=source.live, now=now)
 
     def unavailable(self, selection: Selection) -> str:
         """Why nothing is known of the selection's kind; empty: it was looked at. Kinds of a running system are
@@ -90,7 +91,7 @@ class Facts:
         return self._uncollected(selection.kind)
 
     def _uncollected(self, kind: str) -> str:
-        return "" if kind in self._covered else self._gaps[kind].get(_all(kind), "") or "not collected"
+        return "" if kind in self._covered else self._gaps[kind].get(everything(kind), "") or "not collected"
 
     def out_of_reach(self, selection: Selection) -> bool:
         """Whether the selection is about a running system and the target is none."""
@@ -115,14 +116,16 @@ class Facts:
         """Make the facts of a kind that follows from others, unless they were given."""
         if kind not in DERIVED or kind in self._covered or kind in self._derived:
             return
-        self._derived[kind] = {each.key: each for each in DERIVED[kind].make(self._resources, self._survey.values)}
+        self._derived[kind] = {each.key: each for each in DERIVED[kind].make(self._resources, self._table.owners)}
         self._small[kind] = [self._row(each) for _, each in sorted(self._derived[kind].items())]
         for base in DERIVED[kind].of:
             for glob, reason in self._gaps[base].items():
-                self._gaps[kind].setdefault(_all(kind), f"{base} {glob}: {reason}")
+                self._gaps[kind].setdefault(everything(kind), f"{base} {glob}: {reason}")
 
     def _resource(self, kind: str, key: str) -> Resource | None:
-        return self._derived[kind].get(key) if kind in self._derived else self._resources.get(kind, key)
+        if kind in self._derived:
+            return self._derived[kind].get(key)
+        return self._table.get(key) if kind == "file" else self._resources.get(kind, key)
 
     def _named(self, selection: Selection, key: str, found: Selected) -> None:
         resource = self._resource(selection.kind, key)
@@ -151,7 +154,7 @@ class Facts:
 
     def _matching(self, selection: Selection, wanted: Predicate | None, found: Selected) -> Iterable[Row]:
         kind, named = selection.kind, set(selection.named)
-        globs = selection.globs or (_all(kind),)
+        globs = selection.globs or (everything(kind),)
         for glob, reason in self._gaps[kind].items():
             if self._hides_more(kind, globs, glob):
                 found.hidden.append(f"{kind} {glob}: {reason}")
@@ -165,49 +168,24 @@ class Facts:
         return any(_may_overlap(gap, wanted) for wanted in globs)
 
     def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Row]:
-        if globs == (_all(kind),):
+        if globs == (everything(kind),):
             return self._small[kind]
         if (kind, globs) not in self._matched:
             fits = matcher(kind, globs)
             self._matched[kind, globs] = [each for each in self._small[kind] if fits(each.key)]
         return self._matched[kind, globs]
 
-    def _files(self, globs: tuple[str, ...], predicates: Sequence[Predicate | None]) -> Iterator[Row]:
-        """The table is sorted: each glob looks only at the stretch that begins with its text."""
-        seen: set[int] = set()
-        for glob in globs:
-            seen.update(self._survey.narrowed(self._stretch(glob), predicates))
-        for index in sorted(seen):
-            if index not in self._decoded:
-                files = self._resources.files
-                self._decoded[index] = self._row(files.decode(files.row(index)[1]))
-            yield self._decoded[index]
-
-    def _stretch(self, glob: str) -> Iterable[int]:
-        files = self._resources.files
-        if glob == _all("file"):
-            return range(len(files))
-        beginning, fits = files.span(literal_prefix(glob)), matcher("file", (glob,))
-        rows = files.rows(beginning.start, beginning.stop)
-        return (index for index, (key, _, _) in zip(beginning, rows, strict=True) if fits(key))
+    def _files(self, globs: tuple[str, ...], predicates: Predicates) -> Iterator[Row]:
+        for each in self._table.matching(globs, predicates):
+            if each.key not in self._rows:
+                self._rows[each.key] = self._row(each)
+            yield self._rows[each.key]
 
     def _hidden(self, kind: str, key: str) -> str:
         gaps: Mapping[str, str] = self._gaps[kind]
         if not gaps:
             return ""
         return next((reason for glob, reason in gaps.items() if matcher(kind, (glob,))(key)), "")
-
-
-def _all(kind: str) -> str:
-    return split_pattern(kind)[1]
-
-
-@lru_cache(maxsize=4096)
-def matcher(kind: str, globs: tuple[str, ...]) -> Callable[[str], object]:
-    """A test whether a key fits any of the globs; of files, `/**` means all of them."""
-    if _all(kind) in globs:
-        return lambda key: True
-    return re.compile("|".join(f"(?:{compile_key_glob(kind, glob).pattern})" for glob in globs), re.DOTALL).fullmatch
 
 
 def _may_overlap(one: str, other: str) -> bool:

@@ -8,9 +8,9 @@ from driftscan.model.codec import thaw
 from driftscan.model.resource import Value
 from driftscan.model.times import nanoseconds
 from driftscan.policy.conditions import Condition, Row
-from driftscan.policy.facts import matcher
 from driftscan.policy.model import Case, Control, Demand, Quantifier, Selection
 from driftscan.policy.reading import Flip, Reading, plain, tries
+from driftscan.policy.tables import matcher
 
 _SYSTEM = "os_version"
 _SYSTEM_NAMES = ("platform", "platform_like", "version_id")

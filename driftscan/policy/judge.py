@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from driftscan.model.drift import CauseType, Change, Mutation
@@ -16,7 +16,6 @@ from driftscan.model.finding import (
     Severity,
     State,
 )
-from driftscan.model.manifest import Manifest
 from driftscan.model.resource import ResourceId
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.times import nanoseconds
@@ -26,6 +25,7 @@ from driftscan.policy.matching import allows, matches
 from driftscan.policy.model import Context, Control, DriftRule, Policy
 from driftscan.policy.origin import CURED
 from driftscan.policy.outcome import MAX_EVIDENCE, Outcome, outcome
+from driftscan.policy.tables import Tables
 
 DEFAULT = RuleRef("default", why="No rule speaks of it, and the server is to equal its image.")
 """What judges a mutation that no rule matches: medium, replace."""
@@ -78,18 +78,21 @@ def _judged(mutation: Mutation, rules: Iterable[DriftRule], context: Context) ->
     return JudgedMutation(mutation=mutation, severity=severity, action=action, rule=worst.ref if worst else DEFAULT)
 
 
-def judge_controls(policies: Sequence[Policy], snapshot: Snapshot, context: Context) -> tuple[JudgedControl, ...]:
-    """Every control of the policies over the facts of a snapshot, in the policies' order."""
+def judge_controls(
+    policies: Sequence[Policy], snapshot: Snapshot, context: Context, tables: Tables | None = None
+) -> tuple[JudgedControl, ...]:
+    """Every control of the policies over the facts of a snapshot, in the policies' order. `tables`: of the hosts that
+    are judged besides; the answers are the same without, and take longer."""
     if not any(policy.controls for policy in policies):
         return ()
-    now = nanoseconds(snapshot.taken_at)
-    facts, image = Facts.of(snapshot, now), _image(context.manifest, now)
+    tables, now = tables or Tables(), nanoseconds(snapshot.taken_at)
+    baked, image = context.manifest, None
+    alike: Hashable = snapshot.image
+    if baked is not None and not baked.provenance.stand_in:  # a stand-in is the host's own word and shows nothing
+        alike = baked.digest
+        image = Facts.of(baked, now, tables.of(alike, baked.resources.files))
+    facts = Facts.of(snapshot, now, tables.of(alike, snapshot.resources.files))
     return tuple(_control(control, facts, image, context) for policy in policies for control in policy.controls)
-
-
-def _image(manifest: Manifest | None, now: int) -> Facts | None:
-    """The image's facts, at the same time; a stand-in baseline is the host's own word and shows nothing."""
-    return None if manifest is None or manifest.provenance.stand_in else Facts.of(manifest, now)
 
 
 def _control(control: Control, facts: Facts, image: Facts | None, context: Context) -> JudgedControl:

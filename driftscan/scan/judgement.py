@@ -16,7 +16,18 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
-from driftscan.policy import Context, Policy, asks, judge_controls, judge_mutations, load, placed, recommend, verdict
+from driftscan.policy import (
+    Context,
+    Policy,
+    Tables,
+    asks,
+    judge_controls,
+    judge_mutations,
+    load,
+    placed,
+    recommend,
+    verdict,
+)
 from driftscan.policy.verdict import is_failure, is_finding
 from driftscan.policy.waive import Waiving, longest
 from driftscan.scan.outside import Deriver, Patches, asks_outside
@@ -77,8 +88,10 @@ class Assessment:
         accepted: int = 0,
         logins_told: bool = False,
         deriver: Deriver | None = None,
+        tables: Tables | None = None,
     ) -> "Assessment":
-        """Decide the controls, which need the whole snapshot, and keep what is small."""
+        """Decide the controls, which need the whole snapshot, and keep what is small. `tables`: see
+        `judge_controls`."""
         version = taken.resources.get("os_version", "-")
         context = Context(
             os=version.attributes if version else None,
@@ -89,9 +102,10 @@ class Assessment:
         patches = deriver.patches(taken) if deriver else Patches()
         if deriver and asks_outside(policies):
             asked = replace(context, manifest=deriver.manifest(manifest))
-            controls = judge_controls(policies, deriver.snapshot(taken, manifest, patches), asked)
+            known = deriver.snapshot(taken, manifest, patches)
+            controls = judge_controls(policies, known, asked, tables)
         else:
-            controls = judge_controls(policies, taken, context)
+            controls = judge_controls(policies, taken, context, tables)
         told = [
             *notes,
             *patches.notes,

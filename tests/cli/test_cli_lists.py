@@ -82,6 +82,13 @@ def test_policy_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "immutable-core" in wrong.err
 
 
+def test_policy_lint_finds_nothing_in_what_is_shipped(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One by one, and all of them together."""
+    said = run(capsys, "policy", "lint", *shipped())
+    told = [line.partition(":")[0] for line in said.err.splitlines() if ": good, " in line]
+    assert (said.code, told) == (0, list(shipped()))
+
+
 def test_policy_lint_names_every_bad_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one.yaml", "two.yaml"):
         (home / name).write_text("policy: x\nrulez: []\n")

@@ -7,7 +7,7 @@ from driftscan import policy
 from driftscan.model.finding import Result
 from driftscan.model.resource import Value
 from driftscan.policy.derived import DERIVED
-from driftscan.policy.facts import Facts
+from driftscan.policy.tables import Single
 from tests.policy import support
 
 RULE = """\
@@ -56,8 +56,8 @@ FACTS = {"user": USERS, "group": GROUPS, "file": FILES}
 
 def made(kind: str, facts: support.Facts = FACTS) -> dict[str, Mapping[str, Value]]:
     resources = support.snapshot(facts).resources
-    survey = Facts.of(support.snapshot(facts))._survey
-    return {each.key: each.attributes for each in DERIVED[kind].make(resources, survey.values)}
+    owners = Single(resources.files).owners
+    return {each.key: each.attributes for each in DERIVED[kind].make(resources, owners)}
 
 
 def test_numbers_of_accounts() -> None:
