@@ -3,9 +3,10 @@
 from driftscan.alerts import Alerts, Channel, DeliveryError, Message, compose, load, sample, send
 from driftscan.cli._command import Call
 from driftscan.cli._console import Console
-from driftscan.cli._targets import now, scope
+from driftscan.cli._targets import scope
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
+from driftscan.scan.clock import now
 from driftscan.store import Pending, Store, Watching
 
 

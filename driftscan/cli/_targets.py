@@ -4,13 +4,11 @@ import json
 import os
 import pwd
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftscan.cli._command import Call, Settings
 from driftscan.errors import UsageError
-from driftscan.model.times import text_of
 
 if TYPE_CHECKING:
     from driftscan.model.place import Place
@@ -110,13 +108,3 @@ def place(call: Call) -> "Place":
 def state_directory(call: Call) -> Path:
     """Where files of this machine are kept: `--store` if that is a directory, else the user's state directory."""
     return place(call).directory
-
-
-def now() -> str:
-    """UTC, RFC 3339, seconds."""
-    return text_of(clock())
-
-
-def clock() -> datetime:
-    """The time now."""
-    return datetime.now(UTC)

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from driftscan.cli._command import Call
-from driftscan.cli._targets import now, place, scope, state_directory
+from driftscan.cli._targets import place, scope, state_directory
 from driftscan.errors import IncompleteError, UsageError
 from driftscan.model.names import show
+from driftscan.scan.clock import now
 
 _POLL = 0.2
 """Seconds between looks: flock(2) cannot be waited for with a limit."""

@@ -7,12 +7,13 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._outputs import outputs, screen_format, write_all
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, now, scan_options
+from driftscan.cli._targets import chosen, scan_options
 from driftscan.errors import UsageError
 from driftscan.model.finding import Action, JudgedMutation, Recommendation, RuleRef, Severity, Verdict
 from driftscan.model.result import HostImage, HostResult, ImageMatch, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
 from driftscan.model.source import Gap
+from driftscan.scan.clock import now
 
 if TYPE_CHECKING:
     from driftscan.scan.difference import Comparison

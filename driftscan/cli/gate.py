@@ -9,10 +9,11 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._outputs import FILE_STYLE, plan, write
 from driftscan.cli._prompt import prompter
-from driftscan.cli._targets import chosen, now, place, scan_options, state_directory
+from driftscan.cli._targets import chosen, place, scan_options, state_directory
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.gate import Fate, Fleet, GateResult, GateVerdict
 from driftscan.model.names import show
+from driftscan.scan.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
-from driftscan.cli._targets import clock, place
+from driftscan.cli._targets import place
 from driftscan.errors import UsageError
 from driftscan.model.finding import Severity, Verdict
 from driftscan.model.names import show
 from driftscan.model.times import text_of
 from driftscan.reports._words import plural
+from driftscan.scan.clock import clock
 from driftscan.schema_check import quoted
 
 if TYPE_CHECKING:

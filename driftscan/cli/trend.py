@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Call, Command
-from driftscan.cli._targets import clock, place
+from driftscan.cli._targets import place
 from driftscan.errors import UsageError
 from driftscan.model.amount import words_of
 from driftscan.model.names import show
 from driftscan.model.times import text_of
 from driftscan.model.trend import Line, Trend, trend
+from driftscan.scan.clock import clock
 
 if TYPE_CHECKING:
     from driftscan.reports._terminal import Painter

@@ -81,7 +81,7 @@ class _Reader:
             address=self._hosts.get(name, {}).get("address", name),
             options=self._options(layers),
             manifest=self._path(layers.value("manifest") or ""),
-            policy=tuple(self._policy(item) for item in _listed(layers.value("policy"))),
+            policy=tuple(self._policy(item) for item in yaml_strict.listed(layers.value("policy"))),
             labels=layers.labels(),
             groups=tuple(groups),
             origin=f"{show(position.file)}:{position.line}",
@@ -94,8 +94,8 @@ class _Reader:
         if "max_read" in values:
             values["max_read"] = bytes_of(str(values["max_read"]))
         return ConnectOptions(
-            identity=tuple(self._path(item) for item in _listed(layers.value("identity"))),
-            known_hosts=tuple(self._path(item) for item in _listed(layers.value("known_hosts"))),
+            identity=tuple(self._path(item) for item in yaml_strict.listed(layers.value("identity"))),
+            known_hosts=tuple(self._path(item) for item in yaml_strict.listed(layers.value("known_hosts"))),
             ssh_config=self._path(layers.value("ssh_config") or ""),
             **values,
         )
@@ -182,12 +182,6 @@ def _dig(layer: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     for key in keys[:-1]:
         layer = layer.get(key) or {}
     return layer.get(keys[-1])
-
-
-def _listed(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else list(value)
 
 
 source = InventorySource(name="yaml", accepts=accepts, load=load)

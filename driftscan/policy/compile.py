@@ -13,7 +13,7 @@ from driftscan.policy.model import Applies, Control, DriftRule, Extension, Overr
 from driftscan.policy.scope import Scope
 from driftscan.policy.window import compile_windows
 from driftscan.schema_check import Path, quoted
-from driftscan.yaml_strict import Document
+from driftscan.yaml_strict import Document, listed
 
 _TYPES: Mapping[str, type] = {"text": str, "number": int, "truth": bool, "list": list}
 
@@ -87,13 +87,8 @@ def _applies(raw: Mapping[str, Any], path: Path) -> tuple[Applies, ...]:
     given = raw.get("applies_to")
     if not given:
         return ()
-    parts = {name: texts(given[name]) for name in ("os", "role", "image") if name in given}
-    return (Applies(**parts, label={name: texts(value) for name, value in given.get("label", {}).items()}),)
-
-
-def texts(value: Any) -> tuple[str, ...]:
-    """A text or a list of texts as a tuple."""
-    return tuple(value) if isinstance(value, list) else (value,)
+    parts = {name: listed(given[name]) for name in ("os", "role", "image") if name in given}
+    return (Applies(**parts, label={name: listed(value) for name, value in given.get("label", {}).items()}),)
 
 
 def _drift(scope: Scope, raw: Mapping[str, Any], path: Path, common: Mapping[str, Any]) -> DriftRule:

@@ -14,16 +14,17 @@ from driftscan.policy.operators import SYSTEM
 from driftscan.policy.scope import Scope
 from driftscan.policy.versions import PACKAGE
 from driftscan.schema_check import Path
+from driftscan.yaml_strict import listed
 
 
 def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
     """A match whose kinds and columns exist."""
     kinds = _kinds(scope, raw, path)
-    for index, name in enumerate(_texts(raw, "attribute")):
+    for index, name in enumerate(listed(raw.get("attribute"))):
         if kinds and not any(name in kind.attributes for kind in kinds):
             known = {column for kind in kinds for column in kind.attributes}
             scope.unknown(_item(raw, path, "attribute", index), "column", name, known)
-    for index, glob in enumerate(_texts(raw, "key")):
+    for index, glob in enumerate(listed(raw.get("key"))):
         if not glob.strip("*"):
             scope.problem(_item(raw, path, "key", index), "'*' asks for nothing: leave 'key' out")
         if not kinds and not glob.startswith("/"):
@@ -32,29 +33,24 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
         if name in raw and not kinds:
             scope.problem((*path, name), f"'{name}' needs the 'kind' whose columns it speaks of", key=True)
     return Match(
-        cause=frozenset(CauseType(word) for word in _texts(raw, "cause")),
-        subject=_texts(raw, "subject"),
-        detail=_texts(raw, "detail"),
-        grade=frozenset(Grade(word) for word in _texts(raw, "grade")),
-        proof=frozenset(Rank(word) for word in _texts(raw, "proof")),
-        actor=_texts(raw, "actor"),
-        command=_texts(raw, "command"),
+        cause=frozenset(CauseType(word) for word in listed(raw.get("cause"))),
+        subject=listed(raw.get("subject")),
+        detail=listed(raw.get("detail")),
+        grade=frozenset(Grade(word) for word in listed(raw.get("grade"))),
+        proof=frozenset(Rank(word) for word in listed(raw.get("proof"))),
+        actor=listed(raw.get("actor")),
+        command=listed(raw.get("command")),
         within=raw.get("within", ""),
         baseline=raw.get("baseline", ""),
         kind=frozenset(kind.name for kind in kinds),
-        key=_texts(raw, "key"),
-        change=frozenset(Change(word) for word in _texts(raw, "change")),
-        attribute=frozenset(_texts(raw, "attribute")),
-        zone=frozenset(ZoneClass(word) for word in _texts(raw, "zone")),
+        key=listed(raw.get("key")),
+        change=frozenset(Change(word) for word in listed(raw.get("change"))),
+        attribute=frozenset(listed(raw.get("attribute"))),
+        zone=frozenset(ZoneClass(word) for word in listed(raw.get("zone"))),
         expected=_columns(scope, kinds, raw, path, "expected"),
         actual=_columns(scope, kinds, raw, path, "actual"),
         unless=compile_match(scope, raw["unless"], (*path, "unless")) if "unless" in raw else None,
     )
-
-
-def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = raw.get(name, ())
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _item(raw: Mapping[str, Any], path: Path, name: str, index: int) -> Path:
@@ -62,9 +58,9 @@ def _item(raw: Mapping[str, Any], path: Path, name: str, index: int) -> Path:
 
 
 def _kinds(scope: Scope, raw: Mapping[str, Any], path: Path) -> list[Kind]:
-    found = [scope.kind(name, _item(raw, path, "kind", index)) for index, name in enumerate(_texts(raw, "kind"))]
+    found = [scope.kind(name, _item(raw, path, "kind", index)) for index, name in enumerate(listed(raw.get("kind")))]
     kinds = [kind for kind in found if kind is not None]
-    if not kinds and "kind" not in raw and any(key.startswith("/") for key in _texts(raw, "key")):
+    if not kinds and "kind" not in raw and any(key.startswith("/") for key in listed(raw.get("key"))):
         kinds = [scope.kinds["file"]] if "file" in scope.kinds else []
     return kinds
 

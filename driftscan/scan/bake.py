@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from driftscan import __version__
@@ -19,6 +18,7 @@ from driftscan.model.snapshot import (
     Snapshot,
 )
 from driftscan.model.zone import Zone
+from driftscan.scan.clock import now
 from driftscan.scan.host import snapshot
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.parallel import each
@@ -79,7 +79,7 @@ def bake(
 def _manifest(snapshots: Sequence[Snapshot], image: ImageRef, merged: Resources, zones: tuple[Zone, ...]) -> Manifest:
     return Manifest(
         image=image,
-        provenance=Provenance(baked_at=_now(), tool=f"driftscan {__version__}"),
+        provenance=Provenance(baked_at=now(), tool=f"driftscan {__version__}"),
         resources=Resources(merged.small, merged.files.bare()),
         coverage=_coverage(snapshots),
         zones=zones,
@@ -144,7 +144,3 @@ def _notes(snapshots: Iterable[Snapshot]) -> tuple[str, ...]:
             notes.append(f"{taken.host}: not a running target: processes, listeners, mounts ... are not baselined")
         notes.extend(f"{taken.host}: not baselined: {gap.collector}: {gap.reason}" for gap in taken.gaps)
     return tuple(dict.fromkeys(notes))
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

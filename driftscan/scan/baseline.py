@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,10 @@ class Baselines:
         """The manifest, if it is known before the host has been seen."""
         place = self._place(target)
         return self._file(place) if place and not _is_registry(place) else None
+
+    def by_image(self, target: Target) -> Callable[[ImageRef], Manifest | None] | None:
+        """What finds the manifest by what the host says of its image; None: it does not depend on that."""
+        return (lambda image: self.of(target, image).manifest) if self.depends_on_image(target) else None
 
     def depends_on_image(self, target: Target) -> bool:
         """Whether only what the host says of its image tells which manifest is its own."""

@@ -114,9 +114,7 @@ def _one(job: Job, target: Target, wish: Wish, progress: Progress) -> Delivery:
 
 def _deliver(job: Job, target: Target, wish: Wish, watch: Stopwatch) -> Delivery:
     ahead = job.baselines.ahead(target)
-    by_image = (
-        (lambda image: job.baselines.of(target, image).manifest) if job.baselines.depends_on_image(target) else None
-    )
+    by_image = job.baselines.by_image(target)
     with observing(
         target, job.options, watch, job.opened, memory=job.memory, manifest=ahead, by_image=by_image
     ) as seen:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from driftscan.compare.coverage import Sights, best, fell, sights
@@ -20,6 +19,7 @@ from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import VISITS, History, HostState, Visit
 from driftscan.scan import born
 from driftscan.scan.audit import audit
+from driftscan.scan.clock import now
 from driftscan.scan.filescan import Plan
 from driftscan.scan.observe import Manner, Observation
 from driftscan.scan.options import ScanOptions
@@ -185,17 +185,17 @@ def sight(seen: Observation, plan: Plan, states: States, options: ScanOptions, *
     drawn = audit(state.key, state.scans, options.cycle)
     manner = Manner(before=state.files, quick=quick, audited=drawn.buckets if quick else (), whole=whole)
     taken, found = seen.compared(plan, manner)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    seen_at = now()
     state = replace(
         state,
         scans=state.scans + 1,
-        seen_at=now,
-        full_at=state.full_at if quick else now,
+        seen_at=seen_at,
+        full_at=state.full_at if quick else seen_at,
         files=None if taken.torn else found.state,
     )
     reading = Reading(mode=Mode.QUICK, probability=drawn.probability, within=drawn.cycle, since=state.full_at)
     lost = _keep(seen.target, states, before, state, taken)
-    told = reading if quick else Reading(since=now)
+    told = reading if quick else Reading(since=seen_at)
     return Sighting(taken, told, found.accepted, lost, state.visits, _known(before) is None)
 
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from driftscan.capture.probe import render
@@ -25,6 +24,7 @@ from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.policy.waive import Scanned, Waiving, state
 from driftscan.scan import program
+from driftscan.scan.clock import now
 from driftscan.scan.continuity import mode_of
 from driftscan.scan.host import Job, scan_host
 from driftscan.scan.judgement import Assessment, conclude, failed, gone
@@ -50,7 +50,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
     job = Job(options, targets)
     program.text()  # once, rather than by each thread
     folds()
-    started = _now()
+    started = now()
     try:
         outcomes = _gather(job, targets, progress, stop)
     finally:
@@ -62,7 +62,7 @@ def scan(targets: Sequence[Target], options: ScanOptions, progress: Progress, st
     return ScanResult(
         id=secrets.token_hex(8),
         started_at=started,
-        finished_at=_now(),
+        finished_at=now(),
         mode=mode_of([result.reading for result in results]).value,
         hosts=results,
         waivers=_waivers(job.waiving, results),
@@ -209,7 +209,3 @@ def _waivers(waiving: Waiving, results: Sequence[HostResult]) -> tuple[tuple[Wai
 def _accepting(result: HostResult) -> Iterator[Waiver]:
     yield from (judged.waiver for judged in result.mutations if judged.waiver is not None)
     yield from (judged.waiver for judged in result.controls if judged.waiver is not None)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

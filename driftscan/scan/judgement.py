@@ -90,8 +90,7 @@ class Assessment:
         deriver: Deriver | None = None,
         tables: Tables | None = None,
     ) -> "Assessment":
-        """Decide the controls, which need the whole snapshot, and keep what is small. `tables`: see
-        `judge_controls`."""
+        """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
         context = Context(
             os=version.attributes if version else None,
@@ -100,12 +99,11 @@ class Assessment:
             manifest=manifest,
         )
         patches = deriver.patches(taken) if deriver else Patches()
+        known, asked = taken, context
         if deriver and asks_outside(policies):
-            asked = replace(context, manifest=deriver.manifest(manifest))
             known = deriver.snapshot(taken, manifest, patches)
-            controls = judge_controls(policies, known, asked, tables)
-        else:
-            controls = judge_controls(policies, taken, context, tables)
+            asked = replace(context, manifest=deriver.manifest(manifest))
+        controls = judge_controls(policies, known, asked, tables)
         told = [
             *notes,
             *patches.notes,

@@ -50,9 +50,8 @@ class Own:
 
     def by_image(self) -> Callable[[ImageRef], Manifest | None] | None:
         """What finds it, where it depends on what the host says of its image."""
-        if not self._baselines.depends_on_image(self._target):
-            return None
-        return lambda image: self._with_birth(self._baselines.of(self._target, image).manifest)
+        find = self._baselines.by_image(self._target)
+        return None if find is None else lambda image: self._with_birth(find(image))
 
     def sources(self, manifest: Manifest | None) -> Sequence[Source]:
         """What must be asked to know whether a birth holds."""

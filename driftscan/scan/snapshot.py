@@ -1,9 +1,8 @@
 """A snapshot, put together of facts and files."""
 
-from datetime import UTC, datetime
-
 from driftscan.capture.base import TargetFacts
 from driftscan.model.snapshot import ImageRef, Resources, Snapshot
+from driftscan.scan.clock import now
 from driftscan.scan.filescan import Files
 from driftscan.scan.parsing import Parsed
 from driftscan.scan.targets import Target
@@ -22,7 +21,7 @@ def assemble(
     return Snapshot(
         host=target.name,
         target=target.spec,
-        taken_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        taken_at=now(),
         resources=Resources(parsed.resources, found.records),
         coverage=tuple(sorted((*parsed.coverage, found.coverage), key=lambda coverage: coverage.name)),
         files=found.counts,

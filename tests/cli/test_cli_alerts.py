@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.cli._targets import now
 from driftscan.model.finding import Verdict
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.scan import fleet
+from driftscan.scan.clock import now
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Progress
 from driftscan.scan.targets import Target
