@@ -126,7 +126,7 @@ class HostResult:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class ScanResult:
     """One scan of a fleet; hosts in the inventory's order."""
 

@@ -1,7 +1,6 @@
 """A report that an auditor can keep: what was scanned with what, what passed, failed and was accepted, for paper and
 files. No script, nothing folded away, and the digest of the JSON report of the same scan."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +9,10 @@ from driftscan import __version__
 from driftscan.model.result import HostImage, ImageMatch, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
+from driftscan.reports import json
 from driftscan.reports._base import Report, Style
 from driftscan.reports._page import markup
 from driftscan.reports._page.view import View
-from driftscan.reports.json import report as json_report
 
 MATCHES = {
     ImageMatch.GIVEN: "given by whoever scanned",
@@ -37,7 +36,7 @@ def _values(shown: View, result: ScanResult) -> dict[str, Any]:
         "result": result,
         "version": __version__,
         "style": markup.inline("audit.css"),
-        "digest": _digest(result),
+        "digest": json.digest(result),
         "patching": patching,
         "images": _images(result),
         "matches": MATCHES,
@@ -47,14 +46,6 @@ def _values(shown: View, result: ScanResult) -> dict[str, Any]:
         "reading_line": words.reading_line,
         "totals": _totals(shown),
     }
-
-
-def _digest(result: ScanResult) -> str:
-    """Of the bytes that `--report json:FILE` writes of this scan."""
-    digest = hashlib.sha256()
-    for piece in json_report.render(result, Style()):
-        digest.update(piece.encode())
-    return digest.hexdigest()
 
 
 def _images(result: ScanResult) -> list[tuple[HostImage, int]]:

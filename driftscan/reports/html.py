@@ -20,7 +20,13 @@ NAMED = 5000
 FEW = 8
 """Failed controls of one host, versions and advisories of one package, that stand there unasked."""
 MANY = 200
-"""Hosts that one table lists with their reasons."""
+"""Hosts that one table lists with their reasons; cohorts, and what hosts said alike."""
+LINKED = 500
+"""Hosts that one list leads to."""
+SEEN = 20
+"""Answers of one control that hosts were seen to give."""
+FAILED = 40
+"""Failed controls of one host that are listed."""
 MARKS = {
     Action.NONE: "\u00b7",
     Action.OBSERVE: "o",
@@ -46,7 +52,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "style": markup.inline("page.css"),
         "script": markup.inline("page.js"),
         "index": index(shown),
-        "timeline": timeline.draw(shown.happenings, result.finished_at),
+        "timeline": timeline.draw(shown.full_happenings, result.finished_at),
         "patching": patching,
         "mark": MARKS,
         "sign": words.SIGNS,
@@ -58,8 +64,12 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "named": NAMED,
         "few": FEW,
         "many": MANY,
+        "linked": LINKED,
+        "seen": SEEN,
+        "most_failed": FAILED,
         "audit_line": words.audit_line(result.hosts),
         "telling": words.telling,
+        "finding_counts": words.finding_counts,
         "failed_controls": words.failed_controls,
         "accounting_line": words.accounting_line,
         "reading_line": words.reading_line,

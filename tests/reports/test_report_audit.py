@@ -3,11 +3,13 @@
 import re
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
 from driftscan.model.finding import State
-from driftscan.model.result import ScanResult
+from driftscan.model.result import HostResult, ScanResult
+from driftscan.reports import _build as built
 from driftscan.reports import audit, json
 from driftscan.reports._base import Style
 from tests.reports import fleets, golden, samples
@@ -58,6 +60,22 @@ def test_nothing_of_a_host_is_markup_or_a_control(shown: str, page: Page) -> Non
 
 def test_the_digest_is_that_of_the_json_report(page: Page) -> None:
     assert f"sha256:{_digest()}" in page.text
+
+
+def test_json_that_was_written_is_not_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But of another result, although it may lie where one lay that is gone."""
+    asked: list[HostResult] = []
+
+    def host(one: HostResult) -> dict[str, Any]:
+        asked.append(one)
+        return built.host(one)
+
+    monkeypatch.setattr(json, "host", host)
+    for number in range(3):
+        result = samples.result(replace(samples.clean(), host=f"web-{number}"))
+        written = "".join(json.report.render(result, Style()))
+        assert f"sha256:{sha256(written.encode()).hexdigest()}" in _render(result)
+        assert len(asked) == number + 1
 
 
 def test_who_what_when_with_what(page: Page) -> None:

@@ -18,7 +18,7 @@ from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.reports import html
 from driftscan.reports._base import Style
-from driftscan.reports._page import markup, timeline
+from driftscan.reports._page import items, markup, timeline, view
 from driftscan.reports._page.view import View, natural
 from tests.reports import fleets, golden, samples
 
@@ -202,8 +202,7 @@ def test_every_host_is_a_cell_and_has_an_entry(page: Page) -> None:
 
 def test_a_mutation_of_many_hosts_is_rendered_once() -> None:
     result = fleets.fleet(400)
-    view = View(result)
-    upgraded = [each for each in view.happenings if each.mutation.cause.type.value == "package-upgraded"]
+    upgraded = [each for each in View(result).happenings if each.mutation.cause.type.value == "package-upgraded"]
     assert len(upgraded) == 1
     assert len(upgraded[0].sightings) > 20
     text = _render(result)
@@ -316,3 +315,64 @@ def test_no_advisories_no_patching() -> None:
     given = samples.result(samples.clean())
     assert "No package is affected by any of them." in Page(_render(given)).text
     assert 'id="patching"' not in _render(replace(given, advisories=()))
+
+
+def _many(hosts: int) -> ScanResult:
+    """Hosts that have each a mutation of their own, and one that all have."""
+    host = samples.drifted()
+    first = host.mutations[0]
+    return samples.result(
+        *(
+            replace(
+                host,
+                host=f"h{number:03}",
+                mutations=(
+                    *host.mutations[1:],
+                    replace(first, mutation=replace(first.mutation, id=f"F-{number:012x}", title=f"only {number}")),
+                ),
+                controls=tuple(replace(each, evidence=(f"seen {number}",)) for each in host.controls),
+                notes=(f"note {number}",),
+            )
+            for number in range(hosts)
+        )
+    )
+
+
+def test_of_too_many_the_most_urgent_are_shown_in_full_and_all_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "FULL", 4)
+    for name in ("MANY", "LINKED", "SEEN"):
+        monkeypatch.setattr(html, name, 3)
+    shown = _render(_many(30))
+    page = Page(shown)
+    ids = {each["id"] for _, each in page.elements if "id" in each}
+    assert {f"h{number}" for number in range(30)} <= ids
+    assert {each["href"][1:] for each in page.of("a")} <= ids
+    assert len([each for each in page.of("details") if each.get("class") == "item host"]) == 4
+    assert len([each for each in page.of("details") if each.get("class") == "item mutation"]) == 4
+    assert all(re.search(rf"only {number}(?!\d)", page.text) for number in range(30))
+    for said in (
+        "26 more hosts, less urgent",
+        "--scan S-20261120T100000Z-1f",
+        "28 more mutations",
+        "28 mutations that are rows below are not drawn",
+        "and 27 more",
+        "And 27 more answers",
+        "And 27 notes more",
+    ):
+        assert said in page.text, said
+
+
+def test_a_mutation_with_many_differences_is_no_reason_to_leave_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "DIFFERENCES", 10)
+    monkeypatch.setattr(view, "WEIGHS", 2)
+    many = View(_many(30))
+    explained = sum(min(each.mutation.explains, 2) for each in many.full_happenings)
+    assert 10 <= explained <= 11
+    assert len(many.full_happenings) + len(many.listed_happenings) == len(many.happenings) == 32
+
+
+def test_a_long_text_is_cut_at_a_line() -> None:
+    item = replace(samples.drifted().mutations[0].mutation.differences[0], text="+x\n" * (items.LINES + 7))
+    lines = list(items.lines_of(item))
+    assert len(lines) == items.LINES + 1
+    assert lines[-1] == ("at", "… and 7 more lines")

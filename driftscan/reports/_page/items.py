@@ -13,6 +13,8 @@ from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.reports import _words as words
 
 UNSCANNED = (Verdict.UNREACHABLE, Verdict.INCOMPLETE)
+LINES = 500
+"""Lines of one difference's text that are shown."""
 UNKNOWN_IMAGE = "image not known"
 
 
@@ -155,10 +157,14 @@ def facts_of(item: Difference) -> list[tuple[str, Value]]:
 
 
 def lines_of(item: Difference) -> Iterator[tuple[str, str]]:
-    """(what it is: `add`, `del`, `at` or `same`; the line) of a difference's text."""
+    """(what it is: `add`, `del`, `at` or `same`; the line) of a difference's text; of a flood the first, and how many
+    more there are."""
     kinds = {"+": "add", "-": "del", "@": "at"}
-    for line in item.text.rstrip("\n").split("\n"):
+    lines = item.text.rstrip("\n").split("\n")
+    for line in lines[:LINES]:
         yield kinds.get(line[:1], "same"), line
+    if len(lines) > LINES:
+        yield "at", f"… and {len(lines) - LINES:,} more lines"
 
 
 def bad(controls: list[Asked]) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LONGEST = 4000
 """Characters of one value that are shown; the JSON report has all of them."""
+LINE = 300
+"""Characters of what stands in a row, a list or a chart, and in full elsewhere."""
 _FOLDER = "driftscan.reports._page"
 
 
@@ -44,10 +46,10 @@ def data(value: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def brief(text: str) -> str:
+def brief(text: str, most: int = LONGEST) -> str:
     """A text safe to show, cut with a mark where a host sends a flood."""
-    more = len(text) - LONGEST
-    return f"{show(text[:LONGEST])}… ({more:,} more characters)" if more > 0 else show(text)
+    more = len(text) - most
+    return f"{show(text[:most])}… ({more:,} more characters)" if more > 0 else show(text)
 
 
 def render(template: str, values: Mapping[str, Any]) -> Iterator[str]:
@@ -78,6 +80,7 @@ def environment() -> "Environment":
             "name": words.name,
             "value": _value,
             "when": _when,
+            "line": lambda text: brief(text, LINE),
             "data": lambda value: Markup(data(value)),  # noqa: S704 - escaped by `data`
             "raw_inline": lambda given: Markup(given.text),  # noqa: S704 - a file of this package
         }

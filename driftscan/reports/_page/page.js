@@ -8,7 +8,7 @@
   const tools = get("tools"), query = get("q");
   const choices = { action: get("f-action"), verdict: get("f-verdict"), severity: get("f-severity"), cause: get("f-cause"), group: get("f-group") };
   const numbered = (selector, name) => { const found = []; for (const each of all(selector)) found[each.dataset[name]] = each; return found; };
-  const lines = numbered("[data-h]", "h"), mutations = numbered("#happenings > [data-m]", "m"), controls = numbered("tr[data-c]", "c");
+  const lines = numbered("[data-h]", "h"), mutations = numbered("#happenings > [data-m], #listed > [data-m]", "m"), controls = numbered("tr[data-c]", "c");
   const cohorts = all("#cohorts [data-m]");
   const cells = []; for (const each of all("#cells a.c")) cells[each.hash.slice(2)] = each;
 

@@ -18,6 +18,12 @@ from driftscan.reports._page.items import UNSCANNED, Accepted, Asked, Baking, Bl
 BEGIN = 3
 """Hosts that the headline names."""
 MOST_GROUPS, MOST_AXES = 60, 12
+FULL = 2000
+"""Hosts, and mutations, that are shown in full, the most urgent; the others are rows."""
+DIFFERENCES = 30_000
+"""Differences of all mutations together, beyond which the next mutations are rows."""
+WEIGHS = 500
+"""Differences for which a mutation counts at most, as of one only the first are shown."""
 _TELLING = ("role", "asg", "env", "image", "az")
 """What people group servers by, as far as it separates them."""
 _TO_DO = {
@@ -249,6 +255,34 @@ class View:
     def told(self) -> list[Row]:
         """Hosts of which there is something to say."""
         return [row for row in self.rows if row.told]
+
+    @property
+    def full(self) -> list[Row]:
+        """Those of them that are shown in full."""
+        return self.told[:FULL]
+
+    @property
+    def listed(self) -> list[Row]:
+        """Those that are rows."""
+        return self.told[FULL:]
+
+    @cached_property
+    def full_happenings(self) -> list[Happening]:
+        """Mutations that are shown in full: of the hosts that are, as many as a browser bears."""
+        known = {row.number for row in self.full}
+        found: list[Happening] = []
+        left = DIFFERENCES
+        for each in self.happenings:
+            if left > 0 and len(found) < FULL and each.sightings[0][0].number in known:
+                found.append(each)
+                left -= min(each.mutation.explains, WEIGHS)
+        return found
+
+    @property
+    def listed_happenings(self) -> list[Happening]:
+        """Those that are rows."""
+        known = {each.number for each in self.full_happenings}
+        return [each for each in self.happenings if each.number not in known]
 
     @property
     def quiet(self) -> list[Row]:
