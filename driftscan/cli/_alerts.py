@@ -38,7 +38,8 @@ def _tell(channel: Channel, pending: Pending, console: Console) -> str:
     """Why it could not be told, or nothing."""
     wanted = [event for event in pending.events if channel.wants(event)]
     if pending.expired:
-        console.warn(f"alerts: channel {channel.name}: {pending.expired} events could not be delivered for 3 days")
+        dropped = f"{pending.expired} events could not be delivered for 72 hours, and are dropped"
+        console.warn(f"alerts: channel {channel.name}: {dropped}")
     if not wanted:
         return ""
     why = attempt(channel, compose(wanted, pending.expired))

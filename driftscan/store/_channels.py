@@ -11,7 +11,9 @@ from driftscan.store._outbox import as_event
 from driftscan.store._schema import channel, event
 
 EXPIRES = timedelta(hours=72)
-"""An event that could not be delivered for so long is dropped, and that is said."""
+TRIES = 3
+"""An event that could not be delivered for so long, and so often, is dropped, and that is said. Scans may be seldom,
+and clocks wrong: neither alone drops anything."""
 CLAIMED = timedelta(minutes=10)
 """Who began to deliver so long ago has died meanwhile."""
 
@@ -41,7 +43,8 @@ def claim(connection: Connection, name: str, now: str) -> Pending | None:
     token = secrets.token_hex(8)
     connection.execute(update(channel).where(channel.c.name == name).values(claim=token, claimed_at=now))
     oldest = datetime.fromisoformat(now) - EXPIRES
-    events = tuple(as_event(each) for each in rows if datetime.fromisoformat(each.at) >= oldest)
+    tired = row.attempts >= TRIES
+    events = tuple(as_event(each) for each in rows if not tired or datetime.fromisoformat(each.at) >= oldest)
     return Pending(
         channel=name,
         events=events,

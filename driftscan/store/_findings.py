@@ -52,6 +52,8 @@ def save_findings(connection: Connection, result: ScanResult) -> list[Move]:
     policies = [used.name for used in result.policies]
     reached = frozenset(each.host for each in result.hosts if each.verdict not in UNSEEN)
     names = {storable(each.host): each for each in result.hosts}
+    everyone = sorted(reached)
+    positions = {storable(each.host): position for position, each in enumerate(result.hosts)}
     known = _known(connection, list(names))
     before = known_hosts(connection, list(names))
     changes = _Changes(connection)
@@ -63,10 +65,10 @@ def save_findings(connection: Connection, result: ScanResult) -> list[Move]:
             continue
         sight = Sight(each, policies, reached)
         if each.verdict is not Verdict.UNREACHABLE or each.mutations:
-            sightings = dict(_sightings(each, policies, sorted(reached)))
+            sightings = dict(_sightings(each, policies, everyone))
             changes.apply(each, name, known[name], sightings, result=result, sight=sight, newer=newer)
         if newer is None and each.verdict is not Verdict.UNREACHABLE:
-            changes.host(result, name, each, whole=sight.whole)
+            changes.host(result, name, positions[name], each.labels, whole=sight.whole)
     changes.write()
     return changes.moves
 
@@ -121,13 +123,12 @@ class _Changes:
             if row.resolved_at is None:
                 self._end(found, row, at, "host-gone")
 
-    def host(self, result: ScanResult, name: str, found: HostResult, *, whole: bool) -> None:
+    def host(self, result: ScanResult, name: str, position: int, labels: Mapping[str, str], *, whole: bool) -> None:
         """The host as the newest scan that reached it found it."""
-        position = max(index for index, each in enumerate(result.hosts) if each is found)
         times = {"started_at": result.started_at, "finished_at": result.finished_at}
         self._hosts.append({"host": name, "scan": result.id, "position": position, **times, "whole": int(whole)})
         self._labels += [
-            {"host": name, "name": storable(label), "value": storable(value)} for label, value in found.labels.items()
+            {"host": name, "name": storable(label), "value": storable(value)} for label, value in labels.items()
         ]
 
     def write(self) -> None:

@@ -179,13 +179,13 @@ class Outbox:
         counts = Counter(Severity.parse(row["severity"]) for row in open_ones)
         found = ", ".join(f"{counts[severity]} {severity.word}" for severity in sorted(counts, reverse=True))
         missed = sum(not each.whole for each in hosts)
-        title = f"first scan: {len(hosts)} hosts, {len(open_ones)} findings" + (f" ({found})" if found else "")
+        title = f"first scan: {_count(len(hosts), 'host')}, {_count(len(open_ones), 'finding')}"
         return Event(
             kind=EventKind.ADOPTED,
             at=self._result.started_at,
-            title=title,
+            title=f"{title} ({found})" if found else title,
             severity=max(counts, default=Severity.INFO),
-            detail=f"{missed} hosts were not, or not wholly, scanned" if missed else "",
+            detail=f"not, or not wholly, scanned: {missed}" if missed else "",
         )
 
     def _watches(self) -> dict[str, Row[Any] | None]:
@@ -270,6 +270,10 @@ def _why(kind: EventKind, before: Standing | None, now: Mapping[str, Any]) -> st
 
 
 _RESOLVED = {"image": "judged against another image", "host-gone": "the host is gone"}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _key(waiver: Waiver) -> str:

@@ -71,7 +71,7 @@ def test_a_first_scan_is_one_event(store: Store) -> None:
     )
     (told,) = store.save(result, b"", FLEET)
     assert told.title == "first scan: 2 hosts, 2 findings (2 high)"
-    assert (told.severity, told.detail) == (Severity.HIGH, "1 hosts were not, or not wholly, scanned")
+    assert (told.severity, told.detail) == (Severity.HIGH, "not, or not wholly, scanned: 1")
     assert save(store, 1, web(mutation("F-a"), mutation("F-b")), unreachable("web-2")) == []
 
 
@@ -192,15 +192,20 @@ def test_a_channel_is_told_once_and_not_of_the_past(begun: Store) -> None:
 
 
 def test_what_fails_is_tried_again_and_dropped_after_three_days(begun: Store) -> None:
-    for attempt in range(2):
-        pending = begun.claim("ops", at(1))
+    """And three times: with scans once a week, days alone say nothing."""
+    save(begun, 72, web(mutation("F-a")))
+    for attempt in range(3):
+        pending = begun.claim("ops", at(73))
         assert pending is not None
         assert (pending.attempts, pending.error) == (attempt, "down" if attempt else "")
+        assert (len(pending.events), pending.expired) == (2, 0)
         begun.settle(pending, "down")
-    save(begun, 72, web(mutation("F-a")))
     pending = begun.claim("ops", at(73))
     assert pending is not None
     assert ([each.kind.value for each in pending.events], pending.expired) == (["new"], 1)
+    begun.settle(pending)
+    save(begun, 74, web())
+    assert claimed(begun, 190) == ["resolved"]
 
 
 def test_two_do_not_tell_the_same_unless_one_died(begun: Store) -> None:
