@@ -1,7 +1,9 @@
 """What driftscan, OpenSCAP and Lynis say of one minimal host, one hardened one, and one that was then broken in thirty
 ways (tests/fleet/audited.py): how many of the thirty each finds, and where two that decide the same disagree.
-auditors.yaml says which checks decide the same, and why they disagree. docs/accuracy.md has the last answer."""
+auditors.yaml says which checks decide the same, and why they disagree; docs/reference/other-auditors.md has the last
+answer."""
 
+import fnmatch
 import re
 import shutil
 import tempfile
@@ -160,8 +162,12 @@ def _turned(results: Mapping[str, Results], check: str) -> bool:
 
 
 def _pairs() -> Sequence[Pair]:
-    table: Any = yaml.safe_load(TABLE.read_text())["same"]
-    return [Pair(row["rule"], peer, row.get("because", {}).get(peer, "")) for row in table for peer in row["peers"]]
+    table: Any = yaml.safe_load(TABLE.read_text())
+    return [Pair(row["rule"], peer, _why(peer, table["reasons"])) for row in table["same"] for peer in row["peers"]]
+
+
+def _why(peer: str, reasons: Sequence[Mapping[str, str]]) -> str:
+    return next((each["because"] for each in reasons if fnmatch.fnmatchcase(peer, each["peer"])), "")
 
 
 def _agreement(ours: Mapping[str, Results], theirs: Mapping[str, Results], pairs: Sequence[Pair]) -> Iterator[Item]:

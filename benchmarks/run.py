@@ -11,9 +11,9 @@
     hosts      what one more clean host costs beside paramiko
     footprint  what a scan holds and writes on its target
     acts       no cost: what driftscan and AIDE tell of some thirty acts of a person on one host (docs/accuracy.md)
-    auditors   no cost: what driftscan, OpenSCAP and Lynis say of three hosts (docs/accuracy.md)
+    auditors   no cost: what driftscan, OpenSCAP and Lynis say of three hosts (docs/reference/other-auditors.md)
 
-The last four raise hosts of the project's test bed: root on Debian, and they install by apt what the bed needs. What
+The last five raise hosts of the project's test bed: root on Debian, and they install by apt what the bed needs. What
 this machine lacks is left out, and said so. The status is 1 if anything was refused: a peer that did other work, a
 command that failed. RESULTS.md holds the last tables.
 """

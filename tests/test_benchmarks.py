@@ -3,15 +3,20 @@ and which finding belongs to which act."""
 
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from driftscan import content
 from driftscan.transports.base import Channel, Ended, Login
+from driftscan.yaml_strict import load
+from tests.fleet.audited import BREAKAGES
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # programs, not a package
 import acts
+import auditors
 import counted
 import measure
 import tally
@@ -165,3 +170,12 @@ def test_acts_are_told_apart_before_anything_is_measured() -> None:
     resources = [resource for act in acts.ACTS for resource in act.resources]
     shared = {each for each in resources if resources.count(each) > 1}
     assert not shared, shared
+
+
+def test_checks_that_are_held_against_others_are_there() -> None:
+    table = load(auditors.TABLE).data
+    text = "\n".join(path.read_text() for path in content.folder().glob("*/*.yaml"))
+    named = {breakage.name: set(breakage.fails) for breakage in BREAKAGES}
+    used = {row["rule"] for row in table["same"]}.union(*named.values())
+    assert used <= set(re.findall(r"^  - id: (\S+)$", text, re.MULTILINE))
+    assert set(table["breakages"]) <= named.keys()
