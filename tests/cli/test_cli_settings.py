@@ -60,7 +60,9 @@ def test_every_option_has_its_variable_and_its_key(option: Option, home: Path, m
     if option.name == "config":
         return
     text = {
-        **dict.fromkeys(("port", "timeout", "workers", "max-cpu", "max-read", "cycle", "days"), "7"),
+        **dict.fromkeys(("port", "timeout", "workers", "max-cpu", "max-read", "cycle", "days", "wait"), "7"),
+        **dict.fromkeys(("keep-days", "keep-scans"), "7"),
+        "since": "7d",
         "fail-on": "high",
         "probe": "/x",
     }.get(option.name, "x")
