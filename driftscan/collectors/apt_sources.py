@@ -25,7 +25,7 @@ MAX_SOURCES = 2000
 KIND = Kind(
     "apt_source",
     "A repository that apt takes packages from",
-    "`type URI suite`, such as `deb http://deb.debian.org/debian bookworm-updates`",
+    "`type URI suite`, such as `deb http://mirror.debian.org/debian bookworm-updates`",
     {
         "type": Attribute(str, "deb, or deb-src for sources"),
         "uri": Attribute(str, "Address, without credentials"),

@@ -111,7 +111,7 @@ class Foretold:
         mine = found.attributes
         matches = user.chpasswd or (user.password and not user.locked)
         fits = mine.get("password_status") in ({"disabled", "locked", "set"} if matches else {"disabled", "locked"})
-        ages = user.expires or not ({"inactive", "expire"} & mine.keys())
+        ages = user.expires or all(mine.get(name) is None for name in ("inactive", "expire"))
         change = user.password or user.chpasswd or not mine.get("must_change")
         return f"users: password of {found.key}" if fits and ages and change else ""
 

@@ -83,6 +83,8 @@ def test_account_changed_and_removed() -> None:
     assert gone.explains == 2
     assert one(modified("password", "root", password_status=("locked", "set"))).cause.type is CauseType.ACCOUNT_CHANGED
     assert one(added(thing("group", "wheel", gid=10))).cause.subject == "wheel"
+    row = thing("password", "eve", password_status="locked", hash_alg="", expire=None)
+    assert one(added(row)).title == "password of eve password_status nothing -> locked"
 
 
 # access

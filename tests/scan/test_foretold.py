@@ -69,7 +69,7 @@ def born(*instead: Resource) -> tuple[Resource, ...]:
         thing("group", "deploy", gid=1000, members=(), password="locked"),
         thing("group", "adm", gid=4, members=("deploy", "syslog"), password="locked"),
         thing("group", "sudo", gid=27, members=("deploy",), password="locked"),
-        thing("password", "deploy", password_status="disabled", max=99999),
+        thing("password", "deploy", password_status="disabled", max=99999, inactive=None, expire=None),
         rule(),
         key("deploy", "/home/deploy"),
         key("root", "/root"),

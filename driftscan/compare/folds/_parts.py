@@ -12,13 +12,14 @@ ACCOUNT_FILES = tuple(
     for suffix in ("", "-")
 )
 _MAX_VALUE = 60
+_NOTHING = "nothing"
 _DIGESTS = frozenset({"sha256", "md5", "digest"})
 
 
 def said(value: Value) -> str:
     """A value in a title."""
     if value is None or value in ("", ()):
-        return "nothing"
+        return _NOTHING
     if isinstance(value, tuple):
         value = ", ".join(str(part) for part in value)
     text = str(value)
@@ -26,13 +27,15 @@ def said(value: Value) -> str:
 
 
 def moved(item: Difference, only: Iterable[str] = ()) -> str:
-    """`attribute old -> new` for each attribute of a modified resource, without digests."""
+    """`attribute old -> new` for each attribute of a resource, without digests, and without those of an added one that
+    say nothing."""
     names = tuple(only) or tuple(sorted(item.attributes))
-    return ", ".join(
-        f"{name} {said(item.attributes[name].expected)} -> {said(item.attributes[name].actual)}"
+    shown = [
+        (name, said(item.attributes[name].expected), said(item.attributes[name].actual))
         for name in names
         if name in item.attributes and name not in _DIGESTS
-    )
+    ]
+    return ", ".join(f"{name} {old} -> {new}" for name, old, new in shown if (old, new) != (_NOTHING, _NOTHING))
 
 
 def word(change: Change) -> str:
