@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from driftscan.cli import _config
 from driftscan.cli._command import Call, Command
+from driftscan.cli._commands import COMMANDS
 from driftscan.cli._console import Console
 from driftscan.cli._help import command_help, group_help
 from driftscan.cli._options import ALL, COMMON
 from driftscan.cli._settings import parse, resolve, switched
-from driftscan.cli.main import COMMANDS
 from driftscan.errors import DriftscanError, UsageError
 from driftscan.model.names import show
 from driftscan.schema_check import quoted

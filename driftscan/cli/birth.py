@@ -17,7 +17,7 @@ from driftscan.model.names import show
 
 if TYPE_CHECKING:
     from driftscan.model.birth import Birth, BirthRecord
-    from driftscan.scan.birth import Delivery
+    from driftscan.scan.delivery import Delivery
 
 _WORDS = {
     Ground.DECLARED: "declared by user data",

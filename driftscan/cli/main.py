@@ -6,37 +6,7 @@ Imports nothing that `driftscan --help` does not need: not even typing or argpar
 import sys
 
 from driftscan import __version__
-
-COMMANDS = {
-    "scan": "compare hosts with their image, judge what differs, recommend what to do",
-    "bake": "make a manifest from a reference host, from several boots of it, or from a root file system",
-    "birth": "record what hosts are when their first boot has settled, as launch inputs declare it",
-    "explain": "show everything known about one finding",
-    "report": "render a past scan in any format, or a manifest as a bill of materials",
-    "history": "list past scans, or what became of the findings of hosts",
-    "history prune": "remove old scans from the store, and reports that nothing refers to",
-    "trend": "show how drift moves: how much, where, how long it stays, what it comes from, who makes it",
-    "gate": "decide whether a new image may replace the approved one: every change must be declared",
-    "diff": "show what differs between any two targets",
-    "snapshot": "record the state of one target in a file",
-    "verify": "check that a manifest or snapshot is whole and untampered",
-    "doctor": "try to reach targets and say what a scan would be able to see",
-    "inventory list": "list the hosts that an inventory yields, with their options",
-    "policy lint": "check policy files",
-    "policy test": "run the cases that rules carry",
-    "policy list": "list the policies that are shipped",
-    "policy show": "show the rules of a policy",
-    "policy schema": "print the JSON Schema of policy files, for editors",
-    "waiver add": "accept a finding for a time",
-    "waiver list": "list waivers with their state",
-    "waiver lint": "check files of waivers",
-    "waiver prune": "take waivers out that accept nothing any more",
-    "waiver adopt": "accept all that the last scans found, for a time: to begin with a fleet that has drifted",
-    "schedule cron": "print a crontab that scans regularly",
-    "schedule systemd": "print a service and a timer that scan regularly",
-    "probe": "print the program that runs on hosts, write it for images, or print a sudo rule for it",
-}
-"""Command -> what it does, in the order of the help. Each command's module repeats its line; a test compares them."""
+from driftscan.cli._commands import COMMANDS
 
 TOP = """\
 driftscan: is this server still the image we baked? If not: what happened, and should it be replaced?

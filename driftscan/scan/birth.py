@@ -8,7 +8,6 @@ stays a finding until a person accepts it. Hosts with the same user data are sib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from driftscan.compare.attribute import attribute
 from driftscan.compare.diff import Diff, diff
@@ -19,15 +18,14 @@ from driftscan.errors import DriftscanError, IncompleteError, UsageError
 from driftscan.model.birth import Birth, BirthRecord, Ground
 from driftscan.model.codec import encode_resource
 from driftscan.model.drift import CauseType, Change, Difference, Grade, Mutation
-from driftscan.model.finding import JudgedMutation
 from driftscan.model.manifest import Manifest
 from driftscan.model.result import ImageMatch
 from driftscan.model.snapshot import CollectorStatus, Snapshot
-from driftscan.model.state import History
 from driftscan.model.times import SECOND, utc
 from driftscan.model.zone import ZoneClass
 from driftscan.policy import Context, judge_mutations
 from driftscan.scan import born, evidence, launch, logs, machine, texts
+from driftscan.scan.delivery import Delivery, Outcome
 from driftscan.scan.facts import digests_of, name_of, units
 from driftscan.scan.filescan import Plan
 from driftscan.scan.foretold import Foretold
@@ -48,16 +46,6 @@ _PACKAGES = frozenset({CauseType.PACKAGE_INSTALLED, CauseType.PACKAGE_UPGRADED})
 _UPGRADES = frozenset({"upgrade", "dist-upgrade", "full-upgrade"})
 
 
-class Outcome(StrEnum):
-    """What came of one host."""
-
-    RECORDED = "recorded"
-    KNOWN = "known"
-    """It was recorded before, and is left as it is."""
-    SETTLING = "settling"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a person asks for: findings to be accepted, why, and whether known births are to be recorded anew."""
@@ -65,22 +53,6 @@ class Wish:
     accept: tuple[str, ...] = ()
     reason: str = ""
     again: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One host: its birth, and what was there and nothing accounts for."""
-
-    target: Target
-    outcome: Outcome
-    birth: Birth | None = None
-    undeclared: tuple[JudgedMutation, ...] = ()
-    accepted: tuple[str, ...] = ()
-    """The ids of findings that were accepted by hand."""
-    history: History | None = None
-    """What the first scan of its machine found, which this one is."""
-    error: DriftscanError | None = None
-    """Why it was not recorded."""
 
 
 def bear(targets: Sequence[Target], job: Job, wish: Wish, progress: Progress) -> tuple[Delivery, ...]:

@@ -3,22 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from driftscan.compare.lineage import mark
 from driftscan.model.birth import Birth, BirthRecord, Ground
 from driftscan.model.names import show
 from driftscan.scan.continuity import name_of
+from driftscan.scan.delivery import Delivery
 from driftscan.zones.learned import OWN_KEYS
-
-if TYPE_CHECKING:
-    from driftscan.scan.birth import Delivery
 
 MOST_NAMED = 5
 _UNDECLARED = frozenset({Ground.FIRST_BOOT, Ground.RUNNING})
 
 
-def compared(deliveries: "Sequence[Delivery]", stored: Mapping[str, Mapping[str, Birth]]) -> "tuple[Delivery, ...]":
+def compared(deliveries: Sequence[Delivery], stored: Mapping[str, Mapping[str, Birth]]) -> tuple[Delivery, ...]:
     """The same with what siblings do not vouch for taken out, and a doubt for it. `stored`: births on record, by user
     data and host; of hosts that are among the deliveries the new one counts."""
     born = {name_of(each.target): each.birth for each in deliveries if each.birth is not None}
@@ -30,7 +27,7 @@ def compared(deliveries: "Sequence[Delivery]", stored: Mapping[str, Mapping[str,
     )
 
 
-def _others(delivery: "Delivery", born: Mapping[str, Birth], stored: Mapping[str, Mapping[str, Birth]]) -> list[Birth]:
+def _others(delivery: Delivery, born: Mapping[str, Birth], stored: Mapping[str, Mapping[str, Birth]]) -> list[Birth]:
     """The siblings of a host; those in doubt are asked only where there are no others."""
     own = delivery.birth
     assert own is not None
@@ -44,7 +41,7 @@ def _others(delivery: "Delivery", born: Mapping[str, Birth], stored: Mapping[str
     return [birth for birth in alike if not birth.doubts] or alike
 
 
-def _beside(delivery: "Delivery", own: Birth, others: Sequence[Birth]) -> "Delivery":
+def _beside(delivery: Delivery, own: Birth, others: Sequence[Birth]) -> Delivery:
     if not others:
         return delivery
     lines = [{record.id: record.line for record in birth.records} for birth in others]

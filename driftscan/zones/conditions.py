@@ -2,24 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
 from driftscan.model.zone import Zone
-
-if TYPE_CHECKING:
-    from driftscan.zones.loader import Pack
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Conditions: of each list that is given one item must be there. `package`: names without architecture; `os`:
-    ID or a word of ID_LIKE of os-release(5); `path`: a file of the target. Empty: always."""
-
-    package: tuple[str, ...] = ()
-    os: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
+from driftscan.zones.pack import Pack, When
 
 
 @dataclass(frozen=True)
@@ -42,7 +29,7 @@ class _Target:
         )
 
 
-def in_force(packs: Iterable["Pack"], resources: Resources) -> tuple[Zone, ...]:
+def in_force(packs: Iterable[Pack], resources: Resources) -> tuple[Zone, ...]:
     """The zones of all entries whose conditions hold for a target. A condition about what the target does not have,
     or what could not be looked at, does not hold: the stricter default stays."""
     target = _Target(resources)

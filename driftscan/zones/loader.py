@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +10,14 @@ from driftscan import content, yaml_strict
 from driftscan.model.patterns import split_pattern
 from driftscan.model.snapshot import Resources
 from driftscan.model.zone import Provenance, Zone, ZoneClass
-from driftscan.zones.conditions import When, in_force
+from driftscan.zones.conditions import in_force
+from driftscan.zones.pack import Entry, Pack, When
 from driftscan.zones.schema import SCHEMA
 
 MAX_STARS = 6
 """Wildcards `*` in one pattern (a component `**` counts as one): more say nothing that a person can foresee."""
 _KIND = re.compile(r"[a-z][a-z0-9_]*")
 _HINT = "See docs/formats/zones.md for the format."
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One zone with the condition under which it holds."""
-
-    zone: Zone
-    when: When = When()
-
-
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """A zone file: entries, and a condition for all of them."""
-
-    name: str
-    entries: tuple[Entry, ...]
-    when: When = When()
 
 
 def load(path: str | Path, resources: Resources | None = None) -> tuple[Zone, ...]:

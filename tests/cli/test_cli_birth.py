@@ -7,7 +7,7 @@ import pytest
 from driftscan.cli.birth import _text, exit_code
 from driftscan.errors import UnreachableError
 from driftscan.model.birth import Birth, BirthRecord, Ground
-from driftscan.scan.birth import Delivery, Outcome
+from driftscan.scan.delivery import Delivery, Outcome
 from driftscan.scan.targets import Target
 from tests.cli.runner import run
 

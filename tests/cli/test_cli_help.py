@@ -11,10 +11,10 @@ import pytest
 from driftscan import cli
 from driftscan.cli import _options
 from driftscan.cli._command import Command
+from driftscan.cli._commands import COMMANDS
 from driftscan.cli._help import command_help
 from driftscan.cli._run import _find, _with_common, load
 from driftscan.cli._settings import parse
-from driftscan.cli.main import COMMANDS
 from tests.cli.runner import REPOSITORY, run
 
 NOT_YET = {"plan", "replace", "worker"}

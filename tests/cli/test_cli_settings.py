@@ -7,10 +7,10 @@ import pytest
 
 from driftscan.cli import _config
 from driftscan.cli._command import Option, Settings
+from driftscan.cli._commands import COMMANDS
 from driftscan.cli._options import ALL
 from driftscan.cli._run import _with_common, load
 from driftscan.cli._settings import parse, resolve
-from driftscan.cli.main import COMMANDS
 from driftscan.errors import UsageError
 from driftscan.model.finding import Action, Severity
 from tests.cli.runner import run

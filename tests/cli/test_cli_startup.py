@@ -54,6 +54,7 @@ def test_the_top_level_imports_next_to_nothing(home: Path, argv: list[str]) -> N
     assert {name for name in imported if name.startswith("driftscan")} <= {
         "driftscan",
         "driftscan.cli",
+        "driftscan.cli._commands",
         "driftscan.cli.main",
     }
 

@@ -14,8 +14,8 @@ from driftscan.model.matching import Matcher
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
 from driftscan.model.zone import ZoneClass
-from driftscan.scan.birth import Delivery, Outcome
 from driftscan.scan.born import reference, template
+from driftscan.scan.delivery import Delivery, Outcome
 from driftscan.scan.siblings import compared
 from driftscan.scan.targets import Target
 from tests.compare import building
