@@ -100,7 +100,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
         yield _merged(name_of, found[name_of])
     if nameless:
         hides = tuple(sorted({f"{LISTEN.name}:{name_of}" for name_of in nameless}))
-        reason = f"the processes of {len(nameless)} sockets could not be seen"
+        reason = f"the processes of {len(nameless)} socket{'s' if len(nameless) > 1 else ''} could not be seen"
         yield Gap("listeners", Status.FORBIDDEN, reason, hides)
 
 

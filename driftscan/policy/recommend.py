@@ -67,6 +67,13 @@ class _Ground:
     where: str = ""
     """How common it is, and whether it came back."""
     incident: bool = False
+    detail: str = ""
+    """What is said beside the fact where both are short."""
+
+    def told(self) -> str:
+        whole = f"{self.fact} ({self.detail})" if self.detail else self.fact
+        place = f" ({show(self.where)})" if self.where else ""
+        return _short(whole if len(show(whole)) <= MAX_FACT else self.fact) + place
 
 
 def recommend(
@@ -145,8 +152,9 @@ def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedContr
             judged.finding,
             judged.action,
             judged.severity,
-            f'fails "{judged.title}"' + (f" ({judged.evidence[0]})" if judged.evidence else ""),
+            f'fails "{judged.title}"',
             judged.cause,
+            detail=judged.evidence[0] if judged.evidence else "",
         )
         for judged in controls
         if is_failure(judged)
@@ -179,7 +187,7 @@ def _sentence(
     unseen: str = "",
 ) -> str:
     strongest = (because or grounds)[:MAX_NAMED]
-    named = [_short(ground.fact) + (f" ({show(ground.where)})" if ground.where else "") for ground in strongest]
+    named = [ground.told() for ground in strongest]
     rest = len(grounds) - len(named)
     more = f"; and {rest} more finding{'s' if rest > 1 else ''}" if rest else ""
     version = " ".join(part for part in (image.id, image.version) if part) if image else ""
@@ -198,7 +206,10 @@ def _caveat(action: Action, because: Sequence[_Ground]) -> str:
 
 def _short(fact: str) -> str:
     text = show(fact).rstrip(".")
-    return text if len(text) <= MAX_FACT else text[:MAX_FACT] + "..."
+    if len(text) <= MAX_FACT:
+        return text
+    words, _, _ = text[: MAX_FACT + 1].rpartition(" ")
+    return (words if len(words) > MAX_FACT // 2 else text[:MAX_FACT]) + " …"
 
 
 def _counterfactual(grounds: Sequence[_Ground], because: Sequence[_Ground], without_any: Action) -> str:

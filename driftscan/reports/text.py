@@ -205,13 +205,18 @@ def _remarks(host: HostResult, verbose: int) -> dict[str, list[str]]:
     found = {
         "Not looked at": words.problems(host),
         "Controls that could not be decided": undecided,
-        "Not baselined (the manifest does not cover them)": [words.said(item) for item in host.not_baselined],
+        f"Not baselined ({_witness(host)})": [words.said(item) for item in host.not_baselined],
         "Notes": [words.said(note) for note in host.notes],
         "Set aside": [words.set_aside(host)] if words.set_aside(host) else [],
     }
     if verbose and host.timings:
         found["Time"] = [", ".join(f"{words.said(name)} {ms} ms" for name, ms in sorted(host.timings.items()))]
     return {title: items for title, items in found.items() if items}
+
+
+def _witness(host: HostResult) -> str:
+    stand_in = host.image.match is ImageMatch.STAND_IN
+    return "the package database does not tell of them" if stand_in else "the manifest does not cover them"
 
 
 def _list(title: str, items: list[str], painter: Painter) -> list[str]:

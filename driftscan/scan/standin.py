@@ -86,7 +86,7 @@ def manifest(captures: Captures, snapshot: Snapshot, tool: str) -> Manifest:
         if any(path.startswith(root + "/") for root in ROOTS) and not path.startswith(("/usr/local/", "/usr/src/"))
     )
     records = Records(tuple(key for key, _ in rows), tuple(line for _, line in rows))
-    coverage = CollectorCoverage(files.NAME, 1, ("file",), CollectorStatus.COMPLETE, len(rows))
+    coverage = CollectorCoverage(files.NAME, files.collector.version, ("file",), CollectorStatus.COMPLETE, len(rows))
     return Manifest(
         image=ImageRef(),
         provenance=Provenance(baked_at=snapshot.taken_at, tool=tool, stand_in=True),

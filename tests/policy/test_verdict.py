@@ -177,6 +177,16 @@ def test_a_failed_control_is_told_as_one() -> None:
     assert found.sentence == 'h: fails "The door is shut" (door is open): keep an eye on it.'
 
 
+def test_evidence_is_named_where_it_fits_and_nothing_is_cut_within_a_word() -> None:
+    found = recommend([], [_control(evidence=("door is open " * 20,))], Verdict.FINDINGS, host="h")
+    assert found.sentence == 'h: fails "The door is shut": keep an eye on it.'
+    long = mutation("file-added", name="F-1", subject="word " * 40)
+    judged = JudgedMutation(mutation=long, severity=Severity.LOW, action=Action.OBSERVE, rule=_mutation().rule)
+    told = recommend([judged], [], Verdict.FINDINGS, host="h").sentence
+    assert " word …: keep an eye on it." in told
+    assert len(told) < 160
+
+
 def test_hostile_names_are_shown_safely_and_shortly() -> None:
     judged = _mutation(name="F-1")
     nasty = mutation("file-added", name="F-1", subject="\x1b[2J" + "x" * 10_000)

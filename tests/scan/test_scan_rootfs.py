@@ -144,6 +144,7 @@ def test_without_a_manifest_the_package_database_stands_in(server: Path) -> None
     assert clean.image.match is ImageMatch.STAND_IN
     assert not [judged for judged in clean.mutations if judged.mutation.cause.type.startswith("binary")]
     assert any("package database" in note for note in clean.notes)
+    assert not any("other versions" in note for note in clean.notes)
     (server / "usr/bin/curl").write_text("trojan")
     (server / "usr/bin/foreign").write_text("x")
     (server / "usr/bin/foreign").chmod(0o755)
