@@ -1,5 +1,6 @@
 """`driftscan scan`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftscan.cli import _options as opt
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 def _run(call: Call) -> int:
     from driftscan.cli._alerts import alerts
+    from driftscan.cli._trends import until_scan
     from driftscan.scan import fleet
+    from driftscan.store import Store
 
     screen, files = screen_format(call.settings.format), outputs(call.settings.report)
     told = alerts(call)
@@ -34,6 +37,8 @@ def _run(call: Call) -> int:
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
         progress.close()
         kept = not any(target.past for target in targets)
+        if kept:
+            result = replace(result, trends=until_scan(Store(place(call)), result))
         unwritten = _report(call, result, screen, files, told if kept else None)
     for waiver, state in result.waivers:
         if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:

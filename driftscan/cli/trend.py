@@ -13,16 +13,14 @@ from driftscan.errors import UsageError
 from driftscan.model.amount import words_of
 from driftscan.model.names import show
 from driftscan.model.times import text_of
-from driftscan.model.trend import Line, Trend, trend
+from driftscan.model.trend import DAYS, SPANS, Line, Trend, overview, trend
 from driftscan.scan.clock import clock
 
 if TYPE_CHECKING:
     from driftscan.reports._terminal import Painter
 
-FORMAT = replace(opt.FORMAT, choices=("text", "json"))
+FORMAT = replace(opt.FORMAT, choices=("text", "json", "html"), help="on the screen")
 SCHEMA = "driftscan.trend/1"
-SPANS = 30
-DAYS = 30
 MOST = 15
 """Lines of a table; JSON has all."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -36,7 +34,13 @@ def _run(call: Call) -> int:
     since = opt.moment(call.settings.since, now) if call.settings.since else now - timedelta(days=DAYS)
     if since >= now:
         raise UsageError(f"--since {call.settings.since}: is not before now", "Give an age such as 30d, or a past day.")
-    found = trend(Store(place(call)).spells(text_of(since)), since, now, call.settings.by, SPANS)
+    spells = Store(place(call)).spells(text_of(since))
+    if call.settings.format == "html":
+        from driftscan.reports._trend_page import page
+
+        call.console.writelines(page(overview(spells, since, now)))
+        return 0
+    found = trend(spells, since, now, call.settings.by, SPANS)
     if call.settings.format == "json":
         call.console.write(json.dumps({"schema": SCHEMA, "by": call.settings.by, **asdict(found)}, indent=2) + "\n")
         return 0
@@ -99,6 +103,7 @@ COMMAND = Command(
         ("driftscan trend --by host --since 7d", "which hosts drift most"),
         ("driftscan trend --by group", "by the labels of hosts: role=web, env=prod"),
         ("driftscan trend --by actor -o json", "who changes servers by hand, for machines"),
+        ("driftscan trend --since 90d -o html", "all of it as a page for people: `> trend.html`"),
     ),
     arguments=(),
     options=(opt.BY, opt.SINCE, FORMAT, opt.STORE),

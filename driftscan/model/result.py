@@ -8,6 +8,7 @@ from driftscan.model.advisory import AdvisoryUse, ImagePatching
 from driftscan.model.drift import Accounting, Change, Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Recommendation, Result, Severity, State, Verdict
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
+from driftscan.model.trend import Overview
 from driftscan.model.waiver import Waiver, WaiverState
 
 
@@ -148,3 +149,5 @@ class ScanResult:
     """Those that were given, in that order."""
     probe_digest: str = ""
     """`sha256:` of the program that asks hosts."""
+    trends: Overview | None = None
+    """How drift moved until this scan, as its store knew then; None: it was kept in none, or is the first there."""

@@ -34,6 +34,7 @@ from driftscan.model.result import (
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Gap, Status
 from driftscan.model.waiver import Waiver, WaiverState
+from driftscan.reports import _trends
 from driftscan.reports._mutations import mutation
 from driftscan.reports._patching import back
 
@@ -60,6 +61,7 @@ def scan_result(data: Json) -> ScanResult:
         probe_digest=scan.get("probe_digest", ""),
         waivers=tuple((_waiver(one), WaiverState(one["state"])) for one in data.get("waivers", ())),
         patching=tuple(back(one) for one in data.get("patching", ())),
+        trends=_trends.back(data["trends"]) if data.get("trends") else None,
         hosts=tuple(_host(one) for one in data["hosts"]),
     )
 

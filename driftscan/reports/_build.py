@@ -15,6 +15,7 @@ from driftscan.model.result import HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.source import Gap
 from driftscan.model.waiver import Waiver
+from driftscan.reports import _trends
 from driftscan.reports._patching import built
 
 SCHEMA = "driftscan.report/1"
@@ -45,6 +46,7 @@ def envelope(result: ScanResult) -> dict[str, Any]:
         "summary": _summary(result.hosts),
         "waivers": [{**_waiver(waiver), "state": state.value} for waiver, state in result.waivers],
         "patching": [plain(built(each)) for each in result.patching],
+        "trends": plain(_trends.built(result.trends)) if result.trends else None,
     }
 
 

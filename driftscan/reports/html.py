@@ -10,7 +10,7 @@ from driftscan.model.result import ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
-from driftscan.reports._page import items, markup, timeline, view
+from driftscan.reports._page import items, markup, timeline, trends, view
 from driftscan.reports._page.index import index
 
 SHOWN = 300
@@ -53,6 +53,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "script": markup.inline("page.js"),
         "index": index(shown),
         "timeline": timeline.draw(shown.full_happenings, result.finished_at),
+        **trends.values(result.trends),
         "patching": patching,
         "mark": MARKS,
         "sign": words.SIGNS,

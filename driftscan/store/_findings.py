@@ -49,6 +49,13 @@ class Move:
 
 def save_findings(connection: Connection, result: ScanResult) -> list[Move]:
     """Keep what a scan found of each host that it reached, and the host as it was. What it spoke of."""
+    changes = changes_of(connection, result)
+    changes.write(connection)
+    return changes.moves
+
+
+def changes_of(connection: Connection, result: ScanResult) -> "Changes":
+    """What a scan changes in what is known; nothing is written."""
     policies = [used.name for used in result.policies]
     reached = frozenset(each.host for each in result.hosts if each.verdict not in UNSEEN)
     names = {storable(each.host): each for each in result.hosts}
@@ -56,7 +63,7 @@ def save_findings(connection: Connection, result: ScanResult) -> list[Move]:
     positions = {storable(each.host): position for position, each in enumerate(result.hosts)}
     known = _known(connection, list(names))
     before = known_hosts(connection, list(names))
-    changes = _Changes(connection)
+    changes = Changes()
     for name, each in names.items():
         newer = overtaken(before.get(name), result)
         if each.verdict is Verdict.GONE:
@@ -69,20 +76,21 @@ def save_findings(connection: Connection, result: ScanResult) -> list[Move]:
             changes.apply(each, name, known[name], sightings, result=result, sight=sight, newer=newer)
         if newer is None and each.verdict is not Verdict.UNREACHABLE:
             changes.host(result, name, positions[name], each.labels, whole=sight.whole)
-    changes.write()
-    return changes.moves
+    return changes
 
 
-class _Changes:
+class Changes:
     """Rows to write, in as few statements as there are tables."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self) -> None:
         self.moves: list[Move] = []
-        self._connection = connection
-        self._findings: list[dict[str, Any]] = []
-        self._episodes: list[dict[str, Any]] = []
+        self.findings: list[dict[str, Any]] = []
+        """Those that the scan saw."""
+        self.episodes: list[dict[str, Any]] = []
+        """Those that begin or end."""
+        self.hosts: list[dict[str, Any]] = []
+        """Those that are now known as this scan found them."""
         self._ended: list[dict[str, Any]] = []
-        self._hosts: list[dict[str, Any]] = []
         self._labels: list[dict[str, Any]] = []
 
     def apply(
@@ -106,7 +114,7 @@ class _Changes:
             if newer is not None and row is not None:
                 told = {column: getattr(row, column) for column in told}  # the newer scan's word stands
             now = {"fingerprint": fingerprint, "host": name, **told, **asdict(life)}
-            self._findings.append(now)
+            self.findings.append(now)
             self.moves.append(Move(found, row, now))
             self._episode(fingerprint, name, before, life)
         if newer is not None:
@@ -126,26 +134,26 @@ class _Changes:
     def host(self, result: ScanResult, name: str, position: int, labels: Mapping[str, str], *, whole: bool) -> None:
         """The host as the newest scan that reached it found it."""
         times = {"started_at": result.started_at, "finished_at": result.finished_at}
-        self._hosts.append({"host": name, "scan": result.id, "position": position, **times, "whole": int(whole)})
+        self.hosts.append({"host": name, "scan": result.id, "position": position, **times, "whole": int(whole)})
         self._labels += [
             {"host": name, "name": storable(label), "value": storable(value)} for label, value in labels.items()
         ]
 
-    def write(self) -> None:
+    def write(self, connection: Connection) -> None:
         """Write all rows."""
-        for table, rows in ((finding, self._findings), (episode, self._episodes), (host, self._hosts)):
+        for table, rows in ((finding, self.findings), (episode, self.episodes), (host, self.hosts)):
             if rows:
-                self._connection.execute(upsert(self._connection, table), rows)
+                connection.execute(upsert(connection, table), rows)
         if self._ended:
             same = (finding.c.fingerprint == bindparam("f"), finding.c.host == bindparam("h"))
-            self._connection.execute(update(finding).where(*same), self._ended)
-        if self._hosts:
-            self._connection.execute(
+            connection.execute(update(finding).where(*same), self._ended)
+        if self.hosts:
+            connection.execute(
                 delete(host_label).where(host_label.c.host == bindparam("h")),
-                [{"h": row["host"]} for row in self._hosts],
+                [{"h": row["host"]} for row in self.hosts],
             )
         if self._labels:
-            self._connection.execute(insert(host_label), self._labels)
+            connection.execute(insert(host_label), self._labels)
 
     def _end(self, found: HostResult, row: Row[Any], at: str, why: str) -> None:
         before = life_of(row)
@@ -159,7 +167,7 @@ class _Changes:
         if before is not None and (before.opened_at, before.resolved_at) == (life.opened_at, life.resolved_at):
             return
         times = {"opened_at": life.opened_at, "resolved_at": life.resolved_at}
-        self._episodes.append({"fingerprint": fingerprint, "host": name, "number": life.returned, **times})
+        self.episodes.append({"fingerprint": fingerprint, "host": name, "number": life.returned, **times})
 
 
 def life_of(row: Row[Any]) -> Life:

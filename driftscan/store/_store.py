@@ -21,7 +21,7 @@ from driftscan.store._outbox import Outbox, Watching
 from driftscan.store._prune import GRACE, Pruned, Retention, prune_rows
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary, as_row
 from driftscan.store._schema import finding, host, host_result, scan
-from driftscan.store._spells import read_spells
+from driftscan.store._spells import spells, spells_with
 from driftscan.store._write import storable
 
 NEWEST = (scan.c.started_at.desc(), scan.c.number.desc())
@@ -126,7 +126,17 @@ class Store:
         """Every finding that is not waived and was there at any time from `since` on, each time that it was, with the
         labels and the image of its host's last scan."""
         with self._database.read() as connection:
-            return list(read_spells(connection, since)) if connection is not None else []
+            return spells(connection, since) if connection is not None else []
+
+    def spells_with(self, result: ScanResult, since: str) -> list[Spell]:
+        """The same as it will be when a scan is kept that is not kept yet."""
+        with self._database.read() as connection:
+            return spells_with(connection, result, since) if connection is not None else []
+
+    def first_scan(self) -> str:
+        """When the earliest scan began that is kept; empty if none is."""
+        rows = self._select(select(func.min(scan.c.started_at)))
+        return (rows[0][0] or "") if rows else ""
 
     def prune(self, retention: Retention, now: float) -> Pruned:
         """Remove scans that need not be kept, findings that ended before them, and reports that nothing refers to. A

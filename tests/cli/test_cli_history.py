@@ -107,6 +107,15 @@ def test_trend(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(told["total"]["series"]) == 30
 
 
+def test_trend_as_a_page(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    opened(store)
+    page = run(capsys, "trend", "-o", "html").out
+    assert page.startswith("<!doctype html>")
+    for said in ("0 then, 2 now; 3 came and 1 went", "alice", "file-added", "role=web", "web-2", "2 days (median)"):
+        assert said in page
+    assert "Nothing is known of the time" in run(capsys, "trend", "-o", "html", "--since", "1h", "--store", "none").out
+
+
 def test_what_is_waived_is_no_drift(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert store.scans()
     assert "nothing is known of that time" in run(capsys, "trend").out

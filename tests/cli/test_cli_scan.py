@@ -269,6 +269,30 @@ def test_quiet_prints_when_something_changed(
         assert (said.code, bool(said.out)) == (int(host is bad), printed), number
 
 
+def test_reports_have_the_trends_until_the_scan_and_read_back_the_same(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bad, clean = _host(Verdict.FINDINGS, Severity.HIGH), samples.clean()
+    for day, host in ((1, clean), (3, bad), (5, clean)):
+        at = f"2026-11-{day:02}T10:00:00Z"
+        scans(replace(samples.result(host), id=f"s{day}", started_at=at, finished_at=at))
+        words = [f"--report={name}:{tmp_path}/{day}.{name}" for name in ("json", "html", "audit")]
+        run(capsys, "scan", "local", *words)
+    first, second, third = (json.loads((tmp_path / f"{day}.json").read_bytes())["trends"] for day in (1, 3, 5))
+    assert first is None  # of one scan there is no trend
+    assert (second["total"]["open"], second["total"]["opened"], second["total"]["resolved"]) == (1, 1, 0)
+    assert (third["total"]["open"], third["total"]["opened"], third["total"]["resolved"]) == (0, 1, 1)
+    assert (third["since"], third["until"]) == ("2026-11-01T10:00:00Z", "2026-11-05T10:00:00Z")
+    assert [line["name"] for line in third["by"]["cause"]["lines"]] == ["file-added"]
+    for day in (1, 3, 5):  # later scans do not change what an earlier one says
+        for name in ("json", "html", "audit"):
+            again = run(capsys, "report", f"{name}:{tmp_path}/again", "--scan", f"s{day}")
+            assert again.code == 0
+            assert (tmp_path / "again").read_bytes() == (tmp_path / f"{day}.{name}").read_bytes(), (day, name)
+    assert 'id="trends"' not in (tmp_path / "1.html").read_text()
+    assert 'id="trends"' in (tmp_path / "5.html").read_text()
+
+
 def test_a_store_that_cannot_be_written_is_a_warning(
     scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.model.times import text_of
-from driftscan.model.trend import BY, HAND, Spell, trend
+from driftscan.model.trend import BY, HAND, MOST, Spell, overview, trend
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = SINCE + timedelta(days=10)
@@ -58,6 +58,27 @@ def test_lines_causes_and_actors() -> None:
     found = trend(spells, SINCE, UNTIL, "host", 10)
     assert found.causes == (("file-added", 1), ("sysctl-changed", 1))
     assert found.actors == (("alice", 1),)
+
+
+def test_an_overview_divides_in_every_way_and_says_how_long_findings_stay() -> None:
+    spells = [spell(1, 1.01, host=f"web-{number}", fingerprint=f"F-{number}", actor="alice") for number in range(20)]
+    spells += [spell(-40, host="web-0", cause="sysctl-changed", actor="bob"), spell(-2, 4, host="db-1"), spell(9)]
+    found = overview(spells, SINCE, UNTIL)
+    rankings = {each.by: each for each in found.rankings}
+    assert sorted(rankings) == sorted(BY)
+    assert (len(rankings["host"].lines), rankings["host"].more) == (MOST, 21 - MOST)
+    assert [line.name for line in rankings["actor"].lines] == ["alice", HAND, "bob"]  # by what they began
+    assert [(line.name, line.hosts) for line in rankings["cause"].lines] == [("file-added", 21), ("sysctl-changed", 1)]
+    assert (found.total.open, found.total.opened, found.total.resolved, found.total.hosts) == (2, 21, 21, 21)
+    assert [(each.under, each.resolved, each.open) for each in found.stays] == [
+        (3600, 20, 0), (86400, 0, 0), (7 * 86400, 1, 1), (30 * 86400, 0, 0), (None, 0, 1),
+    ]  # fmt: skip
+    assert overview([], SINCE, UNTIL).stays == ()
+
+
+def test_what_was_there_when_the_time_began_did_not_come_in_it() -> None:
+    found = trend([spell(0), spell(0, 3), spell(1)], SINCE, UNTIL, "host", 10)
+    assert (found.total.opened, found.total.resolved, found.total.series[0]) == (1, 1, 3)
 
 
 DAYS = st.integers(-48, 288).map(lambda hours: hours / 24)

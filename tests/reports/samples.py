@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from driftscan.model.advisory import AdvisoryUse, ImagePatching, Upgrade
 from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
@@ -35,6 +35,8 @@ from driftscan.model.proof import Proof, Rank
 from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, PolicyUse, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Gap, Status
+from driftscan.model.times import text_of
+from driftscan.model.trend import Overview, Spell, overview
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.model.zone import ZoneClass
 
@@ -391,7 +393,28 @@ PATCHING = (
 
 def fleet() -> ScanResult:
     """All of them, in the inventory's order."""
-    return replace(result(drifted(), attacked(), clean(), unreachable()), patching=PATCHING)
+    given = result(drifted(), attacked(), clean(), unreachable())
+    return replace(given, patching=PATCHING, trends=trends(given))
+
+
+def trends(given: ScanResult) -> Overview:
+    """What came and went in the two weeks before, with names as hosts and logs can have them."""
+    until = datetime.fromisoformat(given.started_at)
+    actors = ("alice", "", "<script>alert(1)</script>", "=cmd|'/c calc'!A1", "x\r\n\x1b[31m\u202e")
+    spells = [
+        Spell(
+            host=f"web-{number % 11}",
+            fingerprint=f"F-{number}",
+            opened_at=text_of(until - timedelta(hours=5 * number)),
+            resolved_at=text_of(until - timedelta(hours=4 * number)) if number % 3 else None,
+            cause=tuple(CauseType)[number % 4].value,
+            actor=actors[number % len(actors)],
+            image="" if number % 4 else "web 2026.11.20",
+            groups=("role=web", "note=<b>&amp;") if number % 2 else ("role=web",),
+        )
+        for number in range(1, 60)
+    ]
+    return overview(spells, until - timedelta(days=12), until)
 
 
 def result(*hosts: HostResult, interrupted: bool = False) -> ScanResult:

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -16,9 +17,10 @@ from driftscan.model.drift import Attribution, Grade
 from driftscan.model.finding import Action
 from driftscan.model.names import show
 from driftscan.model.result import ScanResult
+from driftscan.model.trend import overview
 from driftscan.reports import html
 from driftscan.reports._base import Style
-from driftscan.reports._page import items, markup, timeline, view
+from driftscan.reports._page import items, markup, timeline, trends, view
 from driftscan.reports._page.view import View, natural
 from tests.reports import fleets, golden, samples
 
@@ -109,6 +111,28 @@ def test_links_lead_into_the_page_alone(page: Page) -> None:
     assert links
     assert {link[:1] for link in links} == {"#"}
     assert {link[1:] for link in links} <= ids
+
+
+@pytest.mark.parametrize(
+    ("series", "path"),
+    [((0, 0), "M0 40V40H2V40Z"), ((1, 1, 4), "M0 40V30H2V0H3V40Z"), ((3,), "M0 40V0H1V40Z")],
+)
+def test_steps(series: tuple[int, ...], path: str) -> None:
+    assert trends.steps(series) == path
+
+
+def test_trends_have_words_beside_each_drawing(page: Page, shown: str) -> None:
+    drawings = [attributes for attributes in page.of("svg") if "steps" in attributes.get("class", "")]
+    assert len(drawings) > 10
+    assert all(attributes["aria-label"].count("from ") == 1 for attributes in drawings)
+    for said in ("2 then, 19 now; 57 came and 40 went", "no log tells", "30 hours (median)", "12 days"):
+        assert said in shown
+
+
+def test_where_nothing_is_known_or_nothing_was_there_are_no_trends() -> None:
+    nothing = overview([], datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
+    for given_trends in (None, nothing):
+        assert "#trends" not in _render(replace(samples.fleet(), trends=given_trends))
 
 
 def test_nothing_is_fetched(shown: str, page: Page) -> None:

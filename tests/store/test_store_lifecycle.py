@@ -56,7 +56,10 @@ def save(store: Store, hour: int, *hosts: HostResult, minutes: int = 1, policies
     number = len(store.scans(1000))
     ended = at(hour + minutes // 60, minutes % 60)
     made = ScanResult(id=f"s{number}", started_at=at(hour), finished_at=ended, mode="full", hosts=hosts, policies=used)
+    foreseen = store.spells_with(made, "")
     store.save(made, b"")
+    if number:  # of no store nothing is foreseen
+        assert sorted(map(repr, foreseen)) == sorted(map(repr, store.spells("")))
 
 
 def one(store: Store, name: str = "F-a") -> FindingRow:

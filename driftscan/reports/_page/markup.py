@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from driftscan.model.amount import words_of
 from driftscan.model.names import show
 from driftscan.reports import _words as words
 
@@ -80,6 +81,7 @@ def environment() -> "Environment":
             "name": words.name,
             "value": _value,
             "when": _when,
+            "long": words_of,
             "line": lambda text: brief(text, LINE),
             "data": lambda value: Markup(data(value)),  # noqa: S704 - escaped by `data`
             "raw_inline": lambda given: Markup(given.text),  # noqa: S704 - a file of this package
