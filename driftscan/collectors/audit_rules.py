@@ -3,10 +3,14 @@
 augenrules(8) joins /etc/audit/rules.d/*.rules by their names; where there are none, /etc/audit/audit.rules holds. A
 rule on several system calls is one resource for each of them, so that a policy can ask for a call whatever rules name
 it.
+
+The file that it makes of them is loaded by auditd. Whether it still is what they make is observed, not compared: each
+start writes it anew, so an image may be baked before it was written.
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from driftscan.collectors._base import Collector, gap
@@ -45,6 +49,18 @@ KIND = Kind(
     },
 )
 
+MERGED = Kind(
+    "audit_compiled",
+    "The file that augenrules(8) makes of the rules, which is loaded; observed is in what it differs from what "
+    "augenrules would make now",
+    "path of the file",
+    {},
+)
+_ONCE = re.compile(r"-(?:D\s*$|[bfe])")
+"""Of these only the last holds, and has a place of its own."""
+_MAX_LINES = 100
+"""Lines of each sort that are told of a file that differs."""
+
 
 @dataclass(slots=True)
 class _Rule:
@@ -61,13 +77,13 @@ class _Rule:
 
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
-    """The rules in the order in which they are loaded."""
-    return few_gaps(_parse(captures), "audit_rules", KIND.name)
+    """The rules in the order in which they are loaded, and whether the file that is loaded is made of them."""
+    return few_gaps(_parse(captures), "audit_rules", KIND.name, MERGED.name)
 
 
 def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     for shut in closed(captures, RULES):
-        yield Gap("audit_rules", Status.FORBIDDEN, f"{shut} could not be read", (KIND.name,))
+        yield Gap("audit_rules", Status.FORBIDDEN, f"{shut} could not be read", (KIND.name, MERGED.name))
         return
     members = sorted(captures.members(RULES), key=lambda member: _natural(path_text(member.path)))
     if not members and captures[COMPILED].status not in (Status.OK, Status.ABSENT):
@@ -77,7 +93,8 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     for member in members:
         if member.status is not Status.OK:
             reason = member.detail or f"{path_text(member.path)} could not be read"
-            yield Gap("audit_rules", member.status, reason, (KIND.name,))
+            yield Gap("audit_rules", member.status, reason, (KIND.name, MERGED.name))
+    yield from _merged(captures, files if len(files) == len(members) else None)
     if not members and captures.exists(COMPILED):
         files = [(COMPILED.path, captures[COMPILED].data)]
     seen: dict[str, int] = {}
@@ -90,6 +107,35 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
                     yield Gap("audit_rules", Status.TRUNCATED, f"more than {MAX_RESOURCES} rules", (KIND.name,))
                     return
                 yield resource
+
+
+def _merged(captures: Captures, files: list[tuple[str, bytes]] | None) -> Iterator[Resource | Gap]:
+    """What augenrules --check says, from the files of rules.d in their order; None: not all could be read."""
+    if captures[COMPILED].status not in (Status.OK, Status.ABSENT):
+        yield gap("audit_rules", captures, COMPILED, MERGED.name)
+    elif files is not None and (files or captures.exists(COMPILED)):
+        wanted = _joined(line for _, data in files for line in lines(RULES, data))
+        found = _joined(captures.lines(COMPILED))
+        unmerged, stray = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+        observed: dict[str, Value] = {
+            "unmerged": tuple(value(text) for text in sorted(unmerged)[:_MAX_LINES]),
+            "stray": tuple(value(text) for text in sorted(stray)[:_MAX_LINES]),
+            "reordered": wanted != found and not unmerged and not stray,
+        }
+        yield Resource(MERGED.name, COMPILED.path, {}, observed)
+
+
+def _joined(given: Iterable[Line]) -> list[str]:
+    """Lines as augenrules puts them: without comments; of `-D`, `-b`, `-f` and `-e` the last, apart from the rest."""
+    once: dict[str, str] = {}
+    rest: list[str] = []
+    for line in given:
+        text = line.text.strip()
+        if _ONCE.match(text):
+            once[text[:2]] = text
+        elif text and not text.startswith("#"):
+            rest.append(text)
+    return [*(once[name] for name in sorted(once)), *rest]
 
 
 def _resources(path: str, line: Line, seen: dict[str, int]) -> Iterator[Resource]:
@@ -169,9 +215,9 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 collector = Collector(
     name="audit_rules",
-    version=1,
+    version=2,
     doc="What the kernel is told to record (auditd)",
-    kinds=(KIND,),
+    kinds=(KIND, MERGED),
     sources=(RULES, COMPILED),
     parse=parse,
 )

@@ -1,4 +1,5 @@
-"""Facts that follow from several facts of a target: which ids somebody has, whose files are, what homes are like.
+"""Facts that follow from several facts of a target, or from what was observed beside them: which ids somebody has,
+whose files are, what homes are like, when passwords were changed.
 
 They are made when a control first asks for them, from what was collected, and are part of no snapshot: nothing of them
 is compared with an image. What hides one of the facts that they are made of hides them.
@@ -8,10 +9,12 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from driftscan.model.resource import Attribute, Kind, Resource, Value
+from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 from driftscan.model.snapshot import Resources
-from driftscan.policy.tables import Owners
+from driftscan.policy import derived_audit
+from driftscan.policy.tables import Table
 
 _ID = Attribute(int, "The number")
 _NAMES = Attribute(tuple, "Who has it in /etc/passwd or /etc/group; empty: nobody")
@@ -54,6 +57,17 @@ HOME = Kind(
         ),
     },
 )
+PASSWORD_CHANGE = Kind(
+    "password_change",
+    "When a password was last changed, as shadow has it; made of the kind password.",
+    "name of the user",
+    {
+        "changed": Attribute(str, "The day, as a time", form=Form.TIME),
+        "password_status": Attribute(str, "As `password` has it"),
+    },
+)
+_FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_DAY = (datetime(9999, 12, 31, tzinfo=UTC) - _FIRST_DAY).days
 _NO_SHELL = re.compile(r".*/(nologin|false|true|sync|shutdown|halt)", re.DOTALL)
 _SECRET = frozenset({".netrc", ".rhosts", ".bash_history", ".pgpass", ".my.cnf"})
 
@@ -64,14 +78,10 @@ class Derived:
 
     kind: Kind
     of: tuple[str, ...]
-    make: Callable[[Resources, "OwnersOf"], Iterator[Resource]]
+    make: Callable[[Resources, Table], Iterator[Resource]]
 
 
-OwnersOf = Callable[[str], Owners]
-"""`Table.owners` of the file table."""
-
-
-def _account_ids(resources: Resources, _owners: OwnersOf) -> Iterator[Resource]:
+def _account_ids(resources: Resources, _table: Table) -> Iterator[Resource]:
     names = _names(resources)
     own: defaultdict[int, list[str]] = defaultdict(list)
     for user in resources.of("user"):
@@ -85,10 +95,10 @@ def _account_ids(resources: Resources, _owners: OwnersOf) -> Iterator[Resource]:
             yield Resource(ACCOUNT_ID.name, f"{sort}/{number}", columns)
 
 
-def _file_owners(resources: Resources, owners: OwnersOf) -> Iterator[Resource]:
+def _file_owners(resources: Resources, table: Table) -> Iterator[Resource]:
     names = _names(resources)
     for sort, name in (("user", "uid"), ("group", "gid")):
-        for token, (count, first) in sorted(owners(name).items(), key=lambda each: (len(each[0]), each[0])):
+        for token, (count, first) in sorted(table.owners(name).items(), key=lambda each: (len(each[0]), each[0])):
             if not token.isdigit():
                 continue
             number = int(token)
@@ -97,7 +107,7 @@ def _file_owners(resources: Resources, owners: OwnersOf) -> Iterator[Resource]:
             yield Resource(FILE_OWNER.name, f"{sort}/{number}", columns)
 
 
-def _homes(resources: Resources, _owners: OwnersOf) -> Iterator[Resource]:
+def _homes(resources: Resources, _table: Table) -> Iterator[Resource]:
     for user in resources.of("user"):
         path, shell, uid = (user.attributes.get(name) for name in ("directory", "shell", "uid"))
         if not isinstance(path, str) or not isinstance(shell, str) or _NO_SHELL.fullmatch(shell):
@@ -117,6 +127,17 @@ def _homes(resources: Resources, _owners: OwnersOf) -> Iterator[Resource]:
             columns["dot_files_of_others"] = tuple(each.key for each in files if each.attributes.get("uid") != uid)
             columns["dot_files_open"] = tuple(each.key for each in files if _open(each))
         yield Resource(HOME.name, user.key, columns)
+
+
+def _password_changes(resources: Resources, _table: Table) -> Iterator[Resource]:
+    """Of those of whom a day is known; manifests keep none, as it is no part of an image."""
+    for password in resources.of("password"):
+        day = password.observed.get("last_change")
+        if isinstance(day, int):
+            changed = (_FIRST_DAY + timedelta(days=min(day, _LAST_DAY))).strftime("%Y-%m-%dT%H:%M:%SZ")
+            columns: dict[str, Value] = {"changed": changed}
+            columns["password_status"] = password.attributes.get("password_status")
+            yield Resource(PASSWORD_CHANGE.name, password.key, columns)
 
 
 def _elsewhere(resources: Resources, path: str) -> bool:
@@ -142,9 +163,8 @@ def _dot_files(resources: Resources, home: str) -> Iterator[Resource]:
 
 
 def _open(file: Resource) -> bool:
-    mode = file.attributes.get("mode")
-    bits = int(mode, 8) if isinstance(mode, str) and re.fullmatch("[0-7]{4}", mode) else 0
-    return bool(bits & (0o077 if file.key.rpartition("/")[2] in _SECRET else 0o022))
+    mask = 0o077 if file.key.rpartition("/")[2] in _SECRET else 0o022
+    return bool(derived_audit.bits(file.attributes.get("mode")) & mask)
 
 
 DERIVED: Mapping[str, Derived] = {
@@ -153,6 +173,9 @@ DERIVED: Mapping[str, Derived] = {
         Derived(ACCOUNT_ID, ("user", "group"), _account_ids),
         Derived(FILE_OWNER, ("file", "user", "group"), _file_owners),
         Derived(HOME, ("user", "file"), _homes),
+        Derived(PASSWORD_CHANGE, ("password",), _password_changes),
+        Derived(derived_audit.PRIVILEGED_PROGRAM, ("file", "audit_rule"), derived_audit.privileged_programs),
+        Derived(derived_audit.AUDIT_MERGE, ("audit_compiled",), derived_audit.merges),
     )
 }
 KINDS: Mapping[str, Kind] = {name: each.kind for name, each in DERIVED.items()}

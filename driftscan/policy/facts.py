@@ -116,7 +116,7 @@ class Facts:
         """Make the facts of a kind that follows from others, unless they were given."""
         if kind not in DERIVED or kind in self._covered or kind in self._derived:
             return
-        self._derived[kind] = {each.key: each for each in DERIVED[kind].make(self._resources, self._table.owners)}
+        self._derived[kind] = {each.key: each for each in DERIVED[kind].make(self._resources, self._table)}
         self._small[kind] = [self._row(each) for _, each in sorted(self._derived[kind].items())]
         for base in DERIVED[kind].of:
             for glob, reason in self._gaps[base].items():

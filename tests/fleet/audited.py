@@ -155,9 +155,11 @@ sed -i -e 's/^max_log_file_action.*/max_log_file_action = keep_logs/' \
     for program in bin/chcon bin/setfacl bin/chacl sbin/usermod bin/kmod; do
         echo "-a always,exit -F path=/usr/$program -F perm=x $person -k programs"
     done
+    find / -xdev -perm /6000 -type f -printf "-a always,exit -F path=%p -F perm=x $person -k privileged\n"
 } > /etc/audit/rules.d/50-hardening.rules
 echo '-e 2' > /etc/audit/rules.d/99-finalize.rules
 chmod 640 /etc/audit/rules.d/*.rules
+augenrules >/dev/null
 
 cat > /etc/nftables.conf <<'END'
 #!/usr/sbin/nft -f
@@ -273,7 +275,11 @@ BREAKAGES = (
     Breakage("an open home", ("home-directories-closed",), "chmod 755 /home/deploy"),
     Breakage("a job that everybody can write", ("cron-table", "cron-table-private"), "chmod 666 /etc/crontab"),
     Breakage("anybody may have jobs", ("cron-allowed-users",), "rm /etc/cron.allow"),
-    Breakage("a set-uid shell", ("setid-programs",), "install -m 4755 /bin/dash /usr/local/bin/helper"),
+    Breakage(
+        "a set-uid shell",
+        ("setid-programs", "audit-privileged-programs"),
+        "install -m 4755 /bin/dash /usr/local/bin/helper",
+    ),
     Breakage(
         "a file that everybody can write",
         ("world-writable-files",),
@@ -286,7 +292,11 @@ BREAKAGES = (
         ("firewall-default-deny", "one-firewall"),
         "nft flush ruleset; systemctl -q disable nftables; : > /etc/nftables.conf",
     ),
-    Breakage("the audit daemon off", ("audit-running",), "systemctl -q disable auditd"),
+    Breakage(
+        "auditing off",
+        ("audit-running", "audit-merged"),
+        "systemctl -q disable auditd; echo '-a never,task' >> /etc/audit/audit.rules",
+    ),
     Breakage("a clock that nobody keeps", ("time-synchronization",), "systemctl -q disable --now chrony"),
     Breakage(
         "a telnet server",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from driftscan import policy
 from driftscan.model.finding import Result
-from driftscan.model.resource import Value
+from driftscan.model.resource import Resource, Value
+from driftscan.model.snapshot import Resources
 from driftscan.policy.derived import DERIVED
 from driftscan.policy.tables import Single
 from tests.policy import support
@@ -56,8 +57,7 @@ FACTS = {"user": USERS, "group": GROUPS, "file": FILES}
 
 def made(kind: str, facts: support.Facts = FACTS) -> dict[str, Mapping[str, Value]]:
     resources = support.snapshot(facts).resources
-    owners = Single(resources.files).owners
-    return {each.key: each.attributes for each in DERIVED[kind].make(resources, owners)}
+    return {each.key: each.attributes for each in DERIVED[kind].make(resources, Single(resources.files))}
 
 
 def test_numbers_of_accounts() -> None:
@@ -98,6 +98,90 @@ def test_a_home_beneath_a_mount_that_was_not_entered_is_not_known_to_be_missing(
     assert made("home", {"user": users, "file": FILES, "mount": {"/mnt/nfs": {"type": "nfs"}}}) == {
         "mallory": {"path": "/mnt/nfs/mallory"}
     }
+
+
+def test_when_passwords_were_changed() -> None:
+    days: Mapping[str, Mapping[str, Value]] = {
+        "eve": {"last_change": 20000},
+        "odd": {"last_change": 10**17},
+        "none": {},
+    }
+    rows = [Resource("password", name, {"password_status": "set"}, seen) for name, seen in days.items()]
+    resources = Resources({each.id: each for each in rows})
+    found = {each.key: each.attributes for each in DERIVED["password_change"].make(resources, Single(resources.files))}
+    assert found == {
+        "eve": {"changed": "2024-10-04T00:00:00Z", "password_status": "set"},
+        "odd": {"changed": "9999-12-31T00:00:00Z", "password_status": "set"},
+    }
+
+
+PROGRAMS: Mapping[str, Mapping[str, Value]] = {
+    "/bin": {"type": "symlink", "target": "usr/bin"},
+    "/loop": {"type": "symlink", "target": "/loop"},
+    **dict(
+        [
+            of("/media/su", 0, mode="4755"),
+            of("/opt/app/bin/helper", 0, mode="6755"),
+            of("/srv/new", 0, mode="2755"),
+            of("/usr/bin/su", 0, mode="4755"),
+            of("/usr/bin/ls", 0, mode="0755"),
+            of("/usr/bin/mount", 0, mode="4755"),
+            of("/usr/bin/passwd", 0, mode="4755"),
+            of("/var/mail", 0, kind="directory", mode="2775"),
+        ]
+    ),
+}
+
+
+def watch(path: str, permissions: str = "x", *fields: str, action: str = "always,exit") -> Mapping[str, Value]:
+    return {
+        "type": "watch",
+        "path": path,
+        "permissions": tuple(permissions),
+        "fields": fields,
+        "action": action,
+    }
+
+
+def test_privileged_programs_and_the_rules_that_record_their_use() -> None:
+    rules: Mapping[str, Mapping[str, Value]] = {
+        "a": watch("/bin/su", "x", "auid!=unset", "auid>=1000"),
+        "b": watch("/usr/bin/mount", "x", "auid=1001"),
+        "c": watch("/srv/new", "wa"),
+        "d": watch("/opt/app", "rwxa"),
+        "e": watch("/usr/bin/passwd", action="exit,never"),
+        "f": watch("/loop/x"),
+        "g": {"type": "control", "value": "2"},
+        "h": {
+            "type": "syscall",
+            "syscall": "execve",
+            "path": "/usr/bin/passwd",
+            "fields": (),
+            "action": "always,exit",
+        },
+    }
+    mounts: Mapping[str, Mapping[str, Value]] = {
+        "/": {"type": "ext4", "options": ("rw",)},
+        "/media": {"type": "vfat", "options": ("nosuid", "rw")},
+        "/opt": {"config_type": "ext4", "config_options": ("nosuid",)},
+    }
+    found = made("privileged_program", {"file": PROGRAMS, "audit_rule": rules, "mount": mounts})
+    assert {path: columns["rule"] for path, columns in found.items()} == {
+        "/opt/app/bin/helper": "d",
+        "/srv/new": "",
+        "/usr/bin/mount": "",
+        "/usr/bin/passwd": "h",
+        "/usr/bin/su": "a",
+    }
+    assert found["/srv/new"]["mode"] == "2755"
+
+
+def test_whether_audit_rules_were_merged_is_known_where_it_was_observed() -> None:
+    seen: Mapping[str, Value] = {"unmerged": ("-w /x",), "stray": (), "reordered": False}
+    rows = [Resource("audit_compiled", "/a", {}, seen), Resource("audit_compiled", "/b", {})]
+    resources = Resources({each.id: each for each in rows})
+    found = list(DERIVED["audit_merge"].make(resources, Single(resources.files)))
+    assert found == [Resource("audit_merge", "/a", seen)]
 
 
 def judged(directory: Path, over: str, demand: str, facts: support.Facts = FACTS, gaps: Iterable[str] = ()) -> Result:
