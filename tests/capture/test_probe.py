@@ -182,6 +182,26 @@ def test_secrets_are_redacted(session: Session, root: Path) -> None:
     assert b"example.net/x" in data
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "account [success=1 new_authtok_reqd=done authinfo_unavail=ignore auth_err=die default=ignore] pam_unix.so",
+        "net.sctp.auth_enable = 1",
+        "passwd:         files systemd",
+        "# Author: Nobody <nobody@example.net>",
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_told(session: Session, root: Path, line: str) -> None:
+    (root / "etc/rule").write_text(line)
+    assert ask(session, File("/etc/rule", redact=Redact.SECRETS))[1] == line.encode()
+
+
+@pytest.mark.parametrize("line", ["passwd: hunter2", "auth_token=hunter2", "Authorization: hunter2", "my_auth=hunter2"])
+def test_what_sounds_a_little_like_it_is_not(session: Session, root: Path, line: str) -> None:
+    (root / "etc/rule").write_text(line)
+    assert b"hunter2" not in ask(session, File("/etc/rule", redact=Redact.SECRETS))[1]
+
+
 def test_passwords_of_the_boot_loader_never_leave(session: Session, root: Path) -> None:
     (root / "etc/grub.cfg").write_text(
         'set superusers="root ops"\n'

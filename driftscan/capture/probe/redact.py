@@ -9,9 +9,13 @@ if TYPE_CHECKING:
 
 SCHEMES = re.compile(rb"\$[0-9a-zA-Z_-]{1,16}\$")
 SECRET_VALUE = re.compile(
-    rb"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)"
+    rb"(?i)((?!passwd:[ \t]+(?:files|compat|db|nis|ldap|sss|systemd|winbind)\b)"
+    rb"(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?"
+    rb"|auth(?!(?:ors?|ority|oritative|tok_[a-z_]*|info_unavail|_err|_enable)[ \t]*[=:]))"
     rb"[A-Za-z0-9_-]*\"?[ \t]*[=:][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'#;&|]+)"
 )
+"""No secrets are authors, what PAM's controls name (`new_authtok_reqd=done`, authinfo_unavail, auth_err), the switches
+of kernel parameters (`net.sctp.auth_enable`), and the services that nsswitch.conf(5) asks (`passwd: files systemd`)."""
 SECRET_OPTION = re.compile(
     rb"(?im)((?:^|(?<=[\s\"']))--?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[ \t]+)([^\s-]\S*)"
 )

@@ -47,9 +47,12 @@ redact() { # HOW
           $2 = match(bare, /^[$][0-9a-zA-Z_-]+[$]/) ? lock substr(bare, 1, RLENGTH) : lock "des" } }
       { print }' ;;
     secrets) sed -E \
+      -e 's/(auth)((ors?|ority|oritative|tok_[a-z_]*|info_unavail|_err|_enable)[[:space:]]*[=:])/\1<>\2/Ig' \
+      -e 's/(passwd)(:[[:space:]]+(files|compat|db|nis|ldap|sss|systemd|winbind)([^[:alnum:]_]|$))/\1<>\2/Ig' \
       -e 's/((pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|auth)[A-Za-z0-9_-]*"?[[:space:]]*[=:][[:space:]]*)("[^"]*"|'"'[^']*'"'|[^[:space:]"'"'"'#;&|]+)/\1<redacted>/Ig' \
       -e 's/((^|[[:space:]"'"'"'])--?(pass(word|wd|phrase)?|secret|token|api[_-]?key)[A-Za-z0-9_-]*[[:space:]]+)[^[:space:]-][^[:space:]]*/\1<redacted>/Ig' \
-      -e 's,([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]:@]*:[^/[:space:]@]+@,\1<redacted>@,g' ;;
+      -e 's,([A-Za-z][A-Za-z0-9+.-]*://)[^/[:space:]:@]*:[^/[:space:]@]+@,\1<redacted>@,g' \
+      -e 's/(auth|passwd)<>/\1/Ig' ;;
     boot) sed -E \
       -e '/password_pbkdf2[[:blank:]]+[^[:space:]"'"'"']+[[:blank:]]+[$][{]GRUB2_PASSWORD[}][[:blank:]]*$/b' \
       -e 's/(password(_pbkdf2)?[[:blank:]]+("[^"]*"|'"'[^']*'"'|[^[:space:]"'"'"']+)[[:blank:]]+).+/\1<redacted>/g' \
