@@ -13,6 +13,7 @@ from driftscan.model.source import Line
 
 Reader: TypeAlias = Callable[[Iterable[Line]], Iterator[tuple[str, str]]]
 
+_PAIR = re.compile(r"([^\s=]*)(?:\s*=|\s)?\s*(.*)")
 _LEGACY = re.compile(r"\$([A-Za-z]{1,64})[ \t]+(\S.*)", re.ASCII)
 _LOADED = re.compile(
     r"(module|input)[ \t]*\((?:[^)]*?[ \t(])?(?:load|type)[ \t]*=[ \t]*\"([A-Za-z0-9_.-]{1,64})\"",
@@ -28,16 +29,18 @@ _FORWARD = re.compile(
 )
 _TRUE = frozenset({"yes", "true", "on", "y", "t"})
 _FALSE = frozenset({"no", "false", "off", "n", "f"})
-_SEVERAL = frozenset({"NTP", "FallbackNTP"})
-"""Lists: further assignments add to them, an empty one begins anew (systemd.syntax(7))."""
-_SOURCES = frozenset({"server", "pool", "peer", "refclock"})
+_SOURCES = {"server": 1, "pool": 1, "peer": 1, "refclock": 2}
+"""How many words beside its own name a source of time."""
+_ACCESS = frozenset({"allow", "deny", "cmdallow", "cmddeny"})
+"""Without an address they mean all."""
 
 
 def words(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """`NAME value`, as login.defs(5) has it; quotes round the value are left out."""
+    """`NAME value`, as login.defs(5) has it: a value ends at a quote, a name alone is passed over."""
     for text in _bare(lines):
-        name, _, rest = text.replace("\t", " ").partition(" ")
-        yield name, rest.strip(' "')
+        name, blank, rest = text.replace("\t", " ").partition(" ")
+        if blank:
+            yield name, rest.lstrip(' "').partition('"')[0]
 
 
 def shell(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
@@ -46,17 +49,21 @@ def shell(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
 
 
 def equals(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """`name = value`, and `name` alone for what is switched on (pwquality.conf(5), faillock.conf(5)). A comment may
-    follow."""
+    """`name = value` or `name value`, and `name` alone for what is switched on (pwquality.conf(5), faillock.conf(5)). A
+    comment may follow."""
     for text in _bare(lines):
-        name, mark, rest = text.partition("#")[0].partition("=")
-        yield name.strip(), rest.strip() if mark else "yes"
+        found = _PAIR.fullmatch(text.partition("#")[0].rstrip())
+        if found and found[1]:
+            yield found[1], found[2] or "yes"
 
 
 def auditd(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """auditd.conf(5): as `equals`, and neither names nor words depend on their case."""
-    for name, given in equals(lines):
-        yield name.lower(), given if "/" in given else given.lower()
+    """auditd.conf(5): `name = value`; neither names nor words depend on their case."""
+    for text in _bare(lines):
+        name, mark, rest = text.partition("=")
+        given = rest.strip()
+        if mark:
+            yield name.strip().lower(), given if "/" in given else given.lower()
 
 
 def section(wanted: str) -> Reader:
@@ -99,16 +106,17 @@ def chrony(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
     for text in _bare(lines, "#%!;"):
         name, *rest = text.split()
         directive = name.lower()
-        if directive in _SOURCES and rest:
-            yield f"{directive} {rest[0]}", " ".join(rest[1:])
-        else:
-            yield directive, " ".join(rest)
+        if directive in _ACCESS and not rest:
+            rest = ["all"]
+        naming = _SOURCES.get(directive, 0)
+        yield " ".join((directive, *rest[:naming])), " ".join(rest[naming:])
 
 
 def limits(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
-    """limits.conf(5): `domain type item value`; `-` stands for both types."""
+    """limits.conf(5): `domain type item value`; `-` stands for both types. Only of the domain does the case count."""
     for text in _bare(lines):
-        domain, kind, item, given, *_ = (*text.partition("#")[0].split(), "", "", "", "")
+        domain, *rest = text.partition("#")[0].split()
+        kind, item, given, *_ = (*(word.lower() for word in rest), "", "", "")
         for each in ("soft", "hard") if kind == "-" else (kind,):
             if given:
                 yield f"{domain} {each} {item}", given
@@ -127,11 +135,6 @@ def rsyslog(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
             yield f"action {found[1]}", "loaded"
         elif found := _FORWARD.match(text):
             yield f"forward {found[2]}", "tcp" if found[1] == "@@" else "udp"
-
-
-def accumulates(name: str) -> bool:
-    """Whether further assignments of a setting of systemd's add to it."""
-    return name in _SEVERAL
 
 
 def _bare(lines: Iterable[Line], comment: str = "#") -> Iterator[str]:

@@ -21,7 +21,9 @@ _RUNAS = re.compile(r"\([^()]*\)")
 _OPTION = re.compile(
     r"\b(?:ROLE|TYPE|APPARMOR_PROFILE|PRIVS|LIMITPRIVS|CWD|CHROOT|TIMEOUT|NOTBEFORE|NOTAFTER)=\S{1,4096} "
 )
-_SEPARATOR = re.compile(r"(?<!\\)[:=]")
+_DIGEST = re.compile(r"\bsha(?:224|256|384|512):[A-Za-z0-9+/]{1,128}={0,2}")
+_TAG = re.compile(r"\b(?:NO)?(?:EXEC|FOLLOW|INTERCEPT|LOG_INPUT|LOG_OUTPUT|MAIL|PASSWD|SETENV):")
+_COLON, _EQUALS = re.compile(r"(?<!\\):"), re.compile(r"(?<!\\)=")
 MAX_LINE = 1 << 16
 
 
@@ -200,9 +202,12 @@ def _tag(token: str) -> str:
 
 
 def _grants_all(tokens: list[str]) -> bool:
-    """Whether one of the commands is ALL, whoever it is run as."""
-    text = _OPTION.sub("", _RUNAS.sub(" ", "".join(tokens)))
-    return any("".join(part).strip() == "ALL" for part in _split(_TOKEN.findall(_SEPARATOR.sub(",", text)), ","))
+    """Whether one of the commands is ALL, whoever it is run as. After the first list of commands each begins with the
+    hosts that it is for: `: HOSTS = COMMANDS`."""
+    text = _TAG.sub("", _DIGEST.sub("", _OPTION.sub("", _RUNAS.sub(" ", "".join(tokens)))))
+    first, *further = _COLON.split(text)
+    lists = [first, *(_EQUALS.split(part, maxsplit=1)[-1] for part in further)]
+    return any("".join(part).strip() == "ALL" for commands in lists for part in _split(_TOKEN.findall(commands), ","))
 
 
 def _items(text: str) -> list[str]:

@@ -3,8 +3,9 @@
 Files are taken in the order of their names whatever their directory; of two files of one name the one in the earlier
 directory (/etc, /run, /usr/local/lib, /usr/lib, /lib) hides the other, and a link to /dev/null hides it for good. The
 last assignment of a name holds. A name with wildcards sets all parameters that it matches, except those that are named
-themselves; `-name` without a value takes parameters out of what wildcards match. /etc/sysctl.conf comes last: systemd
-reads it through the link 99-sysctl.conf, procps and OpenRC read it after all others.
+themselves; `-name` without a value takes parameters out of what wildcards match. /etc/sysctl.conf stands where a link
+to it does (Debian's 99-sysctl.conf, through which systemd reads it: `zz.conf` comes after); without one it comes last,
+as procps and OpenRC have it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from driftscan.model.source import Captures, File, Glob, Redact, Status
 _DIRECTORIES = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 CONFIG = Glob(tuple(f"{directory}/sysctl.d/*.conf" for directory in _DIRECTORIES), redact=Redact.SECRETS)
 SYSCTL_CONF = File("/etc/sysctl.conf", redact=Redact.SECRETS)
+_TO_SYSCTL_CONF = frozenset({b"../sysctl.conf", b"/etc/sysctl.conf"})
 _MAX_LINE = 4096
 """Bytes; the kernel refuses longer values anyway."""
 _MAX_GLOBS = 50
@@ -56,10 +58,12 @@ def _files(captures: Captures) -> Iterator[tuple[str, str]]:
         directory, _, name = member.path.rpartition(b"/")
         rank = next((index for index, top in enumerate(_DIRECTORIES) if directory == f"{top}/sysctl.d".encode()), 9)
         if name not in chosen or rank < chosen[name][0]:
-            chosen[name] = (rank, path_text(member.path), member.data.decode("utf-8", "surrogateescape"))
+            path = SYSCTL_CONF.path if member.link in _TO_SYSCTL_CONF else path_text(member.path)
+            chosen[name] = (rank, path, member.data.decode("utf-8", "surrogateescape"))
     for name in sorted(chosen):
         yield chosen[name][1:]
-    if captures.exists(SYSCTL_CONF):
+    linked = any(path == SYSCTL_CONF.path for _, path, _ in chosen.values())
+    if captures.exists(SYSCTL_CONF) and not linked:
         yield SYSCTL_CONF.path, captures.text(SYSCTL_CONF)
 
 

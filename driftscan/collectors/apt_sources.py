@@ -42,7 +42,11 @@ KIND = Kind(
         "file": Attribute(str, "The file that names it"),
     },
 )
-_LINE = re.compile(r"(deb|deb-src)[ \t]+(?:\[([^\]]*)\][ \t]+)?(\S+)[ \t]+(\S+)(.*)", re.ASCII)
+_WORD = r"(?!\[)((?:\[[^\]]*\]|\"[^\"]*\"|[^\s\[\"])+)"
+"""Blanks within brackets and quotes belong to it: `cdrom:[Debian GNU/Linux 12 _Bookworm_]/`."""
+_LINE = re.compile(rf"(deb|deb-src)[ \t]+(?:\[([^\]]*)\][ \t]*)?{_WORD}[ \t]+{_WORD}(.*)", re.ASCII)
+_CODE = re.compile(r"(?:\[[^\]]*\]|[^#\[])*")
+"""A line up to its comment; a `#` within brackets begins none."""
 _SPARED = ("trusted", "allow-insecure", "allow-weak", "allow-downgrade-to-insecure")
 _TRUE = frozenset({"yes", "true", "with", "on", "enable", "1"})
 _FALSE = frozenset({"no", "false", "without", "off", "disable", "0"})
@@ -78,13 +82,15 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
 
 def _one_line(texts: Iterable[Line]) -> Iterator[dict[str, Value]]:
     for line in texts:
-        if found := _LINE.fullmatch(line.text.strip()):
+        code = _CODE.match(line.text)
+        if code and (found := _LINE.fullmatch(code[0].strip())):
             options: dict[str, str] = {}
             for word in (found[2] or "").split():
                 name, mark, given = word.partition("=")
                 options[name.strip("+-").lower()] = given if mark else ""
             options["signed-by"] = options.get("signed-by", "").replace(",", " ")
-            yield _source(found[1], found[3], found[4], found[5].partition("#")[0].split(), options)
+            uri, suite = (word.replace('"', "") for word in found.group(3, 4))
+            yield _source(found[1], uri, suite, found[5].split(), options)
 
 
 def _deb822(texts: Iterable[Line]) -> Iterator[dict[str, Value]]:
@@ -119,7 +125,7 @@ def _source(kind: str, uri: str, suite: str, components: list[str], options: _Op
 
 collector = Collector(
     name="apt_sources",
-    version=1,
+    version=2,
     doc="Repositories that apt takes packages from, and what it asks of them",
     kinds=(KIND,),
     sources=(FILES,),

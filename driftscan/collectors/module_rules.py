@@ -12,7 +12,7 @@ from driftscan.collectors._closed import closed
 from driftscan.collectors._gaps import few_gaps
 from driftscan.collectors._text import key, lines, path_text, value
 from driftscan.model.resource import Attribute, Kind, Resource, Value
-from driftscan.model.source import Captures, Gap, Glob, Member, Redact, Status
+from driftscan.model.source import Captures, Gap, Glob, Line, Member, Redact, Status
 
 _DIRECTORIES = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 FILES = Glob(tuple(f"{directory}/modprobe.d/*.conf" for directory in _DIRECTORIES), redact=Redact.SECRETS)
@@ -53,8 +53,8 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
         if member.status is not Status.OK:
             yield Gap("module_rules", member.status, member.detail or f"{path} could not be read", (KIND.name,))
             continue
-        for line in lines(FILES, member.data):
-            _take(found, path, line.text.split())
+        for text in _joined(lines(FILES, member.data)):
+            _take(found, path, text.split())
             if len(found) > MAX_MODULES:
                 yield Gap("module_rules", Status.TRUNCATED, f"more than {MAX_MODULES} modules", (KIND.name,))
                 return
@@ -78,6 +78,17 @@ def _files(captures: Captures) -> Iterator[Member]:
     yield from (chosen[name][1] for name in sorted(chosen))
 
 
+def _joined(text: Iterator[Line]) -> Iterator[str]:
+    """Lines; one that ends in a backslash goes on in the next."""
+    held = ""
+    for line in text:
+        held += line.text.removesuffix("\\")
+        if not line.text.endswith("\\"):
+            yield held
+            held = ""
+    yield held
+
+
 def _take(found: dict[str, _Module], path: str, parts: list[str]) -> None:
     if len(parts) < 2 or parts[0] not in {"blacklist", "install", "options"}:
         return
@@ -92,7 +103,7 @@ def _take(found: dict[str, _Module], path: str, parts: list[str]) -> None:
 
 collector = Collector(
     name="module_rules",
-    version=1,
+    version=2,
     doc="Kernel modules that are kept from being loaded, and their parameters",
     kinds=(KIND,),
     sources=(FILES,),

@@ -41,8 +41,8 @@ MOUNT = Kind(
     plane=Plane.RUNTIME,
 )
 
-_OCTAL = re.compile(r"\\(040|011|012|134|043)")
-"""Blank, tab, newline, backslash and `#`: all that the kernel and mount(8) escape."""
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+"""The kernel writes blanks, line ends, backslashes and `#` so; in fstab mount(8) reads any byte."""
 _ID = r"[0-9a-f]{12,64}"
 _PASSING = re.compile(
     r"/run/user/[0-9]+(?:/.*)?"
@@ -166,18 +166,23 @@ def _mounts(captures: Captures) -> Iterator[_Mount]:
 
 
 def _rows(captures: Captures) -> Iterator[tuple[str, _Row]]:
-    """Of several rows for one point the last is kept, as it is mounted last."""
+    """Of several rows for one point the last is kept, as it is mounted last. Slashes too many are none to mount(8)."""
     for line in captures.lines(FSTAB):
         words = line.text.split()
         if len(words) < 3 or words[0].startswith("#"):
             continue
         device, point, kind = map(_plain, words[:3])
-        options = tuple(sorted(map(_plain, words[3].split(",")))) if len(words) > 3 else ("defaults",)
-        yield point if point.startswith("/") else f"none:{device}", _Row(device, kind, options)
+        options = tuple(sorted(map(_plain, filter(None, words[3].split(","))))) if len(words) > 3 else ("defaults",)
+        place = "/" + "/".join(filter(None, point.split("/"))) if point.startswith("/") else f"none:{device}"
+        yield place, _Row(device, kind, options)
 
 
 def _plain(text: str) -> str:
-    return key(_OCTAL.sub(lambda match: chr(int(match[1], 8)), text) if "\\" in text else text)
+    """Text without escapes. Bytes beyond ASCII come as they are elsewhere in the file."""
+    if "\\" not in text:
+        return key(text)
+    raw = _OCTAL.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), text.encode("utf-8", "surrogateescape"))
+    return key(raw.decode("utf-8", "surrogateescape"))
 
 
 def _device(mount: _Mount) -> str:
@@ -204,7 +209,7 @@ def _options(options: Iterable[str]) -> tuple[str, ...]:
 
 collector = Collector(
     name="mounts",
-    version=1,
+    version=2,
     doc="What is mounted, and the rows of fstab",
     kinds=(MOUNT,),
     sources=(MOUNTINFO, FSTAB),

@@ -124,7 +124,7 @@ def _rule(service: str, member: Member, line: Line, seen: dict[str, int]) -> Res
 
 collector = Collector(
     name="pam",
-    version=1,
+    version=2,
     doc="The rules by which PAM decides logins and new passwords",
     kinds=(KIND,),
     sources=(FILES,),

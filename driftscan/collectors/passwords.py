@@ -45,7 +45,7 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
     shells = {row.name: row.shell for row in users(captures) if not isinstance(row, Malformed)}
     for line in captures.lines(SHADOW):
         parts = line.text.split(":")
-        if not line.text.strip() or line.text.startswith("#"):
+        if not line.text.strip() or line.text.startswith("#") or is_compat(parts[0]):
             continue
         if len(parts) < 2 or not parts[0]:
             hides = hidden("password", parts[0]) if parts[0] else "password"
@@ -90,7 +90,7 @@ def _state(field: str) -> dict[str, Value]:
 
 collector = Collector(
     name="passwords",
-    version=3,
+    version=4,
     doc="State and scheme of passwords, and their ageing; never the hash",
     kinds=(KIND,),
     sources=(SHADOW, PASSWD),

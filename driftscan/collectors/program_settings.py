@@ -1,8 +1,8 @@
 """Settings of programs that decide how passwords are chosen and kept, what is recorded, and who keeps the clock.
 
-Each program's files are read in the order in which it reads them, and the last assignment of a name holds. What no file
-sets is not listed: the program's own default holds. Not followed are files outside the usual directories that a file
-includes, and what a program's command line sets.
+Each program's files are read in the order in which it reads them, and the last assignment of a name holds, unless the
+program has it add to those before: then all are told. What no file sets is not listed: the program's own default holds.
+Not followed are files outside the usual directories that a file includes, and what a program's command line sets.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,12 @@ from driftscan.model.resource import Attribute, Kind, Resource
 from driftscan.model.source import Captures, Gap, Glob, Member, Redact, Status
 
 _SYSTEMD = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+_TIME_SERVERS = frozenset({"NTP", "FallbackNTP"})
+_CHRONY_LISTS = frozenset({
+    "allow", "deny", "cmdallow", "cmddeny", "bindcmdaddress", "broadcast", "confdir", "hwtimestamp", "include",
+    "mailonchange", "sourcedir", "tempcomp",
+})  # fmt: skip
+_RSYSLOG_LISTS = frozenset({"AllowedSender", "IncludeConfig", "InputTCPServerRun", "UDPServerRun", "UDPServerAddress"})
 _DCONF = ("distro", "site", "gdm", "local")
 MAX_SETTINGS = 5000
 """Of one program; limits.conf of a large site has hundreds."""
@@ -39,11 +45,15 @@ KIND = Kind(
 @dataclass(frozen=True, slots=True)
 class _Program:
     """A program, the files it reads, and how they are written. `groups`: read one after another; within one, by the
-    name of the file, and of two files of one name that of the earlier pattern hides the other."""
+    name of the file, and of two files of one name that of the earlier pattern hides the other. `lists`: settings to
+    which further assignments add, and what stands between their values. `empties`: an empty assignment takes back."""
 
     name: str
     read: _grammars.Reader
     groups: tuple[tuple[str, ...], ...]
+    lists: frozenset[str] = frozenset()
+    between: str = ", "
+    empties: bool = False
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -53,7 +63,7 @@ class _Program:
 def _systemd(name: str, part: str) -> _Program:
     main = tuple(f"{directory}/{name}.conf" for directory in _SYSTEMD)
     drop_ins = tuple(f"{directory}/{name}.conf.d/*.conf" for directory in _SYSTEMD)
-    return _Program(name, _grammars.section(part), (main, drop_ins))
+    return _Program(name, _grammars.section(part), (main, drop_ins), _TIME_SERVERS, " ", empties=True)
 
 
 _PROGRAMS = (
@@ -77,8 +87,9 @@ _PROGRAMS = (
             ("/etc/chrony/conf.d/*.conf", "/etc/chrony.d/*.conf"),
             ("/etc/chrony/sources.d/*.sources",),
         ),
+        _CHRONY_LISTS,
     ),
-    _Program("rsyslog", _grammars.rsyslog, (("/etc/rsyslog.conf",), ("/etc/rsyslog.d/*.conf",))),
+    _Program("rsyslog", _grammars.rsyslog, (("/etc/rsyslog.conf",), ("/etc/rsyslog.d/*.conf",)), _RSYSLOG_LISTS),
     _Program("apport", _grammars.shell, (("/etc/default/apport",),)),
     _Program("ufw", _grammars.shell, (("/etc/default/ufw",), ("/etc/ufw/ufw.conf",))),
     _Program("gdm", _grammars.sections, (("/etc/gdm3/daemon.conf", "/etc/gdm3/custom.conf", "/etc/gdm/custom.conf"),)),
@@ -138,22 +149,22 @@ def _chosen(program: _Program, members: dict[str, Member]) -> Iterator[tuple[str
 
 def _settings(program: _Program, chosen: list[tuple[str, Member]]) -> dict[str, tuple[str, str]]:
     """Name -> (value, file)."""
-    found: dict[str, tuple[str, str]] = {}
-    systemd = program.patterns[0].startswith(_SYSTEMD[0])
+    found: dict[str, tuple[list[str], str]] = {}
     for path, member in chosen:
         for name, given in program.read(lines(FILES, member.data)):
-            if systemd and not given:
+            if program.empties and not given:
                 found.pop(name, None)
-            elif systemd and _grammars.accumulates(name) and name in found:
-                found[name] = (f"{found[name][0]} {given}", path)
+            elif name in program.lists and name in found:
+                found[name] = (found[name][0], path)
+                found[name][0].append(given)
             elif name:
-                found[name] = (given, path)
-    return found
+                found[name] = ([given], path)
+    return {name: (program.between.join(values), path) for name, (values, path) in found.items()}
 
 
 collector = Collector(
     name="program_settings",
-    version=4,
+    version=5,
     doc="Settings of login, passwords, logging, auditing and time",
     kinds=(KIND,),
     sources=(FILES,),

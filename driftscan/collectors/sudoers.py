@@ -140,7 +140,7 @@ def _is_read(name: str, member: Member) -> bool:
 
 collector = Collector(
     name="sudoers",
-    version=1,
+    version=2,
     doc="The rules of sudo, from sudoers and what it includes",
     kinds=(KIND,),
     sources=(MAIN, VENDOR, FILES),

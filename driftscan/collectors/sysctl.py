@@ -134,7 +134,7 @@ def _name(path: bytes) -> str | None:
 
 collector = Collector(
     name="sysctl",
-    version=1,
+    version=2,
     doc="Kernel parameters, live and configured",
     kinds=(SYSCTL,),
     sources=(LIVE, CONFIG, SYSCTL_CONF),

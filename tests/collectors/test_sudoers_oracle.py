@@ -42,6 +42,17 @@ def test_users_and_passwords_are_those_of_sudo() -> None:
     assert {users for users, row in zip(rows, found, strict=True) if row.attributes["nopasswd"]} == without
 
 
+def test_who_may_run_everything_is_what_sudo_says() -> None:
+    expected = {
+        tuple(sorted(_user(entry) for entry in spec["User_List"]))
+        for spec in _oracle()["User_Specs"]
+        for part in spec["Cmnd_Specs"]
+        if any(command.get("command") == "ALL" and not command.get("negated") for command in part["Commands"])
+    }
+    everything = [row.attributes["users"] for row in _rows("user_spec") if row.attributes["all_commands"]]
+    assert set(everything) == expected
+
+
 def test_aliases_are_those_of_sudo() -> None:
     names = {"User_Aliases": "User_Alias", "Runas_Aliases": "Runas_Alias", "Host_Aliases": "Host_Alias",
              "Command_Aliases": "Cmnd_Alias"}  # fmt: skip
