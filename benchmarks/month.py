@@ -94,7 +94,8 @@ class Machine:
     told: dict[str, tuple[bool, bool]] = field(default_factory=dict)
     """What scans last saw of it: whether that was accepted, and whether it was judged by the stricter policy."""
     ever: set[str] = field(default_factory=set)
-    whole: bool = True
+    seen: int = 2
+    """How much the last scan saw of it: all, a part (1), nothing."""
     missed: int = 0
     silent: bool = False
 
@@ -259,8 +260,8 @@ class World:
             return
         if not (machine.answers and machine.listed):
             machine.missed += 1
-            if machine.whole and machine.listed:
-                machine.whole = False
+            if machine.seen and machine.listed:
+                machine.seen = 0
                 yield EventKind.COVERAGE_LOST, ""
             if machine.missed == 3:
                 machine.silent = True
@@ -269,9 +270,10 @@ class World:
         if machine.silent:
             yield EventKind.ANSWERS, ""
         machine.missed, machine.silent = 0, False
-        if machine.whole is bool(machine.hidden):
-            machine.whole = not machine.hidden
-            yield EventKind.COVERAGE_RESTORED if machine.whole else EventKind.COVERAGE_LOST, ""
+        seen = 1 if machine.hidden else 2
+        if machine.seen != seen:
+            yield EventKind.COVERAGE_RESTORED if machine.seen < seen else EventKind.COVERAGE_LOST, ""
+            machine.seen = seen
         for each, mutation in self._pool.items():
             if mutation.differences[0].key != machine.hidden:
                 yield from ((kind, each) for kind in self._drift(machine, mutation, clock, worse=worse))

@@ -1,8 +1,10 @@
-"""Many events, one message: the same thing on many hosts is one line, what is worst stands first."""
+"""Many events, one message: the same thing on many hosts is one line, lines about the same hosts stand together, and
+what is worst stands first."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from driftscan.model.event import Event, EventKind
@@ -10,22 +12,21 @@ from driftscan.model.finding import Action, Severity
 from driftscan.model.names import show
 
 MOST_LINES = 40
+MOST_OF_COHORT = 10
+"""Lines about the same hosts, where there are others, too."""
 MOST_HOSTS = 5
 MOST_TITLE = 200
 """Characters of a title, which a host may have had a say in."""
 GOOD = frozenset({EventKind.RESOLVED, EventKind.COVERAGE_RESTORED, EventKind.ANSWERS})
 _BY_FINDING = frozenset({EventKind.NEW, EventKind.RETURNED, EventKind.WORSENED, EventKind.RESOLVED})
-_WORDS = {
-    EventKind.COVERAGE_LOST: "no longer wholly scanned",
-    EventKind.COVERAGE_RESTORED: "wholly scanned again",
-    EventKind.SILENT: "silent",
-    EventKind.ANSWERS: "answers again",
-}
+_OF_HOSTS = frozenset({EventKind.COVERAGE_LOST, EventKind.COVERAGE_RESTORED, EventKind.SILENT, EventKind.ANSWERS})
+_ENDPOINT = re.compile(r"[^\s@]+@(\[[^\s\]]+\]|[^\s:@]+)(?::\d+)?(?:: )?")
+"""user@address:port, as transports name a host; at the beginning of a sentence a colon follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Events that are alike. All texts are safe to show."""
+    """Events that are alike. All texts are safe to show; `events` are as they were."""
 
     kind: str
     severity: str
@@ -34,22 +35,47 @@ class Line:
     title: str
     detail: str
     hosts: tuple[str, ...]
+    events: tuple[Event, ...]
 
     @property
     def text(self) -> str:
         """As the usual message has it."""
+        return self.what + self.where
+
+    @property
+    def what(self) -> str:
+        """Without the hosts."""
         head = self.kind if not self.id else f"{self.kind} {self.id}"
-        return f"[{self.severity}] {head}: {self.title}" + (f" ({self.detail})" if self.detail else "") + self.where
+        return f"[{self.severity}] {head}: {self.title}" + (f" ({self.detail})" if self.detail else "")
 
     @property
     def where(self) -> str:
         """On which hosts, in words; empty for what is of none."""
-        if not self.hosts:
-            return ""
-        if len(self.hosts) == 1:
-            return f" on {self.hosts[0]}"
-        more = ", ..." if len(self.hosts) > MOST_HOSTS else ""
-        return f" on {len(self.hosts)} hosts: {', '.join(self.hosts[:MOST_HOSTS])}{more}"
+        return f" on {_named(self.hosts)}" if self.hosts else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """What the same hosts have in common: one upgrade of forty hosts is one of these, whatever it changed. `hosts`:
+    safe to show; none for what is of no host."""
+
+    hosts: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def where(self) -> str:
+        """Which hosts, in words."""
+        return _named(self.hosts) if self.hosts else ""
+
+    def rows(self, most: int) -> Iterator[str]:
+        """As the usual message has it, with so many of its lines at most."""
+        if len(self.lines) == 1:
+            yield self.lines[0].text
+            return
+        yield f"{self.where}:"
+        yield from (f"  {line.what}" for line in self.lines[:most])
+        if len(self.lines) > most:
+            yield f"  and {len(self.lines) - most} more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +84,7 @@ class Message:
     it."""
 
     title: str
+    cohorts: tuple[Cohort, ...]
     lines: tuple[Line, ...]
     events: tuple[Event, ...]
     next: str
@@ -67,12 +94,30 @@ class Message:
     @property
     def text(self) -> str:
         """The usual message."""
-        rows = [line.text for line in self.lines[:MOST_LINES]]
-        if len(self.lines) > MOST_LINES:
-            rows.append(f"and {len(self.lines) - MOST_LINES} more")
+        return self.short(MOST_LINES)
+
+    def short(self, most: int) -> str:
+        """The usual message with so many lines of events at most."""
+        rows = self.rows(most)
         if self.expired:
             rows.append(f"{self.expired} older events could not be delivered in time")
         return "\n".join([*rows, "", f"Next: {self.next}"])
+
+    def rows(self, most: int) -> list[str]:
+        """What happened, so many lines of it at most; and how many more there are."""
+        each = most if len(self.cohorts) == 1 else MOST_OF_COHORT
+        rows: list[str] = []
+        left = most
+        for index, cohort in enumerate(self.cohorts):
+            if not left:
+                rest = self.cohorts[index:]
+                hosts = {host for one in rest for host in one.hosts}
+                more = f"and {sum(len(one.lines) for one in rest)} more"
+                return [*rows, more + (f" on {_count(hosts)}" if hosts else "")]
+            shown = min(len(cohort.lines), each, left)
+            rows += cohort.rows(shown)
+            left -= shown
+        return rows
 
 
 def compose(events: Sequence[Event], expired: int = 0) -> Message:
@@ -81,13 +126,13 @@ def compose(events: Sequence[Event], expired: int = 0) -> Message:
     for event in events:
         groups.setdefault(_alike(event), []).append(event)
     ordered = sorted(groups.values(), key=_urgency)
-    counts = Counter(event.kind for event in events)
-    told = ", ".join(f"{counts[kind]} {kind.value}" for kind in EventKind if counts[kind])
+    lines = tuple(map(_line, ordered))
     bad = [event.severity for event in events if event.kind not in GOOD]
     worst = max(bad, default=Severity.INFO).word
     return Message(
-        title=f"driftscan: {told}" + (f" (worst: {worst})" if bad else ""),
-        lines=tuple(map(_line, ordered)),
+        title=f"driftscan: {_told(lines)}" + (f" (worst: {worst})" if bad else ""),
+        cohorts=tuple(_cohorts(lines)),
+        lines=lines,
         events=tuple(events),
         next=_next(ordered[0][0]),
         worst=worst,
@@ -98,7 +143,7 @@ def compose(events: Sequence[Event], expired: int = 0) -> Message:
 def changes(events: Sequence[Event]) -> str:
     """What changed, to stand above a report."""
     message = compose(events)
-    return "\n".join([message.title, *(line.text for line in message.lines[:MOST_LINES]), "", ""])
+    return "\n".join([message.title, *message.rows(MOST_LINES), "", ""])
 
 
 def as_json(message: Message, channel: str) -> bytes:
@@ -110,6 +155,13 @@ def as_json(message: Message, channel: str) -> bytes:
         "text": message.text,
         "expired": message.expired,
         "events": [_as_data(event) for event in message.events],
+        "cohorts": [
+            {
+                "hosts": list(dict.fromkeys(event.host for event in cohort.lines[0].events if event.host)),
+                "lines": [_as_line(line.events[0]) for line in cohort.lines],
+            }
+            for cohort in message.cohorts
+        ],
     }
     return json.dumps(told, ensure_ascii=True, allow_nan=False).encode() + b"\n"
 
@@ -124,16 +176,17 @@ def sample() -> tuple[Event, ...]:
 
 
 def _as_data(event: Event) -> dict[str, object]:
+    return {"at": event.at, "host": event.host, **_as_line(event), "labels": dict(event.labels)}
+
+
+def _as_line(event: Event) -> dict[str, object]:
     return {
         "kind": event.kind.value,
-        "at": event.at,
-        "host": event.host,
         "id": event.subject,
         "title": event.title,
         "severity": event.severity.word,
         "recommendation": event.action.word,
         "detail": event.detail,
-        "labels": dict(event.labels),
     }
 
 
@@ -141,7 +194,17 @@ def _alike(event: Event) -> tuple[object, ...]:
     """The same finding has other titles and actors on other hosts; hosts that are lost for one reason are one line."""
     if event.kind in _BY_FINDING:
         return event.kind, event.subject, event.severity, event.action, event.detail
+    if event.kind in _OF_HOSTS:
+        return event.kind, event.title, _reason(event.detail)
     return event.kind, event.subject, event.title, event.detail
+
+
+def _reason(detail: str) -> str:
+    """Why a host was lost, without its address: of many hosts, the reason alone is the same."""
+    found = _ENDPOINT.search(detail)
+    if found is None or detail.startswith("jump host "):  # that one many have in common
+        return detail
+    return detail.replace(found[0], "" if found[0].endswith(": ") else "the host", 1).replace(found[1], "...")
 
 
 def _urgency(group: Iterable[Event]) -> tuple[object, ...]:
@@ -158,10 +221,45 @@ def _line(group: Sequence[Event]) -> Line:
         severity=first.severity.word,
         recommendation=first.action.word if first.action is not Action.NONE else "",
         id=show(first.subject) if first.kind in _BY_FINDING else "",
-        title=_short(first.title or _WORDS.get(first.kind, first.kind.value)),
-        detail=_short(first.detail),
-        hosts=tuple(dict.fromkeys(show(event.host) for event in group if event.host)),
+        title=_short(first.title or first.kind.value),
+        detail=_short(_reason(first.detail) if first.kind in _OF_HOSTS and len(group) > 1 else first.detail),
+        hosts=tuple(dict.fromkeys(_short(event.host) for event in group if event.host)),
+        events=tuple(group),
     )
+
+
+def _cohorts(lines: Sequence[Line]) -> Iterator[Cohort]:
+    """Lines about the same hosts, in the order of the first of each."""
+    together: dict[object, list[Line]] = {}
+    for index, line in enumerate(lines):
+        together.setdefault(frozenset(line.hosts) or index, []).append(line)
+    for same in together.values():
+        yield Cohort(hosts=same[0].hosts, lines=tuple(same))
+
+
+def _told(lines: Sequence[Line]) -> str:
+    """What happened to how many hosts. What is about a host is counted by hosts, what is about a finding by findings:
+    the same one on forty hosts is one."""
+    counts: Counter[EventKind] = Counter()
+    for line in lines:
+        kind = line.events[0].kind
+        counts[kind] += len(line.hosts) if kind in _OF_HOSTS else 1
+    said = ", ".join(f"{counts[kind]} {kind.value}" for kind in EventKind if counts[kind])
+    hosts = dict.fromkeys(host for line in lines for host in line.hosts)
+    if len(hosts) == 1:
+        return f"{said} on {next(iter(hosts))}"
+    return f"{said} on {_count(hosts)}" if hosts and not counts.keys() <= _OF_HOSTS else said
+
+
+def _named(hosts: Sequence[str]) -> str:
+    if len(hosts) == 1:
+        return hosts[0]
+    more = ", ..." if len(hosts) > MOST_HOSTS else ""
+    return f"{_count(hosts)}: {', '.join(hosts[:MOST_HOSTS])}{more}"
+
+
+def _count(hosts: Collection[str]) -> str:
+    return f"{len(hosts)} host{'s' if len(hosts) != 1 else ''}"
 
 
 def _next(event: Event) -> str:

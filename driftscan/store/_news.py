@@ -48,22 +48,34 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What was told of a host's coverage. `missed`: scans in a row without an answer."""
+    """What was told of a host's coverage: whether it was reached, and wholly scanned. `missed`: scans in a row without
+    an answer."""
 
     whole: bool = True
+    reached: bool = True
     missed: int = 0
     silent: bool = False
 
+    @property
+    def level(self) -> int:
+        """How much is known of it."""
+        return self.whole + self.reached
+
 
 def host_news(before: Watch, look: Look, silent_after: int = SILENT_AFTER) -> tuple[Watch, tuple[EventKind, ...]]:
-    """What to tell of a host, and what is known of it then. A host that was never seen begins as `Watch()`."""
+    """What to tell of a host, and what is known of it then. A host that was never seen begins as `Watch()`: that it was
+    not scanned is told at once."""
     if look in {Look.NOTHING, Look.ABSENT}:
-        whole = before.whole and look is Look.ABSENT
+        asked = look is Look.NOTHING
         missed = before.missed + 1
-        silent = before.silent or missed >= silent_after
-        now = Watch(whole, missed, silent)
+        now = Watch(
+            whole=before.whole and not asked,
+            reached=before.reached and not asked,
+            missed=missed,
+            silent=before.silent or missed >= silent_after,
+        )
     else:
-        now = Watch(look is Look.WHOLE)
+        now = Watch(whole=look is Look.WHOLE)
     return now, tuple(_differing(before, now))
 
 
@@ -74,11 +86,11 @@ def known(look: Look) -> Watch:
 
 
 def _differing(before: Watch, now: Watch) -> Iterator[EventKind]:
-    if before.whole and not now.whole:
+    if now.level < before.level:
         yield EventKind.COVERAGE_LOST
     if now.silent and not before.silent:
         yield EventKind.SILENT
     if before.silent and not now.silent:
         yield EventKind.ANSWERS
-    if now.whole and not before.whole:
+    if now.level > before.level:
         yield EventKind.COVERAGE_RESTORED

@@ -24,6 +24,7 @@ KEPT_DAYS = 30
 MOST_DETAIL = 300
 """Characters of a reason, which a host may have written."""
 _WAIVERS = {WaiverState.EXPIRING: EventKind.WAIVER_EXPIRING, WaiverState.EXPIRED: EventKind.WAIVER_EXPIRED}
+_NOT_REACHED = frozenset({Verdict.UNREACHABLE, Verdict.GONE})
 _SEVERITY = {
     EventKind.COVERAGE_LOST: Severity.MEDIUM,
     EventKind.COVERAGE_RESTORED: Severity.MEDIUM,
@@ -54,17 +55,15 @@ class Outbox:
         self._watching = watching
         self._names = {storable(each.host): each for each in result.hosts}
         self._known = frozenset(known_hosts(connection, list(self._names)))
-        self._first = connection.scalar(select(host.c.host).limit(1)) is None
+        # Of no host anything is known: a new store, another inventory, a fleet that was replaced as a whole.
+        self._first = not self._known and any(each.verdict not in _NOT_REACHED for each in result.hosts)
+        self._new = self._first and connection.scalar(select(host.c.host).limit(1)) is None
         self._watched = self._watches()
 
-    def write(self, moves: Sequence[Move], number: int) -> tuple[Event, ...]:
-        """Keep what is news; `moves`: what became of findings; `number`: of the scan. What was kept."""
-        news = [] if self._first else [*self._findings(moves)]
-        about_hosts = list(self._hosts())
-        if not self._first:
-            news += about_hosts
-        elif number == 1 or any(each.verdict is not Verdict.UNREACHABLE for each in self._result.hosts):
-            news.append(self._adopted(moves))
+    def write(self, moves: Sequence[Move]) -> tuple[Event, ...]:
+        """Keep what is news; `moves`: what became of findings. What was kept."""
+        news = [*self._adopted(moves)] if self._first else [*self._findings(moves)]
+        news += self._hosts()
         news += self._waivers()
         newest = max(self._highest(event.c.number), self._highest(channel.c.told))
         self._join(newest)
@@ -114,9 +113,9 @@ class Outbox:
             self._connection.execute(delete(host_watch).where(which), [{"h": name} for name in gone])
 
     def _told(self, name: str, row: Row[Any] | None, look: Look) -> tuple[Watch, tuple[EventKind, ...]]:
-        if row is None and (self._first or name in self._known):
+        if row is None and name in self._known:
             return known(look), ()
-        before = Watch(bool(row.whole), row.missed, bool(row.silent)) if row is not None else Watch()
+        before = _watch(row) if row is not None else Watch()
         return host_news(before, look, self._watching.silent_after)
 
     def _look(self, found: HostResult) -> Look | None:
@@ -135,20 +134,20 @@ class Outbox:
     def _watch_row(self, name: str, row: Row[Any] | None, watch: Watch) -> dict[str, str | int]:
         scope = self._watching.scope or (row.scope if row is not None else "")
         times = {"started_at": self._result.started_at, "finished_at": self._result.finished_at}
-        told = {"whole": int(watch.whole), "missed": watch.missed, "silent": int(watch.silent)}
-        return {"host": name, "scope": scope, **times, **told}
+        flags = {"whole": int(watch.whole), "reached": int(watch.reached), "silent": int(watch.silent)}
+        return {"host": name, "scope": scope, **times, **flags, "missed": watch.missed}
 
     def _of_host(self, kind: EventKind, name: str, found: HostResult | None, watch: Watch) -> Event:
         reason = found.errors[0].message if found is not None and found.errors else ""
-        if kind is EventKind.SILENT:
-            missing = "it is no longer among the targets" if found is None else reason
-            reason = f"{watch.missed} scans in a row" + (f": {missing}" if missing else "")
-        elif kind is not EventKind.COVERAGE_LOST:
+        if found is None:
+            reason = "it is no longer among the targets"
+        elif kind is EventKind.ANSWERS:
             reason = ""
         return Event(
             kind=kind,
             at=self._result.started_at,
             host=found.host if found is not None else name,
+            title=_of_coverage(kind, watch),
             severity=_SEVERITY[kind],
             detail=storable(reason[:MOST_DETAIL]),
             labels=found.labels if found is not None else {},
@@ -172,20 +171,31 @@ class Outbox:
                 detail=storable(f"{ends} on {waiver.expires}; {waiver.origin}"),
             )
 
-    def _adopted(self, moves: Sequence[Move]) -> Event:
-        """One sentence of a first scan."""
-        hosts = self._result.hosts
-        open_ones = [move.now for move in moves if _standing(move.now).open and _standing(move.now).there]
-        counts = Counter(Severity.parse(row["severity"]) for row in open_ones)
-        found = ", ".join(f"{counts[severity]} {severity.word}" for severity in sorted(counts, reverse=True))
-        missed = sum(not each.whole for each in hosts)
-        title = f"first scan: {_count(len(hosts), 'host')}, {_count(len(open_ones), 'finding')}"
-        return Event(
+    def _adopted(self, moves: Sequence[Move]) -> Iterator[Event]:
+        """One sentence of hosts none of which was scanned before, and what is worst there. That they are clean is news
+        of a new store alone, where it says that all is set up."""
+        there = [(each, _standing(each.now)) for each in moves]
+        found = [(each, now) for each, now in there if now.open and now.there]
+        if not (found or self._new):
+            return
+        counts = Counter(now.severity for _, now in found)
+        said = ", ".join(f"{counts[severity]} {severity.word}" for severity in sorted(counts, reverse=True))
+        title = f"first scan: {_count(len(self._result.hosts), 'host')}, {_count(len(found), 'finding')}"
+        missed = sum(not each.whole for each in self._result.hosts)
+        details = [f"not, or not wholly, scanned: {missed}"] if missed else []
+        if found:
+            worst, _ = max(found, key=lambda one: (one[1].severity, one[1].action))
+            title += f" ({said})"
+            details.append(
+                f"worst: {worst.now['fingerprint']}, {worst.now['title'][:MOST_DETAIL]} on {worst.now['host']}"
+            )
+        yield Event(
             kind=EventKind.ADOPTED,
             at=self._result.started_at,
-            title=f"{title} ({found})" if found else title,
+            title=title,
             severity=max(counts, default=Severity.INFO),
-            detail=f"not, or not wholly, scanned: {missed}" if missed else "",
+            action=max((now.action for _, now in found), default=Action.NONE),
+            detail="; ".join(details),
         )
 
     def _watches(self) -> dict[str, Row[Any] | None]:
@@ -257,6 +267,21 @@ def _standing(row: Mapping[str, Any]) -> Standing:
     severity = Severity.parse(row["severity"]) if row["severity"] else Severity.INFO
     action = Action.parse(row["action"]) if row["action"] else Action.NONE
     return Standing(there, row["state"] in {State.OPEN.value, ""}, severity, action)
+
+
+def _watch(row: Row[Any]) -> Watch:
+    return Watch(whole=bool(row.whole), reached=bool(row.reached), missed=row.missed, silent=bool(row.silent))
+
+
+def _of_coverage(kind: EventKind, watch: Watch) -> str:
+    """What happened to a host, in words."""
+    if kind is EventKind.SILENT:
+        return f"missed in {_count(watch.missed, 'scan')} in a row"
+    if kind is EventKind.ANSWERS:
+        return "reached again"
+    if kind is EventKind.COVERAGE_LOST:
+        return "not wholly scanned" if watch.reached else "could not be scanned"
+    return "wholly scanned again" if watch.whole else "scanned again, but not wholly"
 
 
 def _why(kind: EventKind, before: Standing | None, now: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@ code points in every database."""
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in migrations/; a database of a later one is refused."""
 
 metadata = MetaData()
@@ -148,6 +148,7 @@ host_watch = Table(
     Column("whole", Integer),
     Column("missed", Integer),
     Column("silent", Integer),
+    Column("reached", Integer),
 )
 """What was told of each host's coverage (`_news.Watch`), by which scan; `scope`: which targets that was to reach."""
 waiver_told = Table(

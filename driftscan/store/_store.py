@@ -58,7 +58,7 @@ class Store:
             hosts = [_host(result, position, each) for position, each in enumerate(result.hosts)]
             if hosts:
                 connection.execute(insert(host_result), hosts)
-            return outbox.write(save_findings(connection, result), number)
+            return outbox.write(save_findings(connection, result))
 
     def claim(self, channel: str, now: str) -> Pending | None:
         """What a channel is to be told; None: nothing, or somebody else is telling it. It is to be settled."""

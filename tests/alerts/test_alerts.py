@@ -10,9 +10,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftscan.alerts import Channel, DeliveryError, compose, load, sample, send
-from driftscan.alerts.message import changes
+from driftscan.alerts.message import as_json, changes
 from driftscan.alerts.template import TemplateFaultError, render
 from driftscan.errors import UsageError
 from driftscan.model.event import Event, EventKind
@@ -104,30 +106,77 @@ silent_after: 5
 
 def test_the_same_on_many_hosts_is_one_line_and_the_worst_is_first() -> None:
     many = [replace(NEW, host=f"web-{number}") for number in range(14)]
+    lost = Event(kind=EventKind.COVERAGE_LOST, at=AT, title="could not be scanned")
     events = [
         replace(NEW, kind=EventKind.RESOLVED, severity=Severity.CRITICAL, subject="F-2"),
-        Event(kind=EventKind.COVERAGE_LOST, at=AT, host="db-1", detail="no connection"),
+        replace(lost, host="db-1", detail="root@10.0.0.1: port 22 refused the connection"),
+        replace(lost, host="db-2", detail="root@[fe80::2]:2222: port 22 refused the connection"),
+        replace(lost, host="db-3", detail="the connection to root@10.0.0.3 was lost"),
         *many,
         replace(NEW, severity=Severity.CRITICAL, subject="F-3", title="x\n[low] nothing\x1b[2J", detail="it was low"),
     ]
     message = compose(events, expired=2)
-    assert message.title == "driftscan: 15 new, 1 resolved, 1 coverage-lost (worst: critical)"
+    assert message.title == "driftscan: 2 new, 1 resolved, 3 coverage-lost on 17 hosts (worst: critical)"
     assert message.text.split("\n") == [
-        "[critical] new F-3: x\\x0a[low] nothing\\x1b[2J (it was low) on web-1",
+        "web-1:",
+        "  [critical] new F-3: x\\x0a[low] nothing\\x1b[2J (it was low)",
+        "  [critical] resolved F-2: /etc/motd was changed",
         "[high] new F-1: /etc/motd was changed on 14 hosts: web-0, web-1, web-2, web-3, web-4, ...",
-        "[medium] coverage-lost: no longer wholly scanned (no connection) on db-1",
-        "[critical] resolved F-2: /etc/motd was changed on web-1",
+        "[medium] coverage-lost: could not be scanned (port 22 refused the connection) on 2 hosts: db-1, db-2",
+        "[medium] coverage-lost: could not be scanned (the connection to root@10.0.0.3 was lost) on db-3",
         "2 older events could not be delivered in time",
         "",
         "Next: driftscan explain F-3",
     ]
-    assert changes(events).startswith(f"{message.title}\n[critical] new F-3")
+    assert compose(events[1:4]).title == "driftscan: 3 coverage-lost (worst: medium)"
+    assert changes(events).startswith(f"{message.title}\nweb-1:\n  [critical] new F-3")
+
+
+def test_what_the_same_hosts_got_stands_together() -> None:
+    """An upgrade of forty hosts is about forty hosts, not about twenty-five things."""
+    upgraded = [f"web-{number}" for number in range(40)]
+    events = [
+        replace(NEW, subject=f"F-{number:02}", title=f"package {number} was upgraded", host=host)
+        for host in upgraded
+        for number in range(25)
+    ]
+    alone = compose(events)
+    assert alone.title == "driftscan: 25 new on 40 hosts (worst: high)"
+    (cohort,) = alone.cohorts
+    assert (len(cohort.hosts), len(cohort.lines), len(alone.events)) == (40, 25, 1000)
+    assert alone.text.split("\n")[:2] == [
+        "40 hosts: web-0, web-1, web-2, web-3, web-4, ...:",
+        "  [high] new F-00: package 0 was upgraded",
+    ]
+    assert len(alone.text.split("\n")) == 25 + 3
+    other = replace(NEW, host="db-1", subject="F-x", severity=Severity.MEDIUM)
+    rows = compose([*events, other]).text.split("\n")
+    assert rows[11:13] == ["  and 15 more", "[medium] new F-x: /etc/motd was changed on db-1"]
+    told = json.loads(as_json(compose([*events, other]), "ops"))
+    assert [(len(each["hosts"]), len(each["lines"])) for each in told["cohorts"]] == [(40, 25), (1, 1)]
+    assert len(told["events"]) == 1001
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(EventKind)), min_size=1, unique=True))
+def test_each_event_is_in_one_line_of_one_cohort(made: list[tuple[int, int, EventKind]]) -> None:
+    events = [
+        replace(NEW, kind=kind, subject=f"F-{what}", host=f"h-{host}" if host else "") for what, host, kind in made
+    ]
+    message = compose(events)
+    lines = [line for cohort in message.cohorts for line in cohort.lines]
+    assert sorted(map(repr, message.events)) == sorted(repr(event) for line in lines for event in line.events)
+    assert sorted(map(repr, lines)) == sorted(map(repr, message.lines))
+    for cohort in message.cohorts:
+        assert all(set(line.hosts) == set(cohort.hosts) for line in cohort.lines)
 
 
 def test_a_message_has_an_end() -> None:
-    message = compose([replace(NEW, subject=f"F-{number}", title="t" * 5000) for number in range(100)])
-    assert "and 60 more" in message.text
-    assert len(message.text) < 40 * 300
+    one = [replace(NEW, subject=f"F-{number}", title="t" * 5000) for number in range(100)]
+    assert "  and 60 more" in compose(one).text
+    assert len(compose(one).text) < 40 * 300
+    many = [replace(event, host=f"web-{number}") for number, event in enumerate(one)]
+    assert "\nand 60 more on 60 hosts\n" in compose(many).text
+    assert "\nand 98 more on 98 hosts\n" in compose(many).short(2)
 
 
 def test_a_template_makes_text_of_hostile_values() -> None:
@@ -211,7 +260,7 @@ def test_a_service_gets_the_message_and_no_log_its_secret(
     send(channel, compose([NEW]))
     ((path, told),) = service.told  # type: ignore[attr-defined]
     assert path.startswith("/s3cr3t-t0ken")
-    assert told["title"] == "driftscan: 1 new (worst: high)"
+    assert told["title"] == "driftscan: 1 new on web-1 (worst: high)"
     assert told["message"].startswith("[high] new F-1: /etc/motd was changed on web-1")
     service.status = 500  # type: ignore[attr-defined]
     with pytest.raises(DeliveryError, match=r"the service did not take it: .*500") as caught:

@@ -93,9 +93,27 @@ def test_quiet_begins_with_what_changed(scans: Scans) -> None:
     scans.run(hosts=[clean])
     said = scans.run("-q", hosts=[replace(clean, verdict=Verdict.INCOMPLETE)])
     assert said.out.splitlines()[:2] == [
-        "driftscan: 1 coverage-lost (worst: medium)",
-        "[medium] coverage-lost: no longer wholly scanned on web-3",
+        "driftscan: 1 coverage-lost on web-3 (worst: medium)",
+        "[medium] coverage-lost: not wholly scanned on web-3",
     ]
+
+
+def test_quiet_says_at_once_and_once_who_was_not_scanned(scans: Scans) -> None:
+    """Not scanned is never clean: not in a new store either, nor of a host that was seen in part until then."""
+    lost, clean = samples.unreachable(), samples.clean(samples.unreachable().host)
+    partly = replace(clean, verdict=Verdict.INCOMPLETE)
+    told = [scans.run("-q", hosts=[each]) for each in (lost, lost, clean, partly, partly, lost, lost)]
+    assert [said.code for said in told] == [3, 3, 0, 3, 3, 3, 3]
+    assert [said.out.partition("\n")[0] for said in told] == [
+        "driftscan: 1 coverage-lost on web-4 (worst: medium)",
+        "",
+        "driftscan: 1 adopted, 1 coverage-restored on web-4 (worst: info)",
+        "driftscan: 1 coverage-lost on web-4 (worst: medium)",
+        "",
+        "driftscan: 1 coverage-lost on web-4 (worst: medium)",
+        "",
+    ]
+    assert "Next: driftscan doctor ssh://web-4:22" in told[0].out
 
 
 def test_doctor_tests_channels_when_it_is_told_to(

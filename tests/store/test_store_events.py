@@ -61,18 +61,60 @@ def begun(store: Store) -> Store:
     return store
 
 
-def test_a_first_scan_is_one_event(store: Store) -> None:
-    result = ScanResult(
-        id="s0",
-        started_at=at(0),
-        finished_at=at(0),
-        mode="full",
-        hosts=(web(mutation("F-a"), mutation("F-b")), unreachable("web-2")),
+def told_of(store: Store, hour: int, *hosts: HostResult, scope: str = "fleet") -> list[Event]:
+    result = ScanResult(id=f"t{hour}", started_at=at(hour), finished_at=at(hour, 1), mode="full", hosts=hosts)
+    return list(store.save(result, b"", replace(FLEET, scope=scope)))
+
+
+def test_a_first_scan_is_one_event_and_what_was_not_scanned(store: Store) -> None:
+    worst = replace(mutation("F-b"), severity=Severity.CRITICAL, action=Action.QUARANTINE)
+    hosts = (web(mutation("F-a"), worst), unreachable("web-2"))
+    told, lost = told_of(store, 0, *hosts)
+    assert told.title == "first scan: 2 hosts, 2 findings (1 critical, 1 high)"
+    assert (told.severity, told.action) == (Severity.CRITICAL, Action.QUARANTINE)
+    assert told.detail == "not, or not wholly, scanned: 1; worst: F-b, F-b on web-1"
+    assert (lost.kind, lost.host, lost.title, lost.detail) == (
+        EventKind.COVERAGE_LOST,
+        "web-2",
+        "could not be scanned",
+        "no connection",
     )
-    (told,) = store.save(result, b"", FLEET)
+    assert told_of(store, 1, *hosts) == []
+
+
+def test_a_first_scan_that_reaches_nobody_tells_who_and_the_first_that_does_is_the_first(store: Store) -> None:
+    assert save(store, 0, unreachable()) == [("coverage-lost", "web-1", "")]
+    assert save(store, 1, unreachable(), unreachable("web-2")) == [("coverage-lost", "web-2", "")]
+    assert save(store, 2, unreachable(), unreachable("web-2")) == [("silent", "web-1", "")]
+    assert save(store, 3, web(mutation("F-a")), unreachable("web-2")) == [
+        ("adopted", "", ""),
+        ("answers", "web-1", ""),
+        ("coverage-restored", "web-1", ""),
+        ("silent", "web-2", ""),
+    ]
+
+
+def test_another_inventory_begins_as_a_store_does(begun: Store) -> None:
+    """Hosts none of which is known are one event; a host that joins known ones has news."""
+    (told,) = told_of(begun, 1, web(mutation("F-a"), name="db-1"), web(mutation("F-a"), name="db-2"), scope="other")
     assert told.title == "first scan: 2 hosts, 2 findings (2 high)"
-    assert (told.severity, told.detail) == (Severity.HIGH, "not, or not wholly, scanned: 1")
-    assert save(store, 1, web(mutation("F-a"), mutation("F-b")), unreachable("web-2")) == []
+    (told,) = told_of(begun, 2, web(name="db-1"), web(mutation("F-b"), name="db-3"), scope="third")[1:]
+    assert (told.kind, told.host, told.subject) == (EventKind.NEW, "db-3", "F-b")
+
+
+def test_a_host_that_was_not_wholly_scanned_and_then_not_at_all_is_told_of_at_once(begun: Store) -> None:
+    partly = replace(web(), verdict=Verdict.INCOMPLETE, coverage=gap("/F-a"))
+    steps = [
+        (partly, [("coverage-lost", "not wholly scanned")]),
+        (partly, []),
+        (unreachable(), [("coverage-lost", "could not be scanned")]),
+        (unreachable(), []),
+        (partly, [("coverage-restored", "scanned again, but not wholly")]),
+        (unreachable(), [("coverage-lost", "could not be scanned")]),
+        (web(), [("coverage-restored", "wholly scanned again")]),
+    ]
+    for hour, (host, wanted) in enumerate(steps, 1):
+        assert [(each.kind.value, each.title) for each in told_of(begun, hour, host)] == wanted
 
 
 def test_a_finding_begins_ends_and_returns(begun: Store) -> None:
@@ -262,15 +304,19 @@ def test_news_of_an_open_finding_tell_whether_it_is_there(lives: list[Standing])
 
 
 @given(st.lists(st.sampled_from(Look)), st.integers(1, 5))
-def test_news_of_hosts_come_in_pairs(looks: list[Look], limit: int) -> None:
+def test_news_of_hosts_tell_how_much_is_known_of_them(looks: list[Look], limit: int) -> None:
+    """Each rise and fall is told, once; the same twice is none."""
     now = Watch()
     counts: Counter[EventKind] = Counter()
     for look in looks:
+        before = now.level
         now, kinds = host_news(now, look, limit)
         counts.update(kinds)
-        assert counts[EventKind.COVERAGE_LOST] - counts[EventKind.COVERAGE_RESTORED] == (not now.whole)
+        assert (EventKind.COVERAGE_LOST in kinds) == (now.level < before)
+        assert (EventKind.COVERAGE_RESTORED in kinds) == (now.level > before)
         assert counts[EventKind.SILENT] - counts[EventKind.ANSWERS] == now.silent
         assert now.silent == (now.missed >= limit)
+        assert look is Look.ABSENT or now.level == {Look.WHOLE: 2, Look.PART: 1, Look.NOTHING: 0}[look]
         assert look is not Look.WHOLE or now == Watch()
 
 
