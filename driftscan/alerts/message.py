@@ -146,13 +146,13 @@ def changes(events: Sequence[Event]) -> str:
     return "\n".join([message.title, *message.rows(MOST_LINES), "", ""])
 
 
-def as_json(message: Message, channel: str) -> bytes:
-    """For programs: driftscan.alerts/1 (docs/alerts.md)."""
+def as_json(message: Message, channel: str, text: str) -> bytes:
+    """For programs: driftscan.alerts/1 (docs/alerts.md). `text`: the message for people."""
     told = {
         "schema": "driftscan.alerts/1",
         "channel": channel,
         "title": message.title,
-        "text": message.text,
+        "text": text,
         "expired": message.expired,
         "events": [_as_data(event) for event in message.events],
         "cohorts": [

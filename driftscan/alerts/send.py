@@ -2,18 +2,23 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import unquote
 
 from driftscan.alerts.channel import Channel
-from driftscan.alerts.message import Message, as_json
-from driftscan.alerts.template import TemplateFaultError, render
+from driftscan.alerts.chat import is_chat, tame
+from driftscan.alerts.message import MOST_LINES, Message, as_json
+from driftscan.alerts.template import MOST, TemplateFaultError, render
 from driftscan.model.names import show
 from driftscan.transports.hook import feed
 
 HOOK_SECONDS = 60
 MOST_SAID = 300
+_LINES = (MOST_LINES, 20, 10, 5, 2, 1)
+"""Lines of events in a message, until a service takes it: Discord takes 2,000 characters, Teams 1,000, a pager 160."""
+_CUT = "\n..."
 _INSTALL = "Install it: pip install 'driftscan[alerts]'."
 _LOUD = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 """Loggers that may write what is in a URL."""
@@ -47,18 +52,23 @@ def usable(url: str) -> None:
 
 def send(channel: Channel, message: Message) -> None:
     """Tell a channel. DeliveryError if it was not taken."""
-    try:
-        text = render(channel.template, message) if channel.template else message.text
-    except TemplateFaultError as error:
-        raise DeliveryError(f"the template does not work: {error}") from None
+    chat = bool(channel.url) and is_chat(channel.url)
+    texts = [tame(text) if chat else text for text in map(message.short, _LINES)]
+    if channel.template:
+        try:
+            texts = [render(channel.template, message, chat=chat)]
+        except TemplateFaultError as error:
+            raise DeliveryError(f"the template does not work: {error}") from None
+    if not texts[0]:
+        return
     if channel.command:
-        _run(channel, message)
-    elif text:
-        _notify(channel.url, message.title, text)
+        _run(channel, as_json(message, channel.name, texts[0]))
+    else:
+        _notify(channel.url, tame(message.title) if chat else message.title, texts)
 
 
-def _run(channel: Channel, message: Message) -> None:
-    status, said = feed(channel.command, as_json(message, channel.name), HOOK_SECONDS)
+def _run(channel: Channel, data: bytes) -> None:
+    status, said = feed(channel.command, data, HOOK_SECONDS)
     if status:
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:MOST_SAID]
         raise DeliveryError(f"{show(channel.command[0])}: {_STATUS.get(status, f'exit {status}')}: {show(last)}"[:400])
@@ -67,15 +77,39 @@ def _run(channel: Channel, message: Message) -> None:
 _STATUS = {124: f"did not end within {HOOK_SECONDS} s", 127: "could not be started"}
 
 
-def _notify(url: str, title: str, text: str) -> None:
+def _notify(url: str, title: str, texts: Sequence[str]) -> None:
+    """With the first of the texts that the service takes."""
     import apprise  # noqa: PLC0415 - see `usable`
 
     service = apprise.Apprise()
     with _quiet() as said:
-        taken = service.add(url) and service.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT)
+        taken = service.add(url) and service.notify(
+            body=fitting(texts, min(_room(each, title) for each in service)),
+            title=title,
+            body_format=apprise.NotifyFormat.TEXT,
+        )
     if not taken:
         why = _without(url, said[-1]) if said else "it said no more"
         raise DeliveryError(f"the service did not take it: {show(why)[:MOST_SAID]}")
+
+
+def _room(service: Any, title: str) -> int:
+    """Characters of a text that a service of Apprise takes; more would be refused, again and again. Where its URL says
+    what to do with more (`overflow=split`), that is left to it."""
+    if service.overflow_mode != "upstream":
+        return MOST
+    beside = service.title_maxlen <= 0 or service.overflow_amalgamate_title
+    room: int = service.body_maxlen - (len(title) + 2 if beside else 0)
+    return max(1, min(MOST, room))
+
+
+def fitting(texts: Sequence[str], room: int) -> str:
+    """The first of texts that fits; of the last, as many lines as do, and where there is none, its beginning."""
+    for text in texts:
+        if len(text) <= room:
+            return text
+    cut = texts[-1][: max(0, room - len(_CUT))]
+    return ((cut.rpartition("\n")[0] or cut) + _CUT)[:room]
 
 
 def _without(url: str, text: str) -> str:

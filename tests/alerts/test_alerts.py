@@ -1,7 +1,10 @@
 """Channels: their file, what they want, the message, and the ways that it goes."""
 
+import contextlib
+import html
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,11 +13,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.alerts import Channel, DeliveryError, compose, load, sample, send
+from driftscan.alerts.chat import is_chat, tame
 from driftscan.alerts.message import as_json, changes
+from driftscan.alerts.send import fitting
 from driftscan.alerts.template import TemplateFaultError, render
 from driftscan.errors import UsageError
 from driftscan.model.event import Event, EventKind
@@ -152,7 +158,7 @@ def test_what_the_same_hosts_got_stands_together() -> None:
     other = replace(NEW, host="db-1", subject="F-x", severity=Severity.MEDIUM)
     rows = compose([*events, other]).text.split("\n")
     assert rows[11:13] == ["  and 15 more", "[medium] new F-x: /etc/motd was changed on db-1"]
-    told = json.loads(as_json(compose([*events, other]), "ops"))
+    told = json.loads(as_json(compose([*events, other]), "ops", ""))
     assert [(len(each["hosts"]), len(each["lines"])) for each in told["cohorts"]] == [(40, 25), (1, 1)]
     assert len(told["events"]) == 1001
 
@@ -268,3 +274,122 @@ def test_a_service_gets_the_message_and_no_log_its_secret(
     said = caplog.text + str(caught.value) + "".join(capfd.readouterr())
     assert "s3cr3t" not in said
     assert "pa55word" not in said
+
+
+HOSTILE = (
+    "@everyone @here <!channel> <@U123> <users/all> [now](https://e.example/x) www.e.example ||so|| ~~no~~ ``` <i>"
+    "\u202e\n@all"
+)
+SERVICES = (
+    "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/",
+    "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?format=markdown&blocks=yes",
+    "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
+    "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?format=markdown",
+    "tgram://123456789:abcdefg_hijklmnop/12315544/",
+    "tgram://123456789:abcdefg_hijklmnop/12315544/?format=markdown",
+    "workflows://host/WorkflowID/Signature/",
+    "mmost://localhost/3ccdd113474722377935511fc85d3dd4",
+    "rockets://3ccdd113474722377935511fc85d3dd4/abc@localhost/#channel",
+    "gchat://workspace/key/token",
+    "wxteams://" + "a" * 80,
+    "zulip://bot@organization/" + "a" * 32 + "/channel",
+)
+CALLS = (
+    "@everyone",
+    "@here",
+    "@all",
+    "<!",
+    "<@",
+    "<users",
+    "](http",
+    "https://e.",
+    "www.e",
+    "||",
+    "~~",
+    "```",
+    "<i>",
+    "\u202e",
+)
+
+
+@pytest.fixture
+def posted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What services would have got, by whatever way."""
+    sent: list[str] = []
+
+    def post(_session: object, *_where: object, **given: object) -> requests.Response:
+        data = given.get("data")
+        text = data.decode() if isinstance(data, bytes) else str(data)
+        said = [text, *map(str, (given.get("json"), given.get("params")))]
+        with contextlib.suppress(ValueError):
+            said[0] = repr(json.loads(text))
+        sent.append(html.unescape("".join(said)))
+        answer = requests.Response()
+        answer.status_code = 200
+        answer._content = b"ok" if "slack" in str(given.get("url")) else b'{"ok": true, "result": "success"}'
+        return answer
+
+    monkeypatch.setattr(requests.Session, "request", post)
+    return sent
+
+
+@pytest.mark.parametrize("url", SERVICES)
+def test_what_a_host_wrote_calls_nobody_in_a_chat(posted: list[str], url: str) -> None:
+    bad = replace(NEW, title=HOSTILE, detail=HOSTILE, host=HOSTILE[:60])
+    for template in ("", "{{ title }}: {{ lines[0].title }}{{ lines[0].where }} {{ events[0].title }} {{ text }}"):
+        posted.clear()
+        send(Channel(name="chat", url=url, template=template), compose([bad]))
+        assert posted
+        said = "".join(posted)
+        assert "explain F" in said
+        assert [call for call in CALLS if call in said] == []
+
+
+def test_what_a_template_says_itself_stays(posted: list[str]) -> None:
+    url = "mmost://localhost/3ccdd113474722377935511fc85d3dd4"
+    send(Channel(name="chat", url=url, template="@here: {{ lines[0].title }}"), compose([replace(NEW, title="@here")]))
+    assert "@here: @\\u200bhere" in posted[0]
+
+
+def test_data_and_mail_have_what_hosts_wrote(service: HTTPServer) -> None:
+    send(Channel(name="hook", url=f"json://127.0.0.1:{service.server_port}"), compose([replace(NEW, title="a@b <c>")]))
+    ((_, told),) = service.told  # type: ignore[attr-defined]
+    assert "a@b <c> on web-1" in told["message"]
+    assert not is_chat("mailtos://user:pass@example.net")
+
+
+@given(st.text())
+def test_taming_changes_what_is_seen_by_graves_alone(text: str) -> None:
+    tamed = tame(text)
+    assert tamed.replace("\u200b", "") == text.replace("\u200b", "").replace("`", "\u02cb")
+    assert tame(text.replace("@", "")) == tame(text.replace("@", ""))
+    assert not re.search(r"@\w|<\w|\]\(|://|\|\||~~", tamed)
+
+
+def test_a_service_that_takes_little_is_told_little(posted: list[str]) -> None:
+    """What it would refuse is refused again with each scan, until it is dropped."""
+    events = [replace(NEW, subject=f"F-{number:03}", host=f"web-{number}", title="t" * 180) for number in range(100)]
+    send(Channel(name="chat", url=SERVICES[2]), compose(events))
+    send(Channel(name="chat", url=SERVICES[6]), compose(events))
+    send(Channel(name="chat", url=SERVICES[2], template="{{ text }}{{ text }}"), compose(events))
+    discord, teams, templated = posted
+    assert len(discord) < 2300
+    assert "and 95 more on 95 hosts" in discord
+    assert "driftscan explain F-000" in discord
+    assert "and 98 more on 98 hosts" in teams
+    assert "..." in templated
+    assert len(templated) < 2300
+
+
+@pytest.mark.parametrize(("room", "wanted"), [(6, "a\nbc\nd"), (5, "a\n..."), (3, "\n..")])
+def test_what_does_not_fit_is_cut_at_a_line(room: int, wanted: str) -> None:
+    assert fitting(["a" * 20, "a\nbc\nd"], room) == wanted
+
+
+def test_a_program_gets_the_text_of_its_template(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", HOOK, str(tmp_path / "told"))
+    send(Channel(name="hook", command=command, template="{{ lines[0].id }}"), compose([NEW]))
+    assert json.loads((tmp_path / "told").read_text())["text"] == "F-1"
+    (tmp_path / "told").unlink()
+    send(Channel(name="hook", command=command, template="{% if false %}x{% endif %}"), compose([NEW]))
+    assert not (tmp_path / "told").exists()
