@@ -5,26 +5,43 @@ run only where the kernel already has what they ask for. The scripts below look 
 90: the kernel has no such tables, which is a fact; 91: it has, and there is no program to list them, which is a gap.
 nf_tables compiled into the kernel shows in no list of modules, only among its symbols.
 
+Of rules that iptables wrote into nftables (iptables-nft, ufw) the JSON of `nft` leaves out what matches of iptables'
+own look for: which ports `multiport` names, which states `conntrack`. Where there are such rules iptables-save is
+asked, too, and each of them is told as it writes it.
+
 Counters and handles are left out. Elements that a set gains by itself (with timeouts, or added by rules) are observed.
 Legacy tables have the families `iptables` and `ip6tables`, because a table of nftables may have the same name.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from driftscan.collectors._base import Collector
-from driftscan.collectors._text import key, value
+from driftscan.collectors._text import key, lines, value
 from driftscan.errors import ParseError
 from driftscan.model.codec import canonical
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
-from driftscan.model.source import Captures, Command, Gap, Status
+from driftscan.model.source import Captures, Command, Gap, Line, Status
 
 _NONE, _NO_PROGRAM = 90, 91
 _NFT = """\
 [ -e /sys/module/nf_tables ] || grep -q ' nf_tables_newtable' /proc/kallsyms 2>/dev/null || exit 90
 command -v nft >/dev/null 2>&1 || exit 91
-exec nft -j list ruleset
+rules=$(nft -j list ruleset) || exit $?
+printf '%s\\n' "$rules"
+case $rules in *'"xt":'*) ;; *) exit 0 ;; esac
+for tool in iptables ip6tables; do
+    for program in "$tool-nft-save" "$tool-save"; do
+        command -v "$program" >/dev/null 2>&1 || continue
+        case $("$program" --version 2>/dev/null) in *nf_tables*) ;; *) continue ;; esac
+        printf '@%s\\n' "$tool"
+        "$program" 2>/dev/null
+        break
+    done
+done
+exit 0
 """
 _LEGACY = """
 [ -e "/proc/net/$names" ] || exit 90
@@ -58,10 +75,13 @@ FIREWALL_CHAIN = Kind(
         "hook": Attribute(str, "where packets enter it; empty: nowhere"),
         "priority": Attribute(str, "order among chains of one hook"),
         "policy": Attribute(str, "what befalls packets that no rule decides"),
-        "rules": Attribute(tuple, "rules in order (nftables: its JSON); of a set its elements"),
+        "rules": Attribute(
+            tuple, "rules in order (nftables: its JSON; iptables: as iptables-save writes them); of a set its elements"
+        ),
     },
     plane=Plane.RUNTIME,
 )
+_NFT_FAMILY = {"iptables": "ip", "ip6tables": "ip6"}
 _CHANGING = {"counter": ("packets", "bytes"), "quota": ("used", "used_unit"), "last": ("used",)}
 _GROWING = frozenset({"dynamic", "timeout"})
 _MAX_DEPTH = 60
@@ -85,15 +105,18 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 
 
 def _nft(captures: Captures) -> Iterator[Resource]:
-    """libnftables-json(5): an array of objects, each with one key that says what it is."""
+    """libnftables-json(5): an array of objects, each with one key that says what it is. What iptables-save says of the
+    same chains follows it."""
+    ruleset, *saved = re.split(r"^@(iptables|ip6tables)\n", captures.text(NFT), flags=re.MULTILINE)
     try:
-        items = json.loads(captures.text(NFT) or "{}").get("nftables", [])
+        items = json.loads(ruleset or "{}").get("nftables", [])
         things = [(kind, body) for item in items for kind, body in item.items() if isinstance(body, dict)]
         rules: dict[str, list[str]] = {}
         for kind, body in things:
             if kind == "rule":
                 comment = {"comment": body["comment"]} if "comment" in body else {}
                 rules.setdefault(_key(body, body.get("chain")), []).append(_text({"expr": body.get("expr")} | comment))
+        _spell_out(rules, saved)
         found: dict[str, Resource] = {}
         for kind, body in things:
             if kind == "chain":
@@ -105,6 +128,16 @@ def _nft(captures: Captures) -> Iterator[Resource]:
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise ParseError(NFT, 0, "not the JSON of a ruleset") from None
     yield from (found[name] for name in sorted(found))
+
+
+def _spell_out(rules: dict[str, list[str]], saved: list[str]) -> None:
+    """Put what iptables-save writes in the place of rules that have matches or targets of iptables' own. Both list a
+    chain in its order; where they do not have as many rules, somebody changed it between the two, and it stays."""
+    for tool, text in zip(saved[::2], saved[1::2], strict=True):
+        chains = _saved(lines(NFT, text.encode("utf-8", "surrogateescape")), NFT, _NFT_FAMILY[tool])
+        for name, (_, written) in chains.items():
+            if len(known := rules.get(name, [])) == len(written):
+                rules[name] = [new if '"xt":' in old else old for old, new in zip(known, written, strict=True)]
 
 
 def _key(body: Mapping[str, Any], name: Any) -> str:
@@ -156,11 +189,19 @@ def _steady(item: Any, depth: int) -> Any:
 
 
 def _legacy(captures: Captures, source: Command, family: str) -> Iterator[Resource]:
-    """iptables-save(8): `*table`, `:CHAIN POLICY [packets:bytes]`, `-A CHAIN rule`, `COMMIT`."""
+    for name, (policy, rules) in sorted(_saved(captures.lines(source), source, family).items()):
+        attributes: dict[str, Value] = {"type": value(name.split("/")[1]), "hook": "", "priority": ""}
+        attributes |= {"policy": policy, "rules": tuple(rules)}
+        yield Resource(FIREWALL_CHAIN.name, name, attributes)
+
+
+def _saved(given: Iterable[Line], source: Command, family: str) -> dict[str, tuple[str, list[str]]]:
+    """Policy and rules of each chain. iptables-save(8): `*table`, `:CHAIN POLICY [packets:bytes]`, `-A CHAIN rule`,
+    `COMMIT`."""
     table = ""
     policies: dict[str, str] = {}
     rules: dict[str, list[str]] = {}
-    for line in captures.lines(source):
+    for line in given:
         text = line.text
         if text.startswith("*"):
             table = text[1:].strip()
@@ -176,15 +217,12 @@ def _legacy(captures: Captures, source: Command, family: str) -> Iterator[Resour
             rules.setdefault(key(f"{family}/{table}/{words[1]}"), []).append(value(words[2] if len(words) > 2 else ""))
         elif text and text != "COMMIT" and not text.startswith("#"):
             raise ParseError(source, line.number, "no line of iptables-save")
-    for name in sorted(policies):
-        attributes: dict[str, Value] = {"type": value(name.split("/")[1]), "hook": "", "priority": ""}
-        attributes |= {"policy": policies[name], "rules": tuple(rules.get(name, ()))}
-        yield Resource(FIREWALL_CHAIN.name, name, attributes)
+    return {name: (policy, rules.get(name, [])) for name, policy in policies.items()}
 
 
 collector = Collector(
     name="firewall",
-    version=1,
+    version=2,
     doc="Rules of nftables and iptables",
     kinds=(FIREWALL_CHAIN,),
     sources=(NFT, IPTABLES, IP6TABLES),

@@ -5,7 +5,7 @@ from driftscan.model.drift import Change, Difference
 
 KINDS = (
     *("setting", "pam_rule", "audit_rule", "module_rule", "banner", "boot_loader", "apt_source", "apparmor_profile"),
-    *("shell_setting", "login_shell"),
+    *("shell_setting", "login_shell", "nftables_chain"),
 )
 
 

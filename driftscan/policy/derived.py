@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 from driftscan.model.snapshot import Resources
-from driftscan.policy import derived_audit
+from driftscan.policy import derived_audit, derived_ports
 from driftscan.policy.tables import Table
 
 _ID = Attribute(int, "The number")
@@ -175,6 +175,9 @@ DERIVED: Mapping[str, Derived] = {
         Derived(HOME, ("user", "file"), _homes),
         Derived(PASSWORD_CHANGE, ("password",), _password_changes),
         Derived(derived_audit.PRIVILEGED_PROGRAM, ("file", "audit_rule"), derived_audit.privileged_programs),
+        Derived(derived_ports.OPEN_PORT, ("listen", "firewall_chain"), derived_ports.open_ports),
+        Derived(derived_ports.FILTER_HOOK, ("firewall_chain",), derived_ports.filter_hooks),
+        Derived(derived_ports.BOOT_HOOK, ("nftables_chain",), derived_ports.boot_hooks),
         Derived(derived_audit.AUDIT_MERGE, ("audit_compiled",), derived_audit.merges),
     )
 }

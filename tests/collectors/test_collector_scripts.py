@@ -70,6 +70,22 @@ class TestFirewall:
         done = run(firewall.NFT, shell, places, program(tmp_path / "bin", "nft", 'echo "$@"'))
         assert (done.returncode, done.stdout) == (0, "-j list ruleset\n")
 
+    def test_iptables_is_asked_of_rules_that_nft_does_not_tell(self, tmp_path: Path, shell: str) -> None:
+        (tmp_path / "module").mkdir()
+        program(tmp_path / "bin", "nft", """echo '{"nftables": [{"rule": {"expr": [{"xt": null}]}}]}'""")
+        program(tmp_path / "bin", "iptables-nft-save", "touch $0.asked; echo nf_tables; exit 1")
+        program(tmp_path / "bin", "ip6tables-nft-save", "echo legacy")
+        path = program(tmp_path / "bin", "ip6tables-save", "echo nf_tables")
+        done = run(firewall.NFT, shell, self.places(tmp_path), path)
+        assert (done.returncode, done.stdout.splitlines()[1:]) == (
+            0,
+            ["@iptables", "nf_tables", "@ip6tables", "nf_tables"],
+        )
+        (tmp_path / "bin/iptables-nft-save.asked").unlink()
+        program(tmp_path / "bin", "nft", """echo '{"nftables": []}'""")
+        assert run(firewall.NFT, shell, self.places(tmp_path), path).stdout == '{"nftables": []}\n'
+        assert not (tmp_path / "bin/iptables-nft-save.asked").exists()
+
     def test_legacy(self, tmp_path: Path, shell: str) -> None:
         places = {'"/proc/net/$names"': f'"{tmp_path}/$names"'}
         program(tmp_path / "bin", "iptables-save", 'case $1 in --version) echo "v1.8.9 (nf_tables)";; esac')
