@@ -1,6 +1,7 @@
 """Differences of files by the tree that came or went as a whole, and by the directory where much changed alike."""
 
 from collections.abc import Iterable
+from posixpath import dirname, join, normpath
 
 from driftscan.compare.pool import Pool
 from driftscan.model.drift import Change, Difference
@@ -38,6 +39,29 @@ def trees(pool: Pool, items: Iterable[Difference]) -> dict[str, list[Difference]
     for item in items:
         found.setdefault(top_of(pool, item), []).append(item)
     return found
+
+
+def came_above(pool: Pool, items: Iterable[Difference]) -> list[Difference]:
+    """The directories that came with these files and hold nothing else that did."""
+    taken = {item.key for item in items}
+    found: list[Difference] = []
+    for place in sorted({dirname(key) for key in taken}, reverse=True):
+        above = pool.get("file", place)
+        while above is not None and above.change is Change.ADDED and above.key not in taken:
+            if any(item.key not in taken for item in pool.beneath(above.key)):
+                break
+            taken.add(above.key)
+            found.append(above)
+            above = pool.get("file", dirname(above.key))
+    return found
+
+
+def led_to(pool: Pool, item: Difference) -> Difference | None:
+    """What came where a link leads now; None: it is no link, or leads to what was there before."""
+    delta = item.attributes.get("target")
+    led = delta.actual if delta is not None and item.change is not Change.REMOVED else None
+    there = pool.get("file", normpath(join(dirname(item.key), led))) if isinstance(led, str) else None
+    return there if there is not None and there.change is Change.ADDED else None
 
 
 def alike(item: Difference) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import and_more, moved, word
-from driftscan.compare.pool import Pool, text
+from driftscan.compare.pool import Pool, text, value
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 
@@ -29,7 +29,17 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for row in pool.of("process"):
         state = "runs from a file that is deleted or unknown to the reference"
         title = f"{row.key} {state}" if row.change is Change.ADDED else f"process {row.key} {word(row.change)}"
-        yield pool.fold(CauseType.PROCESS_FOREIGN, row.key, title, [row])
+        yield pool.fold(CauseType.PROCESS_FOREIGN, row.key, title, [row], detail=_vanished(pool, row, evidence))
+
+
+def _vanished(pool: Pool, row: Difference, evidence: Evidence) -> str:
+    """Of what runs from a file that is gone: whether anybody but the process ever had it. Empty: that is so, or nobody
+    can tell."""
+    reasons = value(row, "reasons")
+    if not isinstance(reasons, tuple) or "deleted" not in reasons or not evidence.every_package:
+        return ""
+    known = pool.file(row.key) or evidence.resources.get("file", row.key) or evidence.owners_of(row.key)
+    return "" if known else "of no image and no package, and gone from disk"
 
 
 def _program(row: Difference) -> str:

@@ -1,6 +1,7 @@
 """Facts of which all that changed is one thing that happened: settings of sshd and the kernel, name resolution, the
 network, the firewall, mounts, the system itself; each with the files that set it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import and_more, moved, said, word
 from driftscan.compare.pool import Pool, text, value
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
+from driftscan.model.resource import ResourceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +96,32 @@ _SUBJECTS = (
 )
 
 
+_OF_INTERFACE = re.compile(r"net\.ipv[46]\.(?:conf|neigh)\.(?P<name>.+)\.[^.]+")
+
+
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
+    of_interfaces = set(_of_interfaces(pool))
     for subject in _SUBJECTS:
-        rows = [row for kind in subject.kinds for row in pool.of(kind)]
+        rows = [row for kind in subject.kinds for row in pool.of(kind) if row.id not in of_interfaces]
         behind = _behind(pool, subject)
         for group, files in _groups(subject, rows, behind, evidence):
             name = group[0].key if subject.apart else subject.name
+            if subject.name == "network":
+                files += [row for row in pool.of("sysctl") if row.id in of_interfaces]
             yield pool.fold(subject.cause, name, _title(subject.name, group), group, files)
         for item in behind if subject.files_alone else ():
             if item in pool:
                 title = f"{item.key} {word(item.change)} ({subject.name})"
                 yield pool.fold(subject.cause, item.key, title, [item])
+
+
+def _of_interfaces(pool: Pool) -> Iterator[ResourceId]:
+    """Settings of the kernel that came or went with an interface."""
+    moved_ones = {(row.key, row.change) for row in pool.of("interface") if row.change is not Change.MODIFIED}
+    for row in pool.of("sysctl") if moved_ones else ():
+        found = _OF_INTERFACE.fullmatch(row.key)
+        if found and (found["name"].replace("/", "."), row.change) in moved_ones:
+            yield row.id
 
 
 def _groups(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import and_more, files, said, word
+from driftscan.compare.folds._trees import came_above
 from driftscan.compare.pool import Pool
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
@@ -18,7 +19,8 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for path, rows in sorted(found.items()):
         subject = path or rows[0].kind
         title = f"{subject} changed: " + and_more([_fact(row) for row in rows])
-        yield pool.fold(CauseType.CONFIGURATION_CHANGED, subject, title, rows, files(pool, path, *_before(rows)))
+        held = [item for item in files(pool, path, *_before(rows)) if item]
+        yield pool.fold(CauseType.CONFIGURATION_CHANGED, subject, title, rows, [*held, *came_above(pool, held)])
 
 
 def _before(rows: list[Difference]) -> Iterator[str]:

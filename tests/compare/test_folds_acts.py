@@ -1,0 +1,173 @@
+"""One act that touches many things, or two places at once, is one mutation."""
+
+import pytest
+
+from driftscan.compare import fold
+from driftscan.compare.evidence import Evidence
+from driftscan.model.drift import CauseType, Difference, Mutation
+from tests.compare.building import A, B, C, added, directory, file, link, modified, removed, resources, thing
+
+
+def folded(*differences: Difference, evidence: Evidence | None = None) -> dict[str, Mutation]:
+    """Mutations by cause and subject."""
+    return {f"{item.cause.type} {item.cause.subject}": item for item in fold(differences, evidence)}
+
+
+def keys(mutation: Mutation) -> set[str]:
+    return {item.key for item in mutation.differences}
+
+
+def one(*differences: Difference) -> Mutation:
+    found = fold(differences)
+    assert len(found) == 1, [(item.cause.type, item.title) for item in found]
+    return found[0]
+
+
+def test_a_drop_in_of_all_units_is_one_act() -> None:
+    path = "/etc/systemd/system/service.d/a.conf"
+    rows = [modified("service", f"{name}.service", drop_ins=((), (path,)), digest=("1", "2")) for name in "abc"]
+    own = "/etc/systemd/system/d.service.d/o.conf"
+    both = modified("service", "d.service", drop_ins=((), (own, path)), digest=("1", "2"))
+    found = folded(
+        added(directory("/etc/systemd/system/service.d")),
+        added(file(path)),
+        *rows,
+        both,
+        added(directory("/etc/systemd/system/d.service.d")),
+        added(file(own)),
+    )
+    assert set(found) == {f"service-changed {path}", "service-changed d.service"}
+    assert found[f"service-changed {path}"].explains == 5
+    assert found[f"service-changed {path}"].title == f"drop-in {path} added: it changes 3 units"
+    assert keys(found["service-changed d.service"]) == {"d.service", own, "/etc/systemd/system/d.service.d"}
+
+
+def test_an_edited_drop_in_of_all_units_is_one_act() -> None:
+    path = "/etc/systemd/system/service.d/a.conf"
+    have = resources([thing("service", "a.service", drop_ins=(path,)), thing("service", "b.service", drop_ins=())])
+    found = folded(
+        modified("file", path, sha256=(A, B)),
+        modified("service", "a.service", digest=("1", "2")),
+        modified("service", "b.service", digest=("1", "2")),
+        evidence=Evidence(resources=have),
+    )
+    assert keys(found[f"service-changed {path}"]) == {path, "a.service"}
+    assert keys(found["service-changed b.service"]) == {"b.service"}
+
+
+def test_a_drop_in_that_does_not_outlive_a_boot_belongs_to_its_unit() -> None:
+    path = "/run/systemd/system/cron.service.d/o.conf"
+    row = modified("service", "cron.service", drop_ins=((), (path,)), digest=("1", "2"))
+    found = one(row, added(directory("/run/systemd/system/cron.service.d")), added(file(path)))
+    assert (found.cause.type, found.explains) == (CauseType.SERVICE_CHANGED, 3)
+
+
+def test_a_unit_that_is_linked_takes_its_file_along() -> None:
+    found = folded(
+        added(thing("service", "x.service", fragment_path="/etc/systemd/system/x.service")),
+        added(link("/etc/systemd/system/x.service", "/opt/u/x.service")),
+        added(directory("/opt/u")),
+        added(file("/opt/u/x.service")),
+        added(directory("/opt/v")),
+        added(file("/opt/v/y.service")),
+    )
+    assert found["service-added x.service"].explains == 4
+    assert "file-added /opt/v" in found
+
+
+@pytest.mark.parametrize("place", ["/etc/systemd/user", "/home/eve/.config/systemd/user"])
+def test_units_of_users_are_units(place: str) -> None:
+    found = one(
+        added(directory(place)),
+        added(file(f"{place}/sync.service")),
+        added(directory(f"{place}/default.target.wants")),
+        added(link(f"{place}/default.target.wants/sync.service", "../sync.service")),
+    )
+    assert (found.cause.type, found.cause.subject, found.explains) == (CauseType.SERVICE_ADDED, "sync.service", 4)
+
+
+def test_an_edited_unit_of_users_is_a_change() -> None:
+    found = one(modified("file", "/usr/lib/systemd/user/dbus.service", sha256=(A, B)))
+    assert (found.cause.type, found.cause.subject) == (CauseType.SERVICE_CHANGED, "dbus.service")
+
+
+def test_a_service_that_was_stopped_listens_no_longer() -> None:
+    found = folded(
+        modified("service", "exim4.service", active_state=("active", "inactive")),
+        removed(thing("listen", "tcp/127.0.0.1:25", process="/usr/sbin/exim4", unit="exim4.service")),
+        removed(thing("listen", "tcp/0.0.0.0:80", process="/usr/sbin/nginx", unit="nginx.service")),
+    )
+    assert found["service-changed exim4.service"].explains == 2
+    assert "listener-closed /usr/sbin/nginx" in found
+
+
+def test_settings_of_an_interface_come_with_it() -> None:
+    found = folded(
+        added(thing("interface", "br9", mtu=1500)),
+        added(thing("sysctl", "net.ipv4.conf.br9.forwarding", current_value="0")),
+        added(thing("sysctl", "net.ipv6.neigh.br9.app_solicit", current_value="0")),
+        modified("sysctl", "net.ipv4.conf.eth0.forwarding", current_value=("0", "1")),
+    )
+    assert found["network-changed network"].explains == 3
+    assert found["sysctl-changed kernel settings"].explains == 1
+
+
+def test_a_link_where_a_directory_was() -> None:
+    found = one(
+        modified("file", "/etc/app.d", type=("directory", "symlink"), target=(None, "/opt/lr"), mode=("0755", None)),
+        removed(file("/etc/app.d/a")),
+        removed(file("/etc/app.d/b")),
+        added(directory("/opt/lr")),
+        added(file("/opt/lr/a")),
+    )
+    assert (found.cause.type, found.explains) == (CauseType.CONFIGURATION_CHANGED, 5)
+    assert found.title == "/etc/app.d is a symlink to /opt/lr now, and was a directory with 2 files"
+
+
+def test_a_link_to_a_program_that_came() -> None:
+    row = modified("file", "/usr/bin/cut", type=("regular", "symlink"), target=(None, "/opt/cut"))
+    found = one(row, added(file("/opt/cut", mode="0755")))
+    assert (found.cause.type, found.explains) == (CauseType.BINARY_CHANGED, 2)
+    conf = modified("file", "/etc/cut", sha256=(B, None), type=("regular", "symlink"), target=(None, "/opt/cut"))
+    assert "binary-added /opt/cut" in folded(conf, added(file("/opt/cut", mode="0755")))
+
+
+def test_an_alternative_takes_its_links_along() -> None:
+    found = folded(
+        added(link("/etc/alternatives/editor", "/usr/bin/true")),
+        added(link("/usr/bin/editor", "/etc/alternatives/editor")),
+        added(file("/var/lib/dpkg/alternatives/editor")),
+        modified("file", "/etc/alternatives/awk", target=("/usr/bin/mawk", "/usr/bin/gawk")),
+        modified("file", "/var/lib/dpkg/alternatives/awk", sha256=(A, B)),
+    )
+    assert found["configuration-changed /etc/alternatives/editor"].explains == 3
+    assert found["configuration-changed /etc/alternatives/editor"].title == "alternative editor added: /usr/bin/true"
+    awk = found["configuration-changed /etc/alternatives/awk"]
+    assert (awk.explains, awk.title) == (2, "alternative awk changed: /usr/bin/mawk -> /usr/bin/gawk")
+
+
+def test_an_alternative_has_slaves() -> None:
+    found = one(
+        modified("file", "/etc/alternatives/awk", target=("/usr/bin/mawk", "/usr/bin/gawk")),
+        modified("file", "/etc/alternatives/awk.1.gz", target=("/usr/share/man/mawk", "/usr/share/man/gawk")),
+        modified("file", "/var/lib/dpkg/alternatives/awk", sha256=(A, B)),
+    )
+    assert (found.cause.subject, found.explains) == ("/etc/alternatives/awk", 3)
+
+
+def test_what_was_moved_is_one_act() -> None:
+    found = folded(
+        removed(file("/usr/bin/yes", mode="0755", sha256=B)),
+        added(file("/usr/bin/yes.distrib", mode="0755", sha256=B)),
+        modified("file", "/var/lib/dpkg/diversions", sha256=(A, C)),
+        removed(directory("/usr/share/doc/x")),
+        removed(file("/usr/share/doc/x/a", sha256=C)),
+        added(directory("/usr/share/doc/x-old")),
+        added(file("/usr/share/doc/x-old/a", sha256=C)),
+        removed(file("/home/eve/notes", sha256=B)),
+        added(file("/home/eve/.ssh/authorized_keys", sha256=B)),
+    )
+    assert found["file-removed /usr/bin/yes"].explains == 3
+    assert found["file-removed /usr/bin/yes"].title == "/usr/bin/yes moved to /usr/bin/yes.distrib"
+    assert found["file-removed /usr/share/doc/x"].explains == 4
+    assert {"file-removed /home/eve/notes", "file-added /home/eve/.ssh/authorized_keys"} <= set(found)
