@@ -15,7 +15,10 @@ import pytest
 from driftscan.capture.base import Session
 from driftscan.capture.live import ProbeSession, open_rootfs
 from driftscan.capture.probe import render
+from driftscan.capture.probe.manners import Pace
 from driftscan.capture.probe.root import Root, Silent
+from driftscan.capture.probe.rules import Rule, Rules
+from driftscan.capture.probe.walk import Walker, directories
 from driftscan.collectors import files
 from driftscan.errors import ProbeError, UsageError
 from driftscan.model.resource import Resource
@@ -131,6 +134,30 @@ def test_rules_say_what_is_entered_and_read(session: Session, root: Path) -> Non
     # printf 0123 | sha256sum
     expected = "1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a"
     assert found["/var/log/app/x.log"].observed["prefix_sha256"] == expected
+
+
+def test_what_a_rule_keeps_in_what_another_leaves_out_is_walked_to_its_end(session: Session, root: Path) -> None:
+    (root / "dev/shm/.../deep").mkdir(parents=True)
+    for name in ("dev/shm/x", "dev/shm/.../x", "dev/shm/.../deep/x", "dev/x"):
+        (root / name).write_bytes(b"x")
+    found = walked(session, WalkRule("/dev/shm/**", "hash"), WalkRule("/dev/**", "prune"))
+    assert {"/dev/shm/x", "/dev/shm/.../x", "/dev/shm/.../deep/x"} <= set(found)
+    assert "/dev/x" not in found
+
+
+def test_a_disk_mounted_in_what_the_kernel_makes_up_is_walked(root: Path) -> None:
+    """/dev is devtmpfs on a machine, and a tmpfs of its own in a container."""
+    for name in ("dev/shm/deep", "dev/pts", "sys/fs/cgroup/x", "net/x/local"):
+        (root / name).mkdir(parents=True)
+    mounts = {"/": "ext4", "/dev": "devtmpfs", "/dev/shm": "tmpfs", "/dev/pts": "devpts", "/sys": "sysfs"}
+    mounts |= {"/sys/fs/cgroup": "tmpfs", "/net/x": "nfs4", "/net/x/local": "xfs", "/dev/shm/deep": "tmpfs"}
+    rules = Rules([Rule("hash", 0, "/dev/shm/**"), Rule("prune", 0, "/dev/**"), Rule("prune", 0, "/sys/**")])
+    walker = Walker(str(root), rules, "sha256", mounts, Pace(0, 0))
+    found = set(directories(walker, ["/"], []))
+    assert {path for path in found if path.startswith(("/dev", "/sys", "/net/"))} == {
+        "/dev/shm", "/dev/shm/deep", "/net/x/local",
+    }  # fmt: skip
+    assert {("/dev", "pseudo"), ("/sys", "pseudo"), ("/net/x", "remote")} <= set(walker.skipped)
 
 
 def test_a_sparse_file_is_hashed_as_if_it_were_full(session: Session, root: Path) -> None:

@@ -78,11 +78,12 @@ class Rules:
         return first_of(self.inside(path[: path.rfind("/")]), path)
 
     def prunes(self, directory: str) -> bool:
-        """Whether a directory is not to be entered: a prune rule covers all below it, and no earlier rule is inside."""
+        """Whether a directory is not to be entered: the first rule that covers all below it prunes, and no earlier one is
+        inside."""
         for rule in self.inside(directory):
-            if rule.action == "prune" and rule.covers_all_below(directory):
+            if rule.covers_all_below(directory):
                 earlier = self.rules[: self.rules.index(rule)]
-                return not any(other.prefix.startswith(directory + "/") for other in earlier)
+                return rule.action == "prune" and not any(other.prefix.startswith(directory + "/") for other in earlier)
         return False
 
 

@@ -81,9 +81,21 @@ def is_remote(kind: str) -> bool:
     return kind in REMOTE or (kind.startswith("fuse.") and kind not in LOCAL_FUSE)
 
 
-def foreign_mounts(root: str) -> "dict[str, str]":
-    """Mount points below a root that are not walked, with the reason: (path, `pseudo` or `remote`)."""
-    mounts = mount_points() if root == "/" else {}
+def islands(mounts: "dict[str, str]", foreign: "dict[str, str]") -> "list[str]":
+    """Mount points that are walked though they lie in one that is not: /dev/shm in /dev."""
+    found = []
+    for path in mounts:
+        above = path
+        while above and path not in foreign:
+            above = above[: above.rfind("/")]
+            if above in mounts:
+                found.extend([path] if above in foreign else [])
+                break
+    return sorted(found)
+
+
+def foreign_mounts(mounts: "dict[str, str]") -> "dict[str, str]":
+    """Those of these mount points that are not walked, with the reason: (path, `pseudo` or `remote`)."""
     return {
         path: "pseudo" if kind in PSEUDO else "remote"
         for path, kind in mounts.items()
@@ -94,8 +106,9 @@ def foreign_mounts(root: str) -> "dict[str, str]":
 class Walker:
     """Looks at directories that it is handed one by one. What it could not look at is in `skipped`."""
 
-    def __init__(self, root: str, rules: Rules, algorithm: str, foreign: "dict[str, str]", pace: Pace) -> None:
-        self.foreign = foreign
+    def __init__(self, root: str, rules: Rules, algorithm: str, mounts: "dict[str, str]", pace: Pace) -> None:
+        self.foreign = foreign = foreign_mounts(mounts)
+        self.islands = islands(mounts, foreign)
         self.foreign_parents = frozenset(path[: path.rfind("/")] for path in foreign)
         self.root = "" if root == "/" else root.rstrip("/")
         self.rules = rules
@@ -473,6 +486,7 @@ def below(walker: Walker, path: str) -> "list[str]":
         child = path + "/" + name
         if child in walker.foreign:
             walker.skipped.append((child, walker.foreign[child]))
+            found += [each for each in walker.islands if each.startswith(child + "/") and not walker.rules.prunes(each)]
         elif walker.rules.prunes(child):
             walker.skipped.append((child, "rule"))
         elif len(child) > LONG and len(os.fsencode(walker.root + child)) >= PATH_MAX:

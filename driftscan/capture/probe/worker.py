@@ -23,7 +23,7 @@ from driftscan.capture.probe.manners import Pace
 from driftscan.capture.probe.redact import REDACT
 from driftscan.capture.probe.root import CHUNK, Absent, Root, Silent
 from driftscan.capture.probe.rules import Rule, Rules
-from driftscan.capture.probe.walk import Walker, foreign_mounts
+from driftscan.capture.probe.walk import Walker, mount_points
 from driftscan.model.digests import pack, unpack
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ class Probe:
     def walkers(self, rules: Rules, algorithm: str) -> "Callable[[int], Walker]":
         """The same with the rules for what nobody may read."""
         root = os.fsdecode(self.root.root) or "/"
-        mounts = foreign_mounts(root)
+        mounts = mount_points() if root == "/" else {}
         return lambda workers: Walker(root, rules, algorithm, mounts, self.pace(workers))
 
     def pace(self, workers: int) -> Pace:

@@ -90,7 +90,7 @@ def _became(item: Difference, gone: list[Difference]) -> str:
 def _moved(pool: Pool) -> Iterator[tuple[Difference, Difference]]:
     """Files and trees that were put aside where they lay, under their name with something at its end. What was moved
     to another place may mean something else there."""
-    gone = {top: members for top, members in _trees(pool, Change.REMOVED)}
+    gone = dict(_trees(pool, Change.REMOVED))
     for top, members in _trees(pool, Change.ADDED):
         found = _ASIDE.fullmatch(top)
         old = found["name"] if found else ""
