@@ -118,8 +118,8 @@ COMMAND = Command(
             name="TARGET",
             many=True,
             help="local, ssh://[user@]host[:port], a host or pattern of the inventory, rootfs:DIR,"
-            " oci:DIR[:TAG], manifest:FILE, snapshot:FILE, capture:FILE (the last two: also a folder or a glob);"
-            " none: all hosts of the inventory",
+            " oci:DIR[:TAG], docker-archive:FILE[:NAME], manifest:FILE, snapshot:FILE, capture:FILE (the last two:"
+            " also a folder or a glob); none: all hosts of the inventory",
         ),
     ),
     options=(

@@ -12,10 +12,10 @@ from driftscan.cli._units import Job, cron, systemd
 from driftscan.cli.scan import COMMAND as SCAN
 from driftscan.errors import UsageError
 from driftscan.model.finding import Action, Severity
+from driftscan.scan.targets import FILE_SCHEMES
 
 _OWN = frozenset({"exclusive"})
 """What a schedule always asks for itself."""
-_RECORDED = ("rootfs", "oci", "snapshot", "manifest", "capture")
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
@@ -84,7 +84,7 @@ def _absolute_report(text: str) -> str:
 def _typed(targets: tuple[str, ...]) -> Iterator[str]:
     for word in targets:
         scheme, colon, path = word.partition(":")
-        yield f"{scheme}:{os.path.abspath(path)}" if colon and scheme in _RECORDED else word
+        yield f"{scheme}:{os.path.abspath(path)}" if colon and scheme in FILE_SCHEMES else word
 
 
 def _refuse_password(store: str) -> None:

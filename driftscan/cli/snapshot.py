@@ -69,7 +69,9 @@ COMMAND = Command(
     ),
     arguments=(
         Argument(
-            name="TARGET", help="local, ssh://[user@]host[:port], a host of the inventory, rootfs:DIR, oci:DIR[:TAG]"
+            name="TARGET",
+            help="local, ssh://[user@]host[:port], a host of the inventory, rootfs:DIR, oci:DIR[:TAG],"
+            " docker-archive:FILE[:NAME]",
         ),
     ),
     options=(opt.OUTPUT, opt.CAPTURES, *opt.CONNECT),

@@ -17,11 +17,10 @@ from driftscan.compare.pool import actual
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.declared import ANY, DeclaredChanges, Entry, FactEntry, FileEntry, PackageChange, PackageEntry
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
-from driftscan.model.gate import Explained, Ground, Open
+from driftscan.model.gate import UNDECLARED, Explained, Ground, Open
 from driftscan.model.patterns import compile_key_glob, matches
 from driftscan.model.resource import ResourceId, Value
 
-UNDECLARED = "not declared"
 _CHANGES = {
     CauseType.PACKAGE_INSTALLED: PackageChange.INSTALLED,
     CauseType.PACKAGE_REMOVED: PackageChange.REMOVED,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from driftscan.compare import texts
 from driftscan.compare.pairing import replaced_identities
 from driftscan.compare.sight import Sight
-from driftscan.compare.zoning import Judge, Pair, freed
+from driftscan.compare.zoning import Judge, Pair, freed, unmissed
 from driftscan.model.differing import differing
-from driftscan.model.drift import Change, Delta, Difference
+from driftscan.model.drift import Change, Delta, Difference, Uncompared
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
 from driftscan.model.resource import Resource
@@ -19,13 +19,18 @@ from driftscan.model.zone import Zone, ZoneClass
 @dataclass(frozen=True, slots=True)
 class Diff:
     """All differences by kind and key, allowed ones and unknowns among them; what was not compared because one side
-    never spoke of it (`kind`, `kind.attribute`, `kind:glob`); and how many differ (unknowns are not counted)."""
+    never spoke of it; and how many differ (unknowns are not counted)."""
 
     differences: tuple[Difference, ...]
-    not_baselined: tuple[str, ...]
+    uncompared: tuple[Uncompared, ...]
     raw: int
     hidden: int = 0
     """How many paths of the manifest lie beneath mounts that cover them."""
+
+    @property
+    def not_baselined(self) -> tuple[str, ...]:
+        """What was not compared, each once."""
+        return tuple(sorted({item.what for item in self.uncompared}))
 
     @property
     def unknown(self) -> tuple[Difference, ...]:
@@ -49,7 +54,7 @@ def diff(
     found.extend(comparison.unseen(found))
     found.sort(key=lambda item: item.id)
     raw = sum(item.change is not Change.UNKNOWN for item in found)
-    return Diff(tuple(found), tuple(sorted(comparison.not_baselined)), raw, comparison.sight.covered_paths())
+    return Diff(tuple(found), comparison.uncompared(), raw, comparison.sight.covered_paths())
 
 
 class _Comparison:
@@ -64,7 +69,18 @@ class _Comparison:
         self.same = same
         self.sight = Sight(manifest, snapshot)
         self.judge = Judge(manifest.resources.files, snapshot.resources.files, born, zones)
-        self.not_baselined: set[str] = set()
+        self._uncompared: dict[tuple[str, bool], tuple[int, str]] = {}
+
+    def uncompared(self) -> tuple[Uncompared, ...]:
+        """What was met that one side never spoke of."""
+        return tuple(
+            Uncompared(what, count, example, baked)
+            for (what, baked), (count, example) in sorted(self._uncompared.items())
+        )
+
+    def _miss(self, what: str, resource: Resource, *, baked: bool) -> None:
+        count, example = self._uncompared.get((what, baked), (0, resource.key))
+        self._uncompared[what, baked] = count + 1, example
 
     def run(self) -> Iterator[Difference]:
         for expected, actual in _unequal(self.manifest.resources, self.snapshot.resources, self.same):
@@ -84,10 +100,10 @@ class _Comparison:
 
     def _came(self, zone: Zone | None, actual: Resource) -> Difference | None:
         if not self.sight.baselined(actual.kind):
-            self.not_baselined.add(actual.kind)
+            self._miss(actual.kind, actual, baked=False)
             return None
         if pattern := self.sight.unknown_to_manifest(*actual.id):
-            self.not_baselined.add(pattern)
+            self._miss(pattern, actual, baked=False)
             return None
         deltas = {name: Delta(None, value) for name, value in sorted(actual.attributes.items())}
         return self._judged(zone, Pair(None, actual, deltas))
@@ -101,7 +117,7 @@ class _Comparison:
 
     def _went(self, zone: Zone | None, expected: Resource) -> Difference | None:
         if expected.kind in self.sight.not_a_live_target:
-            self.not_baselined.add(expected.kind)
+            self._miss(expected.kind, expected, baked=True)
             return None
         pair = Pair(expected, None, {name: Delta(value, None) for name, value in sorted(expected.attributes.items())})
         if reason := self.sight.hidden(*expected.id):
@@ -126,8 +142,10 @@ class _Comparison:
     def _note(self, zone: Zone | None, pair: Pair, missing: set[str]) -> None:
         """Attributes that one side does not know are not compared; where a zone frees them nobody wants to know."""
         if missing and zone is not None:
-            missing = missing - freed(zone, pair)
-        self.not_baselined.update(f"{pair.resource.kind}.{name}" for name in missing)
+            missing = missing - unmissed(zone, pair, born=self.judge.born)
+        known = pair.expected.attributes if pair.expected else {}
+        for name in sorted(missing):
+            self._miss(f"{pair.resource.kind}.{name}", pair.resource, baked=name in known)
 
     def _judged(self, zone: Zone | None, pair: Pair) -> Difference:
         ruling = self.judge.rule(zone, pair)

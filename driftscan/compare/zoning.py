@@ -138,6 +138,16 @@ def freed(zone: Zone, pair: Pair) -> frozenset[str]:
     return _RENEWED if zone.zone is ZoneClass.RENEWING else frozenset()
 
 
+def unmissed(zone: Zone, pair: Pair, *, born: bool = False) -> frozenset[str]:
+    """The attributes that nobody misses where one side does not know them: those that may differ, and the flags of
+    files that are not read, since flags are seen of what was opened."""
+    if zone.zone is ZoneClass.SEALED or (zone.zone is ZoneClass.BOOT_ONCE and born):
+        return frozenset()
+    if zone.zone is ZoneClass.BOOT_ONCE and pair.resource.kind == "file":
+        return ALL
+    return freed(zone, pair) | {"flags"} if zone.zone in UNREAD else freed(zone, pair)
+
+
 def tolerance(zone: Zone | None, *, born: bool = False) -> Tolerance | None:
     """What of a zone's ruling on files a target can decide by itself; None for what is sealed. Whatever `Judge` may
     refuse of a file must be told under it: a test compares the two."""

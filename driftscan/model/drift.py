@@ -49,6 +49,18 @@ class Difference:
         """(kind, key)."""
         return (self.kind, self.key)
 
+    @property
+    def telling(self) -> Mapping[str, Delta]:
+        """The attributes that differ, for people: of a file of another type without those that only one type has (a
+        link has no mode), but for where a link leads."""
+        if "type" not in self.attributes or self.change is not Change.MODIFIED:
+            return self.attributes
+        return {
+            name: delta
+            for name, delta in self.attributes.items()
+            if name == "target" or None not in (delta.expected, delta.actual)
+        }
+
 
 class CauseType(StrEnum):
     """The published list of causes (docs/reference/causes.md). A fold yields exactly one of them."""
@@ -96,6 +108,17 @@ class CauseType(StrEnum):
     LOG_MISSING = "log-missing"
     INTERACTIVE_LOGIN = "interactive-login"
     UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class Uncompared:
+    """What one side never spoke of: a `kind`, `kind.attribute` or `kind:glob`, of how many resources, the key of one of
+    them, and whether it is the manifest that knows it (else the target)."""
+
+    what: str
+    count: int
+    example: str
+    baked: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from driftscan.model.declared import Entry
-from driftscan.model.drift import Cause, Difference
+from driftscan.model.drift import Cause, Difference, Uncompared
 from driftscan.model.finding import JudgedControl, JudgedMutation
 from driftscan.model.resource import Value
 from driftscan.model.result import HostImage
@@ -37,6 +37,10 @@ class Explained:
     difference: Difference
     origin: str
     ground: Ground
+
+
+UNDECLARED = "not declared"
+"""Why a difference is not explained, where no entry has to do with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ class GateResult:
     unused: tuple[Entry, ...]
     """Of those, what explained nothing."""
     unknown: tuple[Difference, ...]
-    not_baselined: tuple[str, ...]
+    uncompared: tuple[Uncompared, ...]
     gaps: tuple[Gap, ...]
     torn: tuple[str, ...]
     notes: tuple[str, ...]

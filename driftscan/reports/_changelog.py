@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from driftscan.model.drift import CauseType, Change, Difference
-from driftscan.model.gate import GateResult, ImageChange
+from driftscan.model.gate import UNDECLARED, GateResult, ImageChange
 from driftscan.reports import _words as words
 
-NOT_DECLARED = "not declared"
 _NOUNS = {
     "service": "service",
     "user": "user",
@@ -59,7 +58,7 @@ def packages(result: GateResult) -> tuple[PackageRow, ...]:
             after = str(delta.actual or "") if delta else ""
             name = item.key.partition("@")[0].rpartition("/")[0] or item.key
             row = (result.sources.get(item.key) or name, _done(item, change), before, after)
-            found.setdefault(row, {}).setdefault(declared.get(item.id, NOT_DECLARED), []).append(name)
+            found.setdefault(row, {}).setdefault(declared.get(item.id, UNDECLARED), []).append(name)
     rows = [
         PackageRow(
             source=source,

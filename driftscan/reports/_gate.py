@@ -59,7 +59,16 @@ def build(result: GateResult) -> dict[str, Any]:
         "controls": [control(judged) for judged in result.controls],
         "declared": [{**_entry(entry), "used": entry not in result.unused} for entry in result.entries],
         "unknown": [difference(item) for item in result.unknown],
-        "not_baselined": plain(result.not_baselined),
+        "not_baselined": sorted({plain(each.what) for each in result.uncompared}),
+        "not_compared": [
+            {
+                "what": plain(each.what),
+                "count": each.count,
+                "example": plain(each.example),
+                "known_of": "approved" if each.baked else "candidate",
+            }
+            for each in result.uncompared
+        ],
         "gaps": [{"collector": each.collector, **gap(each)} for each in result.gaps],
         "torn": plain(result.torn),
         "notes": plain(result.notes),

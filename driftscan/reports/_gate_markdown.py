@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Result
-from driftscan.model.gate import Fleet, GateResult, HandFix, Open
+from driftscan.model.gate import UNDECLARED, Fleet, GateResult, HandFix, Open
 from driftscan.reports import _changelog as changelog
 from driftscan.reports import _gate_text as told
 from driftscan.reports import _words as words
@@ -34,6 +34,9 @@ def _lines(result: GateResult) -> Iterator[str]:
     yield from _list("Declared, and not in the candidate", unused)
     yield from _fleet(result.fleet)
     yield from _changelog(result)
+    gaps = [f"{each.collector}: {prose(each.reason)}" for each in result.gaps]
+    yield from _list("Not looked at", gaps)
+    yield from _list("Not compared", [prose(line) for line in told.uncompared_lines(result)])
     yield from _list("Notes", [prose(note) for note in result.notes])
     yield from _texts(result)
 
@@ -79,7 +82,7 @@ def _packages(result: GateResult) -> Iterator[str]:
         yield from ("| Source | | Before | After | Why | Packages |", "| --- | --- | --- | --- | --- | --- |")
     for row in rows:
         before, after = (code(each) if each else "" for each in (row.before, row.after))
-        why = "; ".join(f"**{each}**" if each == changelog.NOT_DECLARED else prose(each) for each in row.why)
+        why = "; ".join(f"**{each}**" if each == UNDECLARED else prose(each) for each in row.why)
         names = ", ".join(code(name) for name in row.packages)
         yield f"| {code(row.source)} | {row.done} | {before} | {after} | {why} | {names} |"
 

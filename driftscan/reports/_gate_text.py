@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from driftscan.model.declared import Entry
-from driftscan.model.drift import CauseType, Difference
+from driftscan.model.drift import CauseType, Difference, Uncompared
 from driftscan.model.finding import Result, Verdict
 from driftscan.model.gate import (
+    UNDECLARED,
     Explained,
     Fate,
     Fleet,
@@ -28,6 +29,8 @@ from driftscan.reports._terminal import Painter
 SHOWN = 20
 """Differences of one change that are listed; `-v` lists all. What is not explained is listed wholly."""
 HOSTS = 6
+EXAMPLE = 80
+"""Characters of a key that is named as an example."""
 INDENT = "  "
 DEEP = " " * 6
 OTHER_SECTION = "Other"
@@ -132,6 +135,22 @@ def age_line(fleet: Fleet) -> str:
     return f"As the last scans knew them ({span}): what was done since is not told"
 
 
+def uncompared_lines(result: GateResult) -> list[str]:
+    """What one of the two images does not speak of, a line for each image."""
+    told = []
+    for baked, side in ((True, "candidate"), (False, "approved image")):
+        items = [_missed(each) for each in result.uncompared if each.baked is baked]
+        if items:
+            told.append(f"Not known of the {side}: {', '.join(items)}")
+    return told
+
+
+def _missed(item: Uncompared) -> str:
+    """`listen (12)`, `file.flags (3, such as /etc/motd)`."""
+    some = f", such as {words.short(item.example, EXAMPLE)}" if "." in item.what or ":" in item.what else ""
+    return f"{show(item.what)} ({item.count:,}{some})"
+
+
 def doubts(fleet: Fleet) -> dict[str, tuple[str, ...]]:
     """Hosts of which less is known than of the others, by why."""
     partly = tuple(one.host for one in fleet.hosts if one.verdict == Verdict.INCOMPLETE.value)
@@ -212,7 +231,7 @@ def _residual(result: GateResult, painter: Painter) -> Iterator[str]:
     for change in changes:
         yield from _finding(change, painter)
         for each in change.residual:
-            yield from _item(each.difference, each.why, painter)
+            yield from _item(each.difference, "" if each.why == UNDECLARED else each.why, painter)
 
 
 def _finding(change: ImageChange, painter: Painter) -> Iterator[str]:
@@ -286,10 +305,9 @@ def _unused(result: GateResult, painter: Painter) -> Iterator[str]:
 
 def _remarks(result: GateResult, painter: Painter) -> Iterator[str]:
     gaps = [f"{each.collector}: {show(each.reason)}" for each in result.gaps]
-    baselined = [show(", ".join(result.not_baselined))] if result.not_baselined else []
     remarks = {
         "Not looked at": gaps,
-        "Not compared (one of the two images does not speak of them)": baselined,
+        "Not compared": uncompared_lines(result),
         "Notes": [show(note) for note in result.notes],
     }
     for title, items in remarks.items():

@@ -142,7 +142,7 @@ def summary_of(item: Difference) -> str:
     if item.change is not Change.MODIFIED:
         return ""
     return ", ".join(
-        f"{name} {value(delta.expected)} → {value(delta.actual)}" for name, delta in sorted(item.attributes.items())
+        f"{name} {value(delta.expected)} → {value(delta.actual)}" for name, delta in sorted(item.telling.items())
     )
 
 

@@ -45,6 +45,10 @@ NOT_BOOTED = (
     "the approved manifest was baked from booted hosts and the candidate has not booted: what first boot makes is"
     " missing in it. Compare like with like: boot the candidate, or bake the approved manifest from an unpacked image"
 )
+BAKED_UNBOOTED = (
+    "the approved manifest is of an image that did not run: what is only there when it does (listeners, mounts, kernel"
+    " settings) was not compared. Bake one from a booted instance for that"
+)
 NOT_SETTLED = "first boot of the candidate has not finished; give it more with --timeout"
 
 
@@ -157,7 +161,7 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
         entries=approved.declared.entries,
         unused=covering.unused,
         unknown=seen.found.unknown,
-        not_baselined=seen.found.not_baselined,
+        uncompared=seen.found.uncompared,
         gaps=tuple(dict.fromkeys(seen.taken.gaps)),
         torn=seen.taken.torn,
         notes=(*_notes(seen, own, approved.manifest), *patches.notes),
@@ -291,6 +295,8 @@ def _notes(seen: Seen, own: dict[str, str], manifest: Manifest) -> tuple[str, ..
             more = f" and {len(own) - 3} more" if len(own) > 3 else ""
             told.append(f"the image holds identities that all of its hosts would share: {names}{more}")
         told.append("the candidate does not run: processes, listeners, kernel settings and mounts were not compared")
+    if seen.taken.live and not manifest.live:
+        told.append(BAKED_UNBOOTED)
     if not seen.taken.privileged and seen.taken.live:
         told.append("the probe ran without root rights: what only root may read was not seen")
     return tuple(told)

@@ -4,7 +4,7 @@ import time
 
 from driftscan.capture.base import Session
 from driftscan.capture.live import Limits, Record, open_live, open_rootfs
-from driftscan.capture.oci import open_oci
+from driftscan.capture.oci import open_oci, open_saved
 from driftscan.capture.recording import Recorder, Replay
 from driftscan.errors import UsageError
 from driftscan.model.host import ConnectOptions
@@ -34,6 +34,8 @@ def open_session(target: Target, options: ScanOptions, recorder: Recorder | None
             return open_rootfs(target.path, deadline, record, program=text, limits=limits)
         case "oci":
             return open_oci(target.path, target.tag, deadline, record, program=text, limits=limits)
+        case "docker-archive":
+            return open_saved(target.path, target.tag, deadline, record, program=text, limits=limits)
         case "capture":
             return Replay(target.path)
         case "ssh":

@@ -10,21 +10,26 @@ from driftscan.errors import UsageError
 from driftscan.inventory import load_all, parse_address, select
 from driftscan.model.host import ConnectOptions, Host
 
-FILE_SCHEMES = ("rootfs", "oci", "snapshot", "manifest", "capture")
+FILE_SCHEMES = ("rootfs", "oci", "docker-archive", "snapshot", "manifest", "capture")
 RECORDED = ("snapshot", "capture")
 """Those of which a folder or a glob may be named."""
+_IMAGES = {
+    "oci": "Write oci:DIR or oci:DIR:TAG; a tar of DIR will do.",
+    "docker-archive": "Write docker-archive:FILE or docker-archive:FILE:NAME, FILE being what `docker save` wrote.",
+}
+"""Those that may hold several images, and how they are written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to look. `scheme`: local, ssh, rootfs, oci, snapshot, manifest, capture; `name` is how reports call it."""
+    """Where to look. `scheme`: local, ssh, or one of FILE_SCHEMES; `name` is how reports call it."""
 
     scheme: str
     name: str
     spec: str
     path: str = ""
     tag: str = ""
-    """Of `oci:`: which image of the layout; empty: its only one."""
+    """Of `oci:` and `docker-archive:`: which image; empty: the only one."""
     host: Host | None = None
     past: bool = False
     """One of several recordings, which bears the name of the host that it is of: it tells no news of that host."""
@@ -65,7 +70,8 @@ def resolve(
     if patterns and not inventories:
         raise UsageError(
             f"unknown target {patterns[0]!r}",
-            "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, oci:DIR, snapshot:FILE.",
+            "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, oci:DIR,"
+            " docker-archive:FILE, snapshot:FILE.",
         )
     chosen = select(hosts, patterns, limit) if patterns or (inventories and not direct) else ()
     found = [target for word in direct for target in _direct(word, overrides)]
@@ -83,8 +89,8 @@ def _is_direct(word: str) -> bool:
 
 
 def split_layout(text: str) -> tuple[str, str]:
-    """(path, tag or digest) of what follows `oci:`; an empty path where nothing of that name exists. Either may hold
-    colons: the longest path that exists is meant."""
+    """(path, tag or digest) of what follows `oci:` or `docker-archive:`; an empty path where nothing of that name
+    exists. Either may hold colons: the longest path that exists is meant."""
     parts = text.split(":")
     for count in range(len(parts), 0, -1):
         path = ":".join(parts[:count])
@@ -115,12 +121,12 @@ def _single(word: str, overrides: ConnectOverrides) -> Target:
             "local", "local", word, host=Host(name="local", address="", options=overrides.apply(ConnectOptions()))
         )
     scheme, _, path = word.partition(":")
-    if scheme == "oci":
+    if scheme in _IMAGES:
         found, tag = split_layout(path)
         if not found:
-            raise UsageError(
-                f"{word}: no such file or directory", "Write oci:DIR or oci:DIR:TAG; a tar of DIR will do."
-            )
+            raise UsageError(f"{word}: no such file or directory", _IMAGES[scheme])
+        if scheme == "docker-archive" and Path(found).is_dir():
+            raise UsageError(f"{word}: a directory, not a file", _IMAGES[scheme])
         return Target(scheme, word, word, path=found, tag=tag)
     if scheme in FILE_SCHEMES:
         if not path or not Path(path).exists():

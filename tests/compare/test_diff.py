@@ -1,11 +1,12 @@
 """What differs, what is not known, and what the manifest never spoke of."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.compare import diff
 from driftscan.compare.diff import Diff
-from driftscan.model.drift import Change, Delta, Difference
+from driftscan.model.drift import Change, Delta, Difference, Uncompared
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
 from tests.compare.building import (
@@ -62,6 +63,7 @@ def test_another_type_has_other_attributes() -> None:
     assert item.attributes["type"] == Delta("regular", "symlink")
     assert item.attributes["target"] == Delta(None, "/b")
     assert item.attributes["sha256"] == Delta(A, None)
+    assert item.telling == {"type": Delta("regular", "symlink"), "target": Delta(None, "/b")}
 
 
 def test_observed_values_are_evidence_and_never_compared() -> None:
@@ -92,6 +94,36 @@ def test_content_that_a_zone_frees_is_not_missed_where_it_was_not_read() -> None
     unread = Resource("file", "/var/x", {k: v for k, v in file("/var/x").attributes.items() if k != "sha256"})
     assert diff(manifest(file("/var/x"), zones=freed), snapshot(unread)).not_baselined == ()
     assert diff(manifest(file("/var/x")), snapshot(unread)).not_baselined == ("file.sha256",)
+
+
+@pytest.mark.parametrize(
+    ("of", "born", "missed"),
+    [
+        (None, False, {"flags", "sha256"}),
+        ("sealed", False, {"flags", "sha256"}),
+        ("boot-once", False, set()),
+        ("boot-once", True, {"flags", "sha256"}),
+        ("free", False, set()),
+        ("secret", False, set()),
+        ("rotating-log", False, set()),
+        ("identity", False, {"flags"}),
+    ],
+)
+def test_what_is_not_known_is_missed_unless_it_may_differ(of: str | None, born: bool, missed: set[str]) -> None:
+    """Flags are seen of what is opened: nobody misses them of files that are not read."""
+    image = manifest(file("/x", flags=""), zones=[zone("/x", of)] if of else [])
+    unread = Resource("file", "/x", {k: v for k, v in file("/x").attributes.items() if k != "sha256"})
+    found = diff(image, snapshot(unread), born=born)
+    assert found.uncompared == tuple(Uncompared(f"file.{name}", 1, "/x", True) for name in sorted(missed))
+
+
+def test_what_was_not_compared_is_counted_for_either_side() -> None:
+    image = manifest(file("/a", flags=""), file("/b"), file("/c"))
+    found = diff(image, snapshot(file("/a"), file("/b", flags=""), file("/c", flags="")))
+    assert found.uncompared == (
+        Uncompared("file.flags", 2, "/b", False),
+        Uncompared("file.flags", 1, "/a", True),
+    )
 
 
 def test_what_a_gap_hides_is_unknown_and_never_removed() -> None:

@@ -1,5 +1,6 @@
 """OCI layouts as targets: the facts that the unpacked image gives, and no image is taken that cannot be read whole."""
 
+import hashlib
 import io
 import json
 import os
@@ -340,6 +341,37 @@ def test_an_image_is_chosen_by_tag_by_digest_and_by_platform(tmp_path: Path) -> 
     assert "nested, registry/app:v2, v1" in caught.value.hint
     with pytest.raises(UsageError, match="no such image"):
         chosen("v3")
+
+
+def test_of_an_index_what_was_saved_is_meant_and_nothing_that_is_said_of_an_image(tmp_path: Path) -> None:
+    """`docker save` keeps the index of all platforms and one image of it; cosign, notation and BuildKit put manifests
+    beside it that are no images."""
+    layout = Layout(tmp_path / "image")
+    own = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    other = {"os": "linux", "architecture": "riscv64"}
+    saved, said = (layout.image([tar([member(name)])]) for name in ("saved", "said"))
+    missing = {**saved, "digest": "sha256:" + "0" * 64, "platform": {"os": "linux", "architecture": own}}
+    index = layout.index(
+        missing,
+        {**saved, "platform": other},
+        {**said, "platform": {"os": "unknown", "architecture": "unknown"}},
+        {**said, "artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json", "platform": other},
+    )
+    layout.add(index, "app:1")
+    assert names(Unpacker().tree(layers_of(str(layout.path), ""))) == ["/saved"]
+    layout.add({**said, "artifactType": "application/vnd.oci.image.config.v1+json"}, "image")
+    assert names(Unpacker().tree(layers_of(str(layout.path), "image"))) == ["/said"]
+
+
+def test_layers_that_can_be_read_in_pieces_are_read_whole(tmp_path: Path) -> None:
+    """eStargz (several gzip members) and zstd:chunked (several frames, and one that is to be skipped)."""
+    layout, data = Layout(tmp_path / "image"), tar([member("a", data=b"1"), member("b", data=b"2")])
+    skipped = bytes.fromhex("502a4d18") + (4).to_bytes(4, "little") + b"toc!"
+    for compression, end in (("gzip", b""), ("zstd", skipped)):
+        packed = b"".join(layouts.pressed(data[at : at + 512], compression) for at in range(0, len(data), 512)) + end
+        blob_of = layout.blob(packed, f"{layouts.LAYER}+{compression}")
+        layout.add(layout.image_of([(blob_of, f"sha256:{hashlib.sha256(data).hexdigest()}")]), compression)
+        assert names(Unpacker().tree(layers_of(str(layout.path), compression))) == ["/a", "/b"]
 
 
 @pytest.mark.parametrize(

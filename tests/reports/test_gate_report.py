@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from driftscan.model.declared import FileEntry
-from driftscan.model.drift import Cause, CauseType, Change, Delta, Difference, Mutation
+from driftscan.model.drift import Cause, CauseType, Change, Delta, Difference, Mutation, Uncompared
 from driftscan.model.finding import Action, JudgedMutation, RuleRef, Severity
 from driftscan.model.gate import (
     Explained,
@@ -91,7 +91,7 @@ def result() -> GateResult:
         entries=(ENTRY,),
         unused=(ENTRY,),
         unknown=tuple(items),
-        not_baselined=EVIL,
+        uncompared=tuple(Uncompared(text, 3, text, baked) for text in EVIL for baked in (True, False)),
         gaps=(Gap("files", Status.FORBIDDEN, EVIL[1], EVIL),),
         torn=EVIL,
         notes=EVIL,

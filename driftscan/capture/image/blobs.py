@@ -1,14 +1,15 @@
-"""The blobs of an image layout (OCI image-layout.md): a directory, or a tar of one. A blob is named by its digest, and
-is what it is named for, or an error."""
+"""What images are written as: a layout (OCI image-layout.md) is a directory, or a tar of one, and an archive of `docker
+save` a tar, too. A blob of a layout is named by its digest, and is what it is named for, or an error."""
 
 import hashlib
 import os
+import posixpath
 import re
 import stat
 from dataclasses import dataclass
 from typing import Protocol
 
-from driftscan.capture.image.headers import TarError, members
+from driftscan.capture.image.headers import Member, TarError, members
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 
@@ -16,7 +17,8 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 MAX_DOCUMENT = 4 << 20
 """Bytes of an index, manifest or configuration: registries take no larger ones."""
 MAX_BLOBS = 10_000
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+MAX_LINKS = 8
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,37 +78,69 @@ class Archive:
     def __init__(self, path: str) -> None:
         """Find the blobs in it. UsageError for what is no such tar."""
         self._places: dict[str, Place] = {}
+        self._links: dict[str, str] = {}
         with open(path, "rb") as file:
-            head = file.read(8)
-            if head.startswith((_GZIP, _ZSTD)):
+            if compression_of(file.read(8)):
                 raise UsageError(f"{show(path)}: is compressed", "Unpack it once with gunzip or unzstd.")
             size = os.fstat(file.fileno()).st_size
             try:
                 for member in members(Region(path, file.fileno(), 0, size)):
-                    name = os.fsdecode(member.name).removeprefix("./")
-                    if member.kind == "f" and len(self._places) < MAX_BLOBS:
-                        self._places[name] = Place(path, member.start, member.size)
+                    if len(self._places) + len(self._links) < MAX_BLOBS:
+                        self._note(path, member)
             except TarError as error:
-                raise UsageError(f"{show(path)}: no tar of an image layout: {error}") from error
+                raise UsageError(f"{show(path)}: no tar of an image: {error}") from error
+
+    def _note(self, path: str, member: Member) -> None:
+        """Files, and links to files: `docker save` and tar write what they had already as a link."""
+        name, link = (posixpath.normpath(os.fsdecode(each)) for each in (member.name, member.link))
+        if member.kind == "f":
+            self._places[name] = Place(path, member.start, member.size)
+            self._links.pop(name, None)
+        elif member.kind in "hl":
+            self._links[name] = link if member.kind == "h" else posixpath.normpath(f"{posixpath.dirname(name)}/{link}")
+            self._places.pop(name, None)
 
     def place(self, path: str) -> Place | None:
         """See Blobs."""
-        return self._places.get(path)
+        for _ in range(MAX_LINKS):
+            if path not in self._links:
+                return self._places.get(path)
+            path = self._links[path]
+        return None
+
+
+def compression_of(head: bytes) -> str:
+    """How what begins so is compressed: `gzip`, `zstd`, or not at all."""
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def open_archive(path: str) -> Blobs:
+    """What a tar, or a directory, holds. UsageError if it cannot be read."""
+    try:
+        return Directory(path) if os.path.isdir(path) else Archive(path)
+    except OSError as error:
+        raise UsageError(f"{show(path)}: cannot be read: {error.strerror}") from error
 
 
 def open_layout(path: str) -> Blobs:
     """The layout at a path. UsageError if there is none."""
-    try:
-        found: Blobs = Directory(path) if os.path.isdir(path) else Archive(path)
-    except OSError as error:
-        raise UsageError(f"{show(path)}: cannot be read: {error.strerror}") from error
+    found = open_archive(path)
     if found.place("index.json") is None:
+        if found.place("manifest.json") is not None and not os.path.isdir(path):
+            raise UsageError(
+                f"{show(path)}: holds no index.json, but what `docker save` writes", "Write docker-archive:FILE."
+            )
         raise UsageError(
             f"{show(path)}: holds no index.json, so it is no OCI image layout",
             "Write one with `docker buildx build --output type=oci,dest=image.tar`, `skopeo copy ... oci:DIR:TAG`, or"
             " `buildah push ... oci:DIR:TAG`.",
         )
     return found
+
+
+def path_of(digest: str) -> str:
+    """Where a layout has the blob of a digest."""
+    return "blobs/" + digest.replace(":", "/", 1)
 
 
 def document(blobs: Blobs, path: str, what: str) -> bytes:
@@ -123,7 +157,7 @@ def document(blobs: Blobs, path: str, what: str) -> bytes:
 
 def blob(blobs: Blobs, digest: str, size: int, what: str) -> Place:
     """Where a blob lies. UsageError if it is missing or of another size; its content is not looked at."""
-    place = blobs.place("blobs/" + digest.replace(":", "/", 1))
+    place = blobs.place(path_of(digest))
     if place is None:
         raise UsageError(f"{what}: {digest} is missing in the layout", "Was it copied whole?")
     if place.size != size:
@@ -134,7 +168,7 @@ def blob(blobs: Blobs, digest: str, size: int, what: str) -> Place:
 def verified(blobs: Blobs, digest: str, size: int, what: str) -> bytes:
     """A small blob's content. UsageError if it is not that of the digest."""
     blob(blobs, digest, size, what)
-    data = document(blobs, "blobs/" + digest.replace(":", "/", 1), what)
+    data = document(blobs, path_of(digest), what)
     if new_digest(digest, data).hexdigest() != digest.partition(":")[2]:
         raise UsageError(f"{what}: the content of {digest} is not that of its digest", "Was the layout changed?")
     return data

@@ -32,7 +32,7 @@ class _Read(io.RawIOBase):
     def __init__(self, descriptor: int, layer: Layer) -> None:
         self._descriptor = descriptor
         self._at, self._end = layer.place.start, layer.place.start + layer.place.size
-        self.digest = new_digest(layer.digest)
+        self.digest = new_digest(layer.digest or layer.diff_id)
 
     def readable(self) -> bool:
         """It is."""
@@ -61,9 +61,9 @@ class Unpacker:
         larger than what is read; it names the layer."""
         tree = Tree()
         for number, layer in enumerate(layers, 1):
-            name = f"layer {number} of {len(layers)} ({layer.digest[:19]})"
+            name = f"layer {number} of {len(layers)} ({(layer.digest or layer.diff_id)[:19]})"
             with _explained(name):
-                tree.add(self.unpacked(layer, name), layer.digest)
+                tree.add(self.unpacked(layer, name), layer.diff_id)
         tree.finish()
         return tree
 
@@ -81,7 +81,7 @@ class Unpacker:
         while raw.read(_PIECE):
             pass  # what follows the compressed stream is of the blob, too
         for what, found, stated in (("blob", raw.digest, layer.digest), ("tar", content, layer.diff_id)):
-            if found.hexdigest() != stated.partition(":")[2]:
+            if stated and found.hexdigest() != stated.partition(":")[2]:
                 raise TarError(f"its {what} is not that of its digest {stated}")
         if spool is None:
             return Region(name, descriptor, layer.place.start, layer.place.size)

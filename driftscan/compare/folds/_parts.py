@@ -29,11 +29,11 @@ def said(value: Value) -> str:
 def moved(item: Difference, only: Iterable[str] = ()) -> str:
     """`attribute old -> new` for each attribute of a resource, without digests, and without those of an added one that
     say nothing."""
-    names = tuple(only) or tuple(sorted(item.attributes))
+    differ = item.telling
     shown = [
-        (name, said(item.attributes[name].expected), said(item.attributes[name].actual))
-        for name in names
-        if name in item.attributes and name not in _DIGESTS
+        (name, said(differ[name].expected), said(differ[name].actual))
+        for name in tuple(only) or sorted(differ)
+        if name in differ and name not in _DIGESTS
     ]
     return ", ".join(f"{name} {old} -> {new}" for name, old, new in shown if (old, new) != (_NOTHING, _NOTHING))
 

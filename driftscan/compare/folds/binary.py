@@ -66,7 +66,7 @@ def _came(top: str, programs: list[Difference], rest: list[Difference]) -> str:
 
 def _changed(item: Difference) -> str:
     facts = moved(item, sorted(set(item.attributes) - {"size", "nlink"}))
-    what = "content" if {"sha256", "md5"} & set(item.attributes) else ""
+    what = "content" if {"sha256", "md5"} & set(item.telling) else ""
     return f"{item.key} changed: " + "; ".join(part for part in (what, facts) if part)
 
 
