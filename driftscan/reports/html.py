@@ -13,10 +13,6 @@ from driftscan.reports._base import Report, Style
 from driftscan.reports._page import items, markup, timeline, trends, view
 from driftscan.reports._page.index import index
 
-SHOWN = 300
-"""Differences of a mutation that are shown in full."""
-NAMED = 5000
-"""Those that are at least named."""
 FEW = 8
 """Failed controls of one host, versions and advisories of one package, that stand there unasked."""
 MANY = 200
@@ -52,7 +48,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "style": markup.inline("page.css"),
         "script": markup.inline("page.js"),
         "index": index(shown),
-        "timeline": timeline.draw(shown.full_happenings, result.finished_at),
+        "timeline": timeline.draw(shown.happenings, result.finished_at),
         **trends.values(result.trends),
         "patching": patching,
         "mark": MARKS,
@@ -61,11 +57,12 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "worth": WORTH,
         "unscanned": items.UNSCANNED,
         "returned": words.RETURNED,
-        "shown": SHOWN,
-        "named": NAMED,
+        "shown": view.SHOWN,
+        "named": view.NAMED,
         "few": FEW,
         "many": MANY,
         "linked": LINKED,
+        "part": view.PART,
         "seen": SEEN,
         "most_failed": FAILED,
         "audit_line": words.audit_line(result.hosts),

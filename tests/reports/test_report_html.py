@@ -245,8 +245,8 @@ def test_what_differs_in_one_attribute_is_not_the_same() -> None:
 
 
 def test_differences_beyond_the_shown_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "SHOWN", 5)
-    monkeypatch.setattr(html, "NAMED", 10)
+    monkeypatch.setattr(view, "SHOWN", 5)
+    monkeypatch.setattr(view, "NAMED", 10)
     text = Page(_render()).text
     assert "31 more, by name alone" in text
     assert "And 26 more" in text
@@ -378,7 +378,6 @@ def test_of_too_many_the_most_urgent_are_shown_in_full_and_all_are_named(monkeyp
         "26 more hosts, less urgent",
         "--scan S-20261120T100000Z-1f",
         "28 more mutations",
-        "28 mutations that are rows below are not drawn",
         "and 27 more",
         "And 27 more answers",
         "And 27 notes more",
@@ -387,12 +386,39 @@ def test_of_too_many_the_most_urgent_are_shown_in_full_and_all_are_named(monkeyp
 
 
 def test_a_mutation_with_many_differences_is_no_reason_to_leave_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "DIFFERENCES", 10)
-    monkeypatch.setattr(view, "WEIGHS", 2)
+    monkeypatch.setattr(view, "NAMES", 10)
+    monkeypatch.setattr(view, "NAMED", 2)
     many = View(_many(30))
     explained = sum(min(each.mutation.explains, 2) for each in many.full_happenings)
     assert 10 <= explained <= 11
     assert len(many.full_happenings) + len(many.listed_happenings) == len(many.happenings) == 32
+
+
+def test_of_too_many_differences_the_most_urgent_are_in_full_and_the_others_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(view, "DIFFERENCES", 40)
+    given = _many(30)
+    many, page = View(given), Page(_render(given))
+    assert 0 < len(many.in_full) < len(many.full_happenings) == 32
+    assert len([each for each in page.of("ul") if each.get("class") == "diffs"]) == len(many.in_full)
+    named = "".join(page.texts["pre"])
+    for each in many.full_happenings:
+        if each.number not in many.in_full:
+            assert all(f"{item.kind} {item.key}" in named for item in each.mutation.differences if item.key.isascii())
+
+
+def test_what_befell_at_one_time_is_one_dot_that_leads_to_the_worst() -> None:
+    drawn = timeline.draw(View(_many(30)).happenings, samples.result().finished_at)
+    assert drawn is not None
+    assert len(drawn.events) < 8
+    for dot, lane in drawn.events:
+        assert {each.mutation.cause.type.value for each in dot.happenings} == {lane.cause}
+        assert dot.severity is max(each.severity for each in dot.happenings)
+        assert {row.number for row in dot.rows} <= {row.number for each in dot.happenings for row in each.rows}
+    assert {each.number for dot, _ in drawn.events for each in dot.happenings} == {
+        each.number for each in View(_many(30)).open_happenings
+    }
 
 
 def test_a_long_text_is_cut_at_a_line() -> None:

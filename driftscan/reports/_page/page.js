@@ -8,8 +8,9 @@
   const tools = get("tools"), query = get("q");
   const choices = { action: get("f-action"), verdict: get("f-verdict"), severity: get("f-severity"), cause: get("f-cause"), group: get("f-group") };
   const numbered = (selector, name) => { const found = []; for (const each of all(selector)) found[each.dataset[name]] = each; return found; };
-  const lines = numbered("[data-h]", "h"), mutations = numbered("#happenings > [data-m], #listed > [data-m]", "m"), controls = numbered("tr[data-c]", "c");
+  const lines = numbered("[data-h]", "h"), mutations = numbered("#happenings > [data-m], #listed [data-m]", "m"), controls = numbered("tr[data-c]", "c");
   const cohorts = all("#cohorts [data-m]");
+  const parts = all(".part").map((part) => ({ part, rows: all("tbody > tr", part) }));
   const cells = []; for (const each of all("#cells a.c")) cells[each.hash.slice(2)] = each;
 
   const option = (select, value, text) => { const made = document.createElement("option"); made.value = value; made.textContent = text; select.append(made); };
@@ -53,7 +54,8 @@
     for (const each of cohorts) each.hidden = !fits[each.dataset.m];
     index.controls.forEach(([text, hosts], number) => { if (controls[number]) controls[number].hidden = any && !(words.length && includes(text, words)) && !hosts.some((host) => stays[host]); });
     const quiet = get("quiet");
-    if (quiet) quiet.closest("details").hidden = !all("tr:not([hidden])", quiet).length;
+    for (const { part, rows } of parts) part.hidden = rows.every((row) => row.hidden);
+    if (quiet) quiet.closest("details").hidden = !all(".part:not([hidden])", quiet).length;
     get("none").hidden = shown > 0;
     get("shown").textContent = any ? `${shown.toLocaleString("en")} of ${index.hosts.length.toLocaleString("en")} hosts, ${told.toLocaleString("en")} of ${index.mutations.length.toLocaleString("en")} mutations` : "";
   }
@@ -105,8 +107,8 @@
   // Beneath a host, its mutation shows its differences in place: a copy of what stands under Mutations.
   function differences(event) {
     const box = event.target;
-    if (!box.open || !box.classList.contains("sighting") || box.querySelector(".diffs")) return;
-    const source = mutations[box.dataset.m], list = source && source.querySelector(".diffs");
+    if (!box.open || !box.classList.contains("sighting") || box.querySelector(".diffs, .rest")) return;
+    const source = mutations[box.dataset.m], list = source && (source.querySelector(".diffs") || source.querySelector(".rest"));
     if (list) box.querySelector(".more").before(list.cloneNode(true));
   }
 

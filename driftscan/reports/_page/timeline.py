@@ -24,15 +24,16 @@ ENOUGH = 0.85
 LEFT, WIDTH, LANE, TOP, FOOT = 200, 700, 34, 30, 26
 EARLIER, UNKNOWN = 60, 120
 """Widths of the columns for what is older, and for what has no time."""
-STEPS = 56
-"""Places along the time: what falls on one is drawn as one dot for each mutation."""
+STEPS = 28
+"""Places along the time: of one cause, what falls on one is drawn as one dot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """Some hosts that one mutation befell at about one time."""
+    """What befell hosts at about one time, of one cause."""
 
-    happening: Happening
+    happenings: tuple[Happening, ...]
+    """The worst first."""
     x: float
     y: float
     radius: float
@@ -42,8 +43,14 @@ class Dot:
 
     @property
     def severity(self) -> Severity:
-        """As policy has it."""
-        return self.happening.severity
+        """The worst, as policy has it."""
+        return self.happenings[0].severity
+
+    @property
+    def number(self) -> str:
+        """How many hosts, as it fits into the dot; empty for one."""
+        hosts = len(self.rows)
+        return "" if hosts == 1 else str(hosts) if hosts < 1000 else f"{hosts / 1000:.2g}k" if hosts < 99_500 else "≥"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Timeline:
     def events(self) -> list[tuple[Dot, Lane]]:
         """The dots in the order of their times; those without one last."""
         found = [(dot, lane) for lane in self.lanes for dot in lane.dots]
-        return sorted(found, key=lambda pair: (not pair[0].at, pair[0].at, pair[0].happening.number))
+        return sorted(found, key=lambda pair: (not pair[0].at, pair[0].at, pair[0].happenings[0].number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +159,15 @@ def _span(events: list[_Event], end: datetime) -> tuple[timedelta, timedelta, st
 
 
 def _dots(events: list[_Event], y: float, end: datetime, span: timedelta) -> Iterable[Dot]:
-    places: dict[tuple[int, int], list[_Event]] = {}
+    places: dict[int, list[_Event]] = {}
     for event in events:
-        places.setdefault((_step(event.at, end, span), event.happening.number), []).append(event)
-    height: dict[int, int] = {}
-    for (step, _), found in sorted(places.items()):
-        level = height.get(step, 0)
-        height[step] = level + 1
+        places.setdefault(_step(event.at, end, span), []).append(event)
+    for step, found in sorted(places.items()):
         written = min((event.written for event in found if event.at is not None), default="")
-        radius = min(5 + len(found) ** 0.5 * 1.1, 12)
-        yield Dot(found[0].happening, _x(step) + level * 5, y, radius, tuple(event.row for event in found), written)
+        happenings = {event.happening.number: event.happening for event in found}
+        worst = sorted(happenings.values(), key=lambda each: (-each.severity, each.number))
+        rows = tuple({event.row.number: event.row for event in found}.values())
+        yield Dot(tuple(worst), _x(step), y, min(5 + len(rows) ** 0.5 * 1.1, 12), rows, written)
 
 
 def _step(at: datetime | None, end: datetime, span: timedelta) -> int:
@@ -176,7 +182,7 @@ def _x(step: int) -> float:
         return LEFT + EARLIER / 2
     if step > STEPS:
         return LEFT + EARLIER + WIDTH + 40
-    return LEFT + EARLIER + WIDTH * step / STEPS
+    return LEFT + EARLIER + WIDTH * min(step + 0.5, STEPS) / STEPS
 
 
 def _ticks(end: datetime, span: timedelta, step: timedelta, form: str) -> Iterable[tuple[float, str]]:

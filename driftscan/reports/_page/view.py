@@ -19,11 +19,13 @@ BEGIN = 3
 """Hosts that the headline names."""
 MOST_GROUPS, MOST_AXES = 60, 12
 FULL = 2000
-"""Hosts, and mutations, that are shown in full, the most urgent; the others are rows."""
-DIFFERENCES = 30_000
-"""Differences of all mutations together, beyond which the next mutations are rows."""
-WEIGHS = 500
-"""Differences for which a mutation counts at most, as of one only the first are shown."""
+"""Hosts and mutations that have an entry, the most urgent; the others are rows."""
+SHOWN, NAMED = 300, 5000
+"""Differences of a mutation that are shown in full, and that are at least named."""
+DIFFERENCES, NAMES = 8_000, 200_000
+"""Those of all mutations together: beyond the first, mutations have names alone; beyond the second they are rows."""
+PART = 100
+"""Rows of a table that a browser lays out together, when they come into sight."""
 _TELLING = ("role", "asg", "env", "image", "az")
 """What people group servers by, as far as it separates them."""
 _TO_DO = {
@@ -268,15 +270,27 @@ class View:
 
     @cached_property
     def full_happenings(self) -> list[Happening]:
-        """Mutations that are shown in full: of the hosts that are, as many as a browser bears."""
+        """Mutations that have an entry: of the hosts that have one, as many as a browser bears."""
         known = {row.number for row in self.full}
         found: list[Happening] = []
-        left = DIFFERENCES
+        left = NAMES
         for each in self.happenings:
             if left > 0 and len(found) < FULL and each.sightings[0][0].number in known:
                 found.append(each)
-                left -= min(each.mutation.explains, WEIGHS)
+                left -= min(each.mutation.explains, NAMED)
         return found
+
+    @cached_property
+    def in_full(self) -> frozenset[int]:
+        """The numbers of the mutations whose differences are shown with what differs, not by name alone."""
+        found = set()
+        left = DIFFERENCES
+        for each in self.full_happenings:
+            if left <= 0:
+                break
+            found.add(each.number)
+            left -= min(each.mutation.explains, SHOWN)
+        return frozenset(found)
 
     @property
     def listed_happenings(self) -> list[Happening]:
