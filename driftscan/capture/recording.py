@@ -23,8 +23,10 @@ from driftscan.model.source import (
     Capture,
     Captures,
     Command,
+    Fate,
     File,
     Glob,
+    LoadedFile,
     Locks,
     Member,
     Processes,
@@ -231,6 +233,9 @@ def _encode(capture: Capture, blobs: dict[str, Buffer]) -> dict[str, Any]:
                 **{name: getattr(row, name) for name in ("pid", "ppid", "uid", "deleted", "started", "visible")},
                 **{name: getattr(row, name).hex() for name in ("name", "exe", "unit")},
                 "sockets": sorted(row.sockets),
+                "looked": row.looked,
+                "apart": row.apart,
+                "loaded": [[file.path.hex(), file.fate, file.sha256] for file in row.loaded],
             }
             for row in capture.processes
         ],
@@ -261,6 +266,9 @@ def _process(raw: dict[str, Any]) -> ProcessRow:
         unit=unit,
         started=started,
         visible=bool(raw["visible"]),
+        looked=Status(raw.get("looked", Status.UNSUPPORTED)),  # it is not in older recordings
+        apart=bool(raw.get("apart")),
+        loaded=tuple(LoadedFile(bytes.fromhex(path), Fate(fate), sha) for path, fate, sha in raw.get("loaded", ())),
     )
 
 

@@ -122,6 +122,7 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "service": _service,
     "listen": _listen,
     "process": _with("ls -l /proc/[0-9]*/exe | grep -F -- {}"),
+    "library": lambda key: [f"grep -lF -- {quote(key.removeprefix('container:').partition('*')[0])} /proc/[0-9]*/maps"],
     "user": _with("getent passwd -- {}", "last -n 5 -- {}"),
     "group": _with("getent group -- {}"),
     "password": _with("passwd -S -- {}"),

@@ -31,7 +31,8 @@ PROCESS = Kind(
     plane=Plane.RUNTIME,
 )
 
-_PROGRAMS = (b"/usr/", b"/bin/", b"/sbin/", b"/lib/", b"/lib32/", b"/lib64/", b"/libx32/", b"/opt/", b"/snap/")
+PROGRAMS = (b"/usr/", b"/bin/", b"/sbin/", b"/lib/", b"/lib32/", b"/lib64/", b"/libx32/", b"/opt/", b"/snap/")
+"""Where images have their programs."""
 _RANDOM = re.compile(rb"[0-9a-f]{8,}")
 _NUMBERED = (
     (re.compile(r"session-[^.]*\.scope"), "session-*.scope"),
@@ -81,8 +82,13 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 def _name(exe: bytes) -> str:
     """The path as key; what lives in memory was named by its maker, often at random."""
     if exe.startswith(b"/memfd:"):
-        exe = _RANDOM.sub(b"*", exe)
+        exe = neutral(exe)
     return key(exe.decode("utf-8", "surrogateescape"))
+
+
+def neutral(path: bytes) -> bytes:
+    """A path with what may have been drawn at random written `*`."""
+    return _RANDOM.sub(b"*", path)
 
 
 def stable_unit(unit: bytes) -> str:
@@ -103,7 +109,7 @@ def _reasons(row: ProcessRow) -> tuple[str, ...]:
     else:
         if row.deleted:
             found.append("deleted")
-        if not row.exe.startswith(_PROGRAMS):
+        if not row.exe.startswith(PROGRAMS):
             found.append("outside")
     return tuple(found)
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
+from driftscan.compare.loaded import LIBRARY, in_use, left_by
 from driftscan.compare.mutation import make
 from driftscan.model.drift import Attribution, CauseType, Change, Difference, Mutation
 from driftscan.model.proof import Proof
@@ -64,12 +65,21 @@ class Pool:
         attribution: Attribution = Attribution(),  # noqa: B008 - a frozen value
         proof: Proof | None = None,
     ) -> Mutation:
-        """A mutation of its heart, which must be open, and of what follows and was not taken before."""
+        """A mutation of its heart, which must be open, and of what follows and was not taken before; with each file,
+        what still runs of the one that it took the place of."""
         heart = tuple(primary)
         for item in heart:
             del self._open[item.kind][item.key]
         carried = {item.id: item for item in following if item is not None and self._take(item)}
+        carried |= {item.id: item for item in self._still_loaded((*heart, *carried.values()))}
+        title += in_use(carried.values())
         return make(cause, subject, title, heart, carried.values(), detail=detail, attribution=attribution, proof=proof)
+
+    def _still_loaded(self, taken: Iterable[Difference]) -> Iterator[Difference]:
+        for file in taken:
+            row = self.get(LIBRARY, file.key) if file.kind == "file" else None
+            if row is not None and left_by(row, file) and self._take(row):
+                yield row
 
     def _take(self, item: Difference) -> bool:
         was_open = self._open.get(item.kind, {}).pop(item.key, None)

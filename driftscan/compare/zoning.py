@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from driftscan.compare.attributes import ALL, CONTENT, NAMES, is_executable, mode_of, privilege
+from driftscan.compare.loaded import LIBRARY
 from driftscan.compare.rotation import base_of, has_rotated, predecessors, unnumbered
 from driftscan.model.drift import Change, Delta
 from driftscan.model.matching import Matcher
@@ -68,6 +69,8 @@ class Judge:
 
     def rule(self, zone: Zone | None, pair: Pair) -> Ruling:
         """What the zone says of a difference. Zone `external` is never asked: nothing is compared there."""
+        if pair.resource.kind == LIBRARY and self._programs_may_come(pair.resource.key):
+            return _YES
         if zone is None or zone.zone is ZoneClass.SEALED or (zone.zone is ZoneClass.BOOT_ONCE and self.born):
             return _no(pair)
         if danger := _danger(zone, pair):
@@ -77,6 +80,11 @@ class Judge:
         if pair.change is Change.REMOVED:
             return self._removed(zone, pair)
         return self._modified(zone, pair)
+
+    def _programs_may_come(self, path: str) -> bool:
+        """Whether programs may come and go there: what runs may then outlive the library that it has loaded."""
+        zone = self.zones.zone_of("file", path) if self.zones else None
+        return zone is not None and zone.zone is ZoneClass.FREE and zone.executables
 
     def _added(self, zone: Zone, pair: Pair) -> Ruling:
         if zone.zone is ZoneClass.ROTATING_LOG and zone.may_appear is not False:

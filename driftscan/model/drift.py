@@ -83,6 +83,7 @@ class CauseType(StrEnum):
     LISTENER_OPENED = "listener-opened"
     LISTENER_CLOSED = "listener-closed"
     PROCESS_FOREIGN = "process-foreign"
+    LIBRARY_FOREIGN = "library-foreign"
     CONFIGURATION_CHANGED = "configuration-changed"
     BINARY_ADDED = "binary-added"
     BINARY_CHANGED = "binary-changed"

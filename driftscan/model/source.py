@@ -167,6 +167,29 @@ class Member:
         return self.status is Status.FORBIDDEN and not self.mode
 
 
+class Fate(StrEnum):
+    """What became of a file whose code still runs, the gravest first."""
+
+    MEMORY = "memory"
+    """It never was a file: memory with a name (memfd_create(2))."""
+    DELETED = "deleted"
+    """Nothing has its name any more."""
+    REPLACED = "replaced"
+    """Another file has its name."""
+    EQUAL = "equal"
+    """Another file has its name, and its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """A file that a process has loaded code from, and that its path leads to no more. `sha256`: of the content that
+    runs; empty where it could not be read."""
+
+    path: bytes
+    fate: Fate
+    sha256: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
     """One process: executable's path as /proc/PID/exe gives it (without ` (deleted)`), whether that
@@ -184,6 +207,12 @@ class ProcessRow:
     """Start time in clock ticks after boot (field 22 of proc_pid_stat(5))."""
     visible: bool = True
     """False: another user's process; its executable and sockets could not be seen."""
+    looked: Status = Status.UNSUPPORTED
+    """Whether `loaded` is all (ok), or there may be more: an older probe does not look (unsupported)."""
+    apart: bool = False
+    """It has another root in a mount namespace of its own, as in a container: its paths are not the target's."""
+    loaded: tuple[LoadedFile, ...] = ()
+    """Its executable is not among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ OTHER_SECTION = "Other"
 PACKAGES = "Packages"
 _SECTIONS = (
     (PACKAGES, ("package-", "language-")),
-    ("Services and jobs", ("service-", "scheduled-", "listener-", "process-", "container-")),
+    ("Services and jobs", ("service-", "scheduled-", "listener-", "process-", "library-", "container-")),
     ("Accounts and access", ("account-", "access-", "certificate-")),
     (
         "System and settings",

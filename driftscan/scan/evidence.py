@@ -168,8 +168,10 @@ def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
 
 
 def _with_time(item: Difference, shown: logs.Clock) -> Difference:
-    """A listener with the time at which its process began, as that of the host's clock."""
-    time_of = logs.began(item.observed, shown) if item.kind == "listen" else 0
+    """A listener, or a library, with the time at which its process began (of a library the last of them), as that of
+    the host's clock."""
+    when = {"listen": min, "library": max}.get(item.kind)
+    time_of = logs.began(item.observed, shown, when) if when else 0
     return replace(item, observed={**item.observed, "began": time_of}) if time_of else item
 
 

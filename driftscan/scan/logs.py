@@ -3,7 +3,7 @@
 import re
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -175,13 +175,14 @@ def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
     return timezone(offset) if abs(offset) < timedelta(days=1) else UTC
 
 
-def began(observed: Mapping[str, Value], shown: Clock) -> int:
-    """When the process of a listener began, from what was observed of it: nanoseconds since 1970; 0: not known."""
+def began(observed: Mapping[str, Value], shown: Clock, which: Callable[[Sequence[int]], int]) -> int:
+    """When the process of a listener or library began, from what was observed of it; of several `which` (min, max):
+    nanoseconds since 1970; 0: not known."""
     started = observed.get("started")
     ticks = (
         [tick for tick in started if isinstance(tick, int) and 0 < tick < 1 << 62] if isinstance(started, tuple) else []
     )
-    return shown.kernel + min(ticks) * _TICK if shown.kernel and ticks else 0
+    return shown.kernel + which(ticks) * _TICK if shown.kernel and ticks else 0
 
 
 def _first(captures: Captures) -> tuple[int, bool]:

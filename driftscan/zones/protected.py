@@ -7,8 +7,8 @@ from driftscan.model.resource import Resource, Value
 
 _KINDS = frozenset(
     {"user", "group", "password", "sudo_rule", "authorized_key", "sshd_setting", "package", "python_package"}
-    | {"npm_package", "cron", "at", "ca_certificate", "kernel_module", "listen", "process", "container"}
-    | {"firewall_chain", "mount", "os_version"}
+    | {"npm_package", "cron", "at", "ca_certificate", "kernel_module", "listen", "process", "library"}
+    | {"container", "firewall_chain", "mount", "os_version"}
     | {"boot_loader", "apt_source", "apparmor_profile", "apparmor_loaded"}
 )
 _STATES_OF_UNITS = frozenset({"active_state", "sub_state", "load_state"})

@@ -18,9 +18,10 @@ from driftscan.capture.probe import render
 from driftscan.collectors import files
 from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
-from driftscan.model.source import Command, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
+from driftscan.model.source import Command, Fate, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
 from driftscan.transports.local import LocalChannel, LocalTransport
 from driftscan.transports.program import TAKE, framed
+from tests.capture.loading import EXPECTED, loader, told
 
 UNSEEN = {"acl", "capabilities", "flags", "selinux", "xattrs"}
 
@@ -201,17 +202,21 @@ def test_contents_are_the_same(shell: Session, python: Session, tree: Path, how:
         assert b"#StrictModes yes" in ours[sources[0]].data
 
 
-def test_processes_are_the_same(shell: Session, python: Session) -> None:
-    with subprocess.Popen(["sleep", "60"]) as child:
-        try:
-            time.sleep(0.1)
-            found = [
-                {row.pid: (row.ppid, row.uid, row.name, row.exe, row.deleted, row.started) for row in capture.processes}
-                for capture in (session.ask([Processes()])[Processes()] for session in (shell, python))
-            ]
-        finally:
-            child.kill()
-    assert found[0][child.pid] == found[1][child.pid]
+def test_processes_are_the_same(shell: Session, python: Session, tmp_path: Path) -> None:
+    """But for the content of what is loaded, which a shell does not read."""
+    place = tmp_path / "loaded"
+    place.mkdir()
+    with loader(place) as pid:
+        ours, theirs = (
+            next(row for row in session.ask([Processes()])[Processes()].processes if row.pid == pid)
+            for session in (shell, python)
+        )
+    assert replace(ours, loaded=()) == replace(theirs, loaded=(), unit=b"")
+    read = {b"new\nline": b"new\nline", b"back\\012slash": b"back\nslash"}  # the kernel writes both alike
+    assert told(ours, place) == {
+        read.get(name, name): (Fate.REPLACED if fate is Fate.EQUAL else fate, "") for name, fate in EXPECTED.items()
+    }
+    assert told(theirs, place).keys() == EXPECTED.keys()
 
 
 def test_a_command_that_hangs_is_ended(shell: Session) -> None:

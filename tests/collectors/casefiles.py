@@ -15,8 +15,10 @@ from driftscan.model.source import (
     Capture,
     Captures,
     Command,
+    Fate,
     File,
     Glob,
+    LoadedFile,
     Locks,
     Member,
     Processes,
@@ -207,6 +209,10 @@ def _process(row: Mapping[str, Any]) -> ProcessRow:
         "pid": 1, "ppid": 0, "uid": 0, "name": "", "exe": "", "deleted": False, "sockets": (), "unit": "", "started": 0,
     } | dict(row)  # fmt: skip
     values["sockets"] = frozenset(values["sockets"])
+    values["looked"] = Status(values.get("looked", "ok"))
+    values["loaded"] = tuple(
+        LoadedFile(decode_name(path), Fate(fate), *sha256) for path, fate, *sha256 in values.get("loaded", ())
+    )
     for name in ("name", "exe", "unit"):
         values[name] = decode_name(values[name])
     assert set(values) <= {field.name for field in fields(ProcessRow)}, f"no such field of a process: {row}"

@@ -16,7 +16,7 @@ KINDS = (
     *("process", "cron", "sshd_setting", "sysctl", "dns", "host_entry", "address", "route", "interface", "mount"),
     *("firewall_chain", "kernel_module", "kernel_info", "os_version", "ca_certificate", "container", "at"),
     *("setting", "pam_rule", "audit_rule", "module_rule", "banner", "boot_loader", "apt_source"),
-    *("apparmor_profile", "apparmor_loaded", "shell_setting", "login_shell"),
+    *("apparmor_profile", "apparmor_loaded", "shell_setting", "login_shell", "library"),
 )
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 

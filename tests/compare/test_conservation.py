@@ -50,6 +50,7 @@ ATTRIBUTES = st.dictionaries(
             "status",
             "version",
             "process",
+            "state",
             "file",
             "value",
             "held",

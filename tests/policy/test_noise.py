@@ -60,6 +60,7 @@ TROJANS: dict[str, Difference] = {
     "a file of jobs": added(file("/etc/cron.d/x")),
     "a listener": added(thing("listen", "tcp/0.0.0.0:4444", process="/tmp/x")),
     "a hidden process": added(thing("process", "/memfd:x", reasons=("memory",))),
+    "a hidden library": added(thing("library", "/dev/shm/x.so", state="deleted")),
     "a module": added(thing("kernel_module", "diamorphine", taints="OE")),
     "an authority": added(thing("ca_certificate", "SHA256:1", subject="CN=evil")),
     "a name": added(thing("host_entry", "192.0.2.66", names=("updates.example",))),

@@ -7,7 +7,9 @@ data. The nonce has 128 random bits, so nothing that a target holds can look lik
     begin K                      data: the content of a file, the output of a command, the records of a walk
     member STATUS MODE UID GID PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
     entries, links, hashes       data: the parts of a walk without Python (`shell_walk.py`)
-    process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE
+    process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE LOOKED APART
+                                 data: a line `STATE SHA256 PATH` for each file that it has loaded and that is gone; the
+                                 last two words, and the data, are missing where an older probe is part of the image
     sections                     data: the packed sections of a step (`model/digests.py`)
     end K STATUS EXIT DETAIL
     same K,K,...                 these answers have the digests that were expected, and were not sent
@@ -27,7 +29,18 @@ from driftscan.capture.probe.words import unescape
 from driftscan.errors import IncompleteError, ProbeError
 from driftscan.model.digests import unpack
 from driftscan.model.lines import Buffer, Held
-from driftscan.model.source import Capture, Command, Member, ProcessRow, Source, Status, Step, Tree
+from driftscan.model.source import (
+    Capture,
+    Command,
+    Fate,
+    LoadedFile,
+    Member,
+    ProcessRow,
+    Source,
+    Status,
+    Step,
+    Tree,
+)
 from driftscan.stored import Spool
 
 MAX_MEMBERS = 200_000
@@ -252,7 +265,7 @@ class Decoder:
         elif words[0] == b"member" and len(opened.members) < MAX_MEMBERS:
             opened.members.append(_member(words, data))
         elif words[0] == b"process" and len(opened.processes) < MAX_MEMBERS:
-            opened.processes.append(_process(words))
+            opened.processes.append(_process(words, data))
         elif words[0] == b"sections":
             opened.sections = data
         else:
@@ -318,8 +331,9 @@ def _member(words: tuple[bytes, ...], data: bytes) -> Member:
     )
 
 
-def _process(words: tuple[bytes, ...]) -> ProcessRow:
-    _, pid, ppid, uid, name, exe, deleted, sockets, unit, started, visible = words
+def _process(words: tuple[bytes, ...], data: bytes) -> ProcessRow:
+    _, pid, ppid, uid, name, exe, deleted, sockets, unit, started, visible = words[:11]
+    looked, apart = words[11:] or (Status.UNSUPPORTED.value.encode(), b"0")
     return ProcessRow(
         pid=int(pid),
         ppid=int(ppid),
@@ -331,4 +345,12 @@ def _process(words: tuple[bytes, ...]) -> ProcessRow:
         unit=unescape(unit),
         started=int(started),
         visible=visible == b"1",
+        looked=Status(looked.decode()),
+        apart=apart == b"1",
+        loaded=tuple(_loaded(line) for line in data.split(b"\n") if line),
     )
+
+
+def _loaded(line: bytes) -> LoadedFile:
+    state, sha256, path = line.split(b" ")
+    return LoadedFile(unescape(path), Fate(state.decode()), unescape(sha256).decode("ascii"))

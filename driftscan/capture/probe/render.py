@@ -39,6 +39,7 @@ OWN = (
     "comparison.py",
     "dialogue.py",
     "commands.py",
+    "loaded.py",
     "root.py",
     "worker.py",
 )

@@ -19,6 +19,7 @@ from driftscan.capture.probe.commands import find_program, run_command
 from driftscan.capture.probe.crew import HungUp, write_all
 from driftscan.capture.probe.dialogue import Dialogue
 from driftscan.capture.probe.listing import list_tree
+from driftscan.capture.probe.loaded import loaded_by
 from driftscan.capture.probe.manners import Pace
 from driftscan.capture.probe.redact import REDACT
 from driftscan.capture.probe.root import CHUNK, Absent, Root, Silent
@@ -261,17 +262,23 @@ class Probe:
     def do_processes(self) -> "Answer":
         if not self.root.live:
             return "unsupported", "-", "processes need a running target"
-        hidden = 0
+        rows: "dict[int, tuple[bool, tuple[object, ...]]]" = {}
         for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
             try:
-                if not self.process(pid):
-                    hidden += 1
+                rows[pid] = self.process(pid)
             except (OSError, ValueError, IndexError):
                 continue  # it ended meanwhile
+        loaded = loaded_by([pid for pid, (visible, _) in rows.items() if visible])
+        for pid, (visible, words_of) in rows.items():
+            status, apart, files = loaded[pid] if visible else (b"forbidden", False, [])
+            self.mark("process", *words_of, int(visible), status, int(apart))
+            self.out(b"\n".join(b"%s %s %s" % (state, digest, escape(path)) for state, digest, path in files))
+        hidden = sum(not visible for visible, _ in rows.values())
         return "ok", "-", ("%d processes of other users were not visible" % hidden if hidden else "")
 
-    def process(self, pid: int) -> bool:
-        """Write one process; whether its executable and sockets were visible. Fields as in proc(5)."""
+    @staticmethod
+    def process(pid: int) -> "tuple[bool, tuple[object, ...]]":
+        """Whether one process's executable and sockets were visible, and the words for it. Fields as in proc(5)."""
         base = "/proc/%d/" % pid
         text = read_all(base + "stat")
         name = text[text.index(b"(") + 1 : text.rindex(b")")]
@@ -299,10 +306,8 @@ class Probe:
             ",".join(sorted(sockets)) or "-",
             escape(unit_of(read_all(base + "cgroup"))) or b"-",
             int(rest[19]),
-            int(visible),
         )
-        self.mark("process", *(fields + tail))
-        return visible
+        return visible, fields + tail
 
     def do_locks(self, *paths: bytes) -> "Answer":
         """Which of these files somebody holds a lock on (lockf or fcntl, flock: proc_locks(5))."""

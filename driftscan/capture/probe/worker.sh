@@ -200,7 +200,37 @@ one_process() { # DIRECTORY PID
     link_of "$descriptor"
     case $LINK in socket:\[*\]) LINK=${LINK#socket:\[}; sockets="$sockets${sockets:+,}${LINK%\]}" ;; esac
   done
-  mark process "${1#/proc/}" "$parent" "$owner" "$name" "$exe" "$deleted" "${sockets:--}" - "$started" "$visible"
+  if [ "$visible" = 1 ]; then loaded "$1"; else LOADED='' LOOKED=forbidden APART=0; fi
+  mark process "${1#/proc/}" "$parent" "$owner" "$name" "$exe" "$deleted" "${sockets:--}" - "$started" "$visible" "$LOOKED" "$APART"
+  if [ -n "$LOADED" ]; then printf '%s\n' "$LOADED" | gone_files "$1" "$exe"; fi
+}
+
+loaded() { # /proc/PID -> LOADED, LOOKED, APART: what loaded.py tells of a process, inode and path of each file
+  LOOKED=ok APART=0
+  if ! LOADED=$(sed -n -e '500000{s/.*/!/p;q;}' -e 's,^[0-9a-f]*-[0-9a-f]* ..xp [0-9a-f]* [0-9a-f:]* \([1-9][0-9]*\)  *\(/.*\) (deleted)$,\1 \2,p' 2>/dev/null <"$1/maps") 2>/dev/null; then
+    if [ -e "$1/stat" ]; then LOOKED=forbidden; fi
+  fi
+  case $LF$LOADED in *"$LF!") LOADED=${LOADED%!} LOOKED=truncated ;; esac
+  if [ -z "$LOADED" ]; then return; fi
+  LOADED=$(printf '%s\n' "$LOADED" | sort -u | head -n 501)
+  if [ "$(printf '%s\n' "$LOADED" | wc -l)" -gt 500 ]; then LOADED=$(printf '%s\n' "$LOADED" | head -n 500); LOOKED=truncated; fi
+  link_of "$1/ns/mnt"; space=$LINK
+  link_of /proc/self/ns/mnt
+  if [ "$space" != "$LINK" ] && [ "$(stat -L -c %d:%i "$1/root/" 2>/dev/null)" != "$(stat -c %d:%i /)" ]; then APART=1; fi
+}
+
+gone_files() { # /proc/PID EXECUTABLE, encoded; lines `INODE PATH` on standard input: a newline in a path is \012 there
+  top=
+  if [ "$APART" = 1 ]; then top=$1/root; fi
+  while read -r inode path; do
+    encode "$path"
+    case $ENCODED in *'\0134\0060\0061\0062'*) ENCODED=$(printf %s "$ENCODED" | sed 's/\\0134\\0060\\0061\\0062/\\0012/g') ;; esac
+    decode "$ENCODED"
+    fate=deleted
+    if [ -e "$top$DECODED" ] || [ -L "$top$DECODED" ]; then fate=replaced; fi
+    case $DECODED in /memfd:*) fate=memory ;; esac
+    if [ "$ENCODED" != "$2" ] && [ "$(stat -c %i "$top$DECODED (deleted)" 2>/dev/null)" != "$inode" ]; then printf '%s - %s\n' "$fate" "$ENCODED"; fi
+  done
 }
 
 # The walk. Everything that is not walked is an option of find; what find finds is written as records that no file name

@@ -11,10 +11,12 @@ from driftscan.compare.folds._proof import Ruling, rule
 from driftscan.compare.folds.binary import is_program
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
+from driftscan.compare.loaded import LIBRARY, began_before, unchanged
 from driftscan.compare.pool import Pool, actual, text, value
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.drift import CauseType, Change, Difference
 from driftscan.model.proof import OUTSIDE, STRENGTH, Claim, Proof, Rank
+from driftscan.model.times import nanoseconds
 
 _OWN = ("/usr/local/", "/opt/", "/home/", "/root/", "/srv/", "/run/", "/var/")
 """Where packages of a distribution have no files."""
@@ -91,6 +93,7 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     contents.items += _services(pool, units, operation)
     contents.items += enabling_links(pool, units)
     contents.items += _running(pool, paths)
+    contents.items += _loaded(pool, paths, operation)
     contents.items += _jobs(pool, tables)
     contents.items += _accounts(pool, keys, evidence)
     contents.items += _language(pool, paths)
@@ -169,6 +172,15 @@ def _running(pool: Pool, paths: frozenset[str]) -> Iterator[Difference]:
             yield row
     for row in pool.of("process"):
         if row.key in paths:
+            yield row
+
+
+def _loaded(pool: Pool, paths: frozenset[str], operation: Operation) -> Iterator[Difference]:
+    """Libraries that still run though their files were written anew and differ in nothing. Those whose file differs go
+    with it: see `Pool.fold`."""
+    end = nanoseconds(operation.entry.end) if operation.entry else 0
+    for row in pool.of(LIBRARY):
+        if row.key in paths and pool.get("file", row.key) is None and (unchanged(row) or began_before(row, end)):
             yield row
 
 

@@ -1,0 +1,72 @@
+"""What processes run although its file is gone, as the Python worker tells it; test_shell_worker.py has the other."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from driftscan.capture.live import ProbeSession
+from driftscan.capture.probe import loaded
+from driftscan.model.source import Processes, Status
+from driftscan.transports.local import LocalTransport
+from tests.capture.loading import EXPECTED, loader, text, told
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("loaded")
+
+
+@pytest.fixture(scope="module")
+def pid(folder: Path) -> Iterator[int]:
+    with loader(folder) as pid:
+        yield pid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may read what is mapped")
+def test_python_tells_what_is_gone_and_what_it_holds(pid: int, folder: Path) -> None:
+    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 60)
+    found = session.ask([Processes()])[Processes()]
+    session.close()
+    row = next(row for row in found.processes if row.pid == pid)
+    assert (row.looked, row.apart) == (Status.OK, False)
+    assert told(row, folder) == {
+        name: (fate, hashlib.sha256(text(name)).hexdigest()) for name, fate in EXPECTED.items()
+    }
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_OF_MAPS", 100), ("MOST_LOADED", 2), ("MOST_OF_PATHS", 40)])
+def test_what_is_beyond_a_limit_is_told(limit: str, most: int, pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded, limit, most)
+    status, _, files = loaded.loaded_by([pid])[pid]
+    assert status == b"truncated"
+    assert len(files) <= 2
+
+
+def test_no_more_content_is_read_than_may_be(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded, "MOST_CONTENT", 5000)
+    _, _, files = loaded.loaded_by([pid])[pid]
+    assert sum(digest == b"-" for _, digest, _ in files) >= len(EXPECTED) - 1
+
+
+def test_who_keeps_us_waiting_is_left_out(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the mappings of a process do whose memory is locked while a file system does not answer."""
+    look = loaded.Mappings.look
+
+    def slow(self: loaded.Mappings, base: bytes, apart: bool, files: list[tuple[bytes, bytes, bytes]]) -> bytes:
+        if base == b"/proc/%d/" % os.getppid():
+            time.sleep(60)
+        return look(self, base, apart, files)
+
+    monkeypatch.setattr(loaded.Mappings, "look", slow)
+    monkeypatch.setattr(loaded, "SILENCE", 0.3)
+    ended = 1 << 23
+    found = loaded.loaded_by([os.getpid(), ended, pid])
+    assert found[os.getpid()] == (b"timed_out", False, [])
+    assert found[ended] == (b"ok", False, [])
+    assert found[pid][0] == b"ok"
+    monkeypatch.setattr(loaded, "MOST_SILENT", 1)
+    assert loaded.loaded_by([os.getpid(), pid])[pid] == (b"timed_out", False, [])
