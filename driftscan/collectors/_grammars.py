@@ -27,6 +27,9 @@ _ACTION = re.compile(
 _FORWARD = re.compile(
     r"\S{1,256}[ \t]+(@@?)(?:\([^)]{0,64}\))?(\[?[A-Za-z0-9_.:-]{1,256}\]?(?::[0-9]{1,5})?)", re.ASCII
 )
+_APT = re.compile(
+    r"(?://|#(?!clear|include))[^\n]*|/\*.*?(?:\*/|\Z)|(\"[^\"]*\"?|[{};]|[^\s{};\"]+)", re.ASCII | re.DOTALL
+)
 _TRUE = frozenset({"yes", "true", "on", "y", "t"})
 _FALSE = frozenset({"no", "false", "off", "n", "f"})
 _SOURCES = {"server": 1, "pool": 1, "peer": 1, "refclock": 2}
@@ -135,6 +138,36 @@ def rsyslog(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
             yield f"action {found[1]}", "loaded"
         elif found := _FORWARD.match(text):
             yield f"forward {found[2]}", "tcp" if found[1] == "@@" else "udp"
+
+
+def apt(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
+    """apt.conf(5): `A::B "value";`, scopes in braces, lists. Names do not depend on case; an item of a list is a name
+    with the item behind it. What `#clear` removes and `#include` names is not followed."""
+    scopes: list[str] = []
+    words: list[str] = []
+    for token in filter(None, _APT.findall("\n".join(line.text for line in lines))):
+        if token == "{":
+            scopes.append(words[0] if words else "")
+        elif token in {";", "}"}:
+            yield from _apt_setting(scopes, words)
+            if token == "}":
+                del scopes[-1:]
+        else:
+            words.append(token)
+            continue
+        words = []
+
+
+def _apt_setting(scopes: list[str], words: list[str]) -> Iterator[tuple[str, str]]:
+    if not words or words[0].startswith("#"):
+        return
+    named = not words[0].startswith('"')
+    name = "::".join(part.lower().removesuffix("::") for part in (*scopes, *words[:named]) if part)
+    given = " ".join(word.strip('"') for word in words[named:])
+    if named and not words[0].endswith("::"):
+        yield name, _truth(given)
+    else:
+        yield f"{name} {given}", "yes"
 
 
 def _bare(lines: Iterable[Line], comment: str = "#") -> Iterator[str]:

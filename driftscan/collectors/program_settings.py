@@ -1,10 +1,12 @@
-"""Settings of programs that decide how passwords are chosen and kept, what is recorded, and who keeps the clock.
+"""Settings of programs that decide how passwords are chosen and kept, what is recorded, who keeps the clock, and what
+apt asks of packages.
 
 Each program's files are read in the order in which it reads them, and the last assignment of a name holds, unless the
 program has it add to those before: then all are told. What no file sets is not listed: the program's own default holds.
 Not followed are files outside the usual directories that a file includes, and what a program's command line sets.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +25,8 @@ _CHRONY_LISTS = frozenset({
     "mailonchange", "sourcedir", "tempcomp",
 })  # fmt: skip
 _RSYSLOG_LISTS = frozenset({"AllowedSender", "IncludeConfig", "InputTCPServerRun", "UDPServerRun", "UDPServerAddress"})
+_ANY_NAME = re.compile(r"[^.].*", re.DOTALL)
+_APT_NAME = re.compile(r"[A-Za-z0-9_-]+|[A-Za-z0-9_.-]+\.conf", re.ASCII)
 _DCONF = ("distro", "site", "gdm", "local")
 MAX_SETTINGS = 5000
 """Of one program; limits.conf of a large site has hundreds."""
@@ -32,7 +36,8 @@ KIND = Kind(
     "A setting of a program that guards the server, as its files set it",
     "program:name, such as `login.defs:PASS_MAX_DAYS`, `pwquality:minlen`, `journald:Storage`, `limits:* hard core`, "
     "`chrony:pool ADDRESS`, `rsyslog:module imtcp`, `rsyslog:forward HOST:PORT`, `gdm:xdmcp/Enable`, "
-    "`dconf:org/gnome/login-screen/banner-message-text`, `dconf:lock /org/gnome/...`",
+    "`dconf:org/gnome/login-screen/banner-message-text`, `dconf:lock /org/gnome/...`, "
+    "`apt:apt::sandbox::user`, `apt:dpkg::post-invoke COMMAND`",
     {
         "value": Attribute(
             str, "Value without quotes; `yes` for what stands alone, and for truth values of systemd's files"
@@ -46,7 +51,8 @@ KIND = Kind(
 class _Program:
     """A program, the files it reads, and how they are written. `groups`: read one after another; within one, by the
     name of the file, and of two files of one name that of the earlier pattern hides the other. `lists`: settings to
-    which further assignments add, and what stands between their values. `empties`: an empty assignment takes back."""
+    which further assignments add, and what stands between their values. `empties`: an empty assignment takes back.
+    `names`: of which names a file must be, beside what its pattern says."""
 
     name: str
     read: _grammars.Reader
@@ -54,6 +60,7 @@ class _Program:
     lists: frozenset[str] = frozenset()
     between: str = ", "
     empties: bool = False
+    names: re.Pattern[str] = _ANY_NAME
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -102,6 +109,7 @@ _PROGRAMS = (
             *((f"/etc/dconf/db/{name}.d/locks/*",) for name in _DCONF),
         ),
     ),
+    _Program("apt", _grammars.apt, (("/etc/apt/apt.conf.d/*",), ("/etc/apt/apt.conf",)), names=_APT_NAME),
     _Program("selinux", _grammars.shell, (("/etc/selinux/config",),)),
 )
 FILES = Glob(tuple(pattern for program in _PROGRAMS for pattern in program.patterns), redact=Redact.SECRETS)
@@ -141,7 +149,7 @@ def _chosen(program: _Program, members: dict[str, Member]) -> Iterator[tuple[str
             directory, _, name = pattern.rpartition("/")
             for path, member in members.items():
                 top, _, own = path.rpartition("/")
-                fits = own == name or (name.startswith("*") and own.endswith(name[1:]) and not own.startswith("."))
+                fits = own == name or (name.startswith("*") and own.endswith(name[1:]) and program.names.fullmatch(own))
                 if top == directory and fits and member.mode & 0o170000 != 0o040000 and not member.closed:
                     named.setdefault(own, (path, member))
         yield from (named[own] for own in sorted(named))
@@ -164,7 +172,7 @@ def _settings(program: _Program, chosen: list[tuple[str, Member]]) -> dict[str, 
 
 collector = Collector(
     name="program_settings",
-    version=5,
+    version=6,
     doc="Settings of login, passwords, logging, auditing and time",
     kinds=(KIND,),
     sources=(FILES,),
