@@ -1,4 +1,4 @@
-"""The ids of PCI DSS 4.0.1, ISO/IEC 27001:2022 and NIST SP 800-53 Rev. 5 that shipped rules refer to are ids of these."""
+"""Ids of PCI DSS 4.0.1, ISO/IEC 27001:2022 and NIST SP 800-53 Rev. 5 that shipped rules refer to are ids of these."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from driftscan import policy
 from tests.policy.support import KINDS
 
-# How many requirements each section of PCI DSS 4.0.1 has (1.1.1, 1.1.2; 1.2.1 ... 1.2.8; ...), from its table of contents.
+# How many requirements each section of PCI DSS 4.0.1 has: 1.1 two, 1.2 eight, and so on.
 PCI = {
     1: (2, 8, 3, 5, 1), 2: (2, 7, 2), 3: (2, 1, 3, 2, 1, 1, 9), 4: (2, 2), 5: (2, 3, 5, 1), 6: (2, 4, 3, 3, 6),
     7: (2, 6, 3), 8: (2, 8, 11, 3, 1, 3), 9: (2, 4, 4, 7, 1), 10: (2, 2, 4, 3, 1, 3, 3), 11: (2, 2, 3, 7, 2, 1),
