@@ -3,16 +3,23 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from driftscan import __version__
 from driftscan.errors import UsageError
 from driftscan.model.names import show
 
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
-ATTEMPTS = 8
-"""How often a call is tried when AWS throttles or fails, with growing pauses."""
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until a connection is there, and until an answer begins; and how often a call is tried when AWS throttles
+    or fails, with growing pauses."""
+
+    connect: float = 10
+    read: float = 60
+    attempts: int = 8
+
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AllAccessDisabled", "403"}
 _CREDENTIALS = {
@@ -36,7 +43,10 @@ _THROTTLED = {
 _LOG_IN = "Log in (`aws sso login`), name a profile (AWS_PROFILE), or set the AWS_* variables."
 
 
-def client(service: str, region: str = "", profile: str = "") -> Any:
+USUAL = Patience()
+
+
+def client(service: str, region: str = "", profile: str = "", patience: Patience = USUAL) -> Any:
     """A client with time limits and retries; empty region and profile: as the environment and ~/.aws say.
     $DRIFTSCAN_AWS_ENDPOINT_URL, else $AWS_ENDPOINT_URL, leads it elsewhere. UsageError if there is no region, no
     such profile, or ~/.aws cannot be read."""
@@ -44,9 +54,9 @@ def client(service: str, region: str = "", profile: str = "") -> Any:
     from botocore.config import Config  # noqa: PLC0415 - comes with boto3
 
     settings = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
         user_agent_extra=f"driftscan/{__version__}",
     )
     endpoint = os.environ.get("DRIFTSCAN_AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL") or None
@@ -85,7 +95,8 @@ def _refused(service: str, error: Any) -> UsageError:
         return UsageError(f"AWS does not accept the credentials ({code}): {message}", _LOG_IN)
     if code in _THROTTLED:
         hint = "Try again later, or narrow the request to fewer regions or a tag."
-        return UsageError(f"AWS throttles {action} ({code}), also after {ATTEMPTS} attempts", hint)
+        attempts = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) + 1
+        return UsageError(f"AWS throttles {action} ({code}), also after {attempts} attempts", hint)
     return UsageError(f"AWS refuses {action}: {show(code)}: {message}", "Check the names in the request.")
 
 

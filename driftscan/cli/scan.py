@@ -89,11 +89,19 @@ def _keep(call: Call, result: ScanResult, told: "Alerts") -> tuple[Event, ...] |
     from driftscan.store import Store
 
     store = Store(place(call))
+    for path in store.open_to_all():
+        call.console.warn(
+            f"{show(str(path))}: everybody may write to the store, and so forge what scans find: chmod o-w"
+        )
     try:
         page = "".join(report.render(result, call.console.style)).encode()
         news = store.save(result, page, watching(call, told))
     except DriftscanError as error:
-        call.console.warn(f"the scan is not kept, so `driftscan explain` will not know it: {error.message}")
+        silent = ", and channels are not told now" if told.channels else ""
+        hint = f". {error.hint}" if error.hint else ""
+        call.console.warn(
+            f"the scan is not kept, so `driftscan explain` will not know it{silent}: {error.message}{hint}"
+        )
         return None
     tell(store, told, call.console)
     return news

@@ -141,6 +141,8 @@ def make_private(directory: Path) -> None:
     try:
         missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         for folder in reversed(missing):
+            if folder.is_symlink():
+                raise IncompleteError(f"{show(str(folder))}: is a link to what is not there", "Make what it leads to.")
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         where = show(os.fspath(directory))

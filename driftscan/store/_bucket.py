@@ -14,6 +14,10 @@ from driftscan.store._blobs import Old, hexadecimal
 
 MOST_AT_ONCE = 1000
 """Keys that one DeleteObjects takes (Amazon S3 API Reference)."""
+_USUAL = aws.Patience(connect=10, read=30, attempts=3)
+"""A scan that has ended waits for its report to be kept: not for long, if the service is down."""
+_BRIEF = aws.Patience(connect=5, read=10, attempts=1)
+"""Within a turn, for which others wait `BUSY_SECONDS`."""
 
 
 class Bucket:
@@ -26,7 +30,11 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Any:
-        return aws.client("s3")
+        return aws.client("s3", patience=_USUAL)
+
+    @cached_property
+    def _brief(self) -> Any:
+        return aws.client("s3", patience=_BRIEF)
 
     def put(self, data: bytes) -> str:
         """See `Blobs`. It is written again where it is there, which makes it new (`old`)."""
@@ -70,14 +78,14 @@ class Bucket:
             return False
 
     def remove(self, unwanted: Iterable[Old], _before: float) -> tuple[int, int]:
-        """See `Blobs`; at most as many as `old` gives at once. One that is put again meanwhile goes, too: who stores a
-        scan looks, in its turn, whether its report is there (`Store.save`)."""
+        """See `Blobs`; at most as many as `old` gives at once, in some seconds or not at all. One that is put again
+        meanwhile goes, too: who stores a scan looks after that whether its report is there (`Store.save`)."""
         named = {each.name: each for each in unwanted}
         if not named:
             return 0, 0
         wanted = {"Objects": [{"Key": name} for name in named], "Quiet": True}
         with self._told(), aws.explained("s3"):
-            left = self._client.delete_objects(Bucket=self._bucket, Delete=wanted).get("Errors", [])
+            left = self._brief.delete_objects(Bucket=self._bucket, Delete=wanted).get("Errors", [])
         if left:
             why = f"{left[0].get('Code', '')}: {left[0].get('Message', '')}"
             hint = "Allow s3:DeleteObject in the IAM policy of these credentials; the next prune removes the rest."

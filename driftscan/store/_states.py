@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from driftscan.store._schema import host_birth, host_files, host_history, host_s
 from driftscan.store._write import storable, upsert
 
 MAX_TOLD = 1 << 28
+QUICK = 1.0
+"""Seconds. Who is refused so soon may ask again at once: a server that was restarted is there again."""
+PAUSE = 10
 AnyRow: TypeAlias = Row[Any]
 _DAMAGE = (ValueError, TypeError, LookupError, AttributeError, zlib.error)
 
@@ -37,6 +41,8 @@ class HostStates:
         self._database = database(where)
         self._connection: Connection | None = None
         self._turn = threading.Lock()
+        self._failure: IncompleteError | None = None
+        self._ask_again = 0.0
 
     def load(self, host: str) -> HostState | None:
         """What the last scan left of a host. A state of another format has no files: the next scan reads them all."""
@@ -141,17 +147,29 @@ class HostStates:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._turn:
-            connection = self._connected()
-            with self._database.reading(connection):
-                yield connection
+        with self._patient() as connection, self._database.reading(connection):
+            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        with self._patient() as connection, self._database.writing(connection):
+            yield connection
+
+    @contextmanager
+    def _patient(self) -> Iterator[Connection]:
+        """The connection, for one thread. A database that let a host wait in vain is not asked again for ten times as
+        long: with a server that is down, every host of a fleet would wait, beside its own time limit."""
         with self._turn:
-            connection = self._connected()
-            with self._database.writing(connection):
-                yield connection
+            if self._failure is not None and time.monotonic() < self._ask_again:
+                raise IncompleteError(self._failure.message, self._failure.hint)
+            began = time.monotonic()
+            try:
+                yield self._connected()
+            except IncompleteError as error:
+                now = time.monotonic()
+                if now - began > QUICK:
+                    self._failure, self._ask_again = error, now + PAUSE * (now - began)
+                raise
 
     def _connected(self) -> Connection:
         if self._connection is not None and self._connection.invalidated:  # the server went away: ask it again

@@ -1,12 +1,15 @@
 """Scans and their findings, and what they refer to."""
 
+import stat
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Executable, Row, func, insert, select
 
+from driftscan.errors import IncompleteError
 from driftscan.model.event import Event
 from driftscan.model.finding import Severity
 from driftscan.model.place import Place
@@ -16,7 +19,7 @@ from driftscan.store._blobs import Blobs
 from driftscan.store._bucket import Bucket
 from driftscan.store._channels import Pending, claim, settle
 from driftscan.store._findings import save_findings
-from driftscan.store._open import database
+from driftscan.store._open import FILE, database
 from driftscan.store._outbox import Outbox, Watching
 from driftscan.store._prune import GRACE, Pruned, Retention, prune_rows
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary, as_row
@@ -47,18 +50,27 @@ class Store:
         watching: Watching = Watching(),  # noqa: B008 - a frozen value
     ) -> tuple[Event, ...]:
         """Keep a scan, all of it or nothing, and its JSON report. What changed since earlier ones, which is kept, too,
-        until every channel was told."""
+        until every channel was told. Where reports lie is asked outside of the turn, for which others wait."""
         report = self.blobs.put(report_json)
         with self._database.write() as connection:
-            if not self.blobs.has(report):  # pruned just now, for one that nobody had referred to for a day
-                self.blobs.put(report_json)
             number = (connection.scalar(select(func.max(scan.c.number))) or 0) + 1
             outbox = Outbox(connection, result, watching)
             connection.execute(insert(scan), _scan(result, number, report))
             hosts = [_host(result, position, each) for position, each in enumerate(result.hosts)]
             if hosts:
                 connection.execute(insert(host_result), hosts)
-            return outbox.write(save_findings(connection, result))
+            news = outbox.write(save_findings(connection, result))
+        # Now that a row refers to it no prune removes it; one that began before may have, if the same bytes were put a
+        # day ago. The scan is kept, whatever comes of this.
+        with suppress(IncompleteError):
+            if not self.blobs.has(report):
+                self.blobs.put(report_json)
+        return news
+
+    def open_to_all(self) -> list[Path]:
+        """What of the store on this machine everybody may write to: who does decides what scans find."""
+        places = (self.directory, self.directory / FILE, self.place.blobs)
+        return [each for each in places if _is_open_to_all(each)]
 
     def claim(self, channel: str, now: str) -> Pending | None:
         """What a channel is to be told; None: nothing, or somebody else is telling it. It is to be settled."""
@@ -206,6 +218,13 @@ def _host(result: ScanResult, position: int, host: HostResult) -> dict[str, obje
         "image_version": storable(host.image.version),
         "manifest_digest": storable(host.image.manifest_digest),
     }
+
+
+def _is_open_to_all(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IWOTH)
+    except OSError:  # it is not there, or whoever opens it will tell
+        return False
 
 
 def _urgency(row: FindingRow) -> tuple[object, ...]:

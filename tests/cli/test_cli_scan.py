@@ -297,14 +297,28 @@ def test_a_store_that_cannot_be_written_is_a_warning(
     scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_given: object) -> None:
-        raise IncompleteError("the disk is full")
+        raise IncompleteError("the disk is full", "Make room.")
 
     monkeypatch.setattr(Store, "save", full)
     scans(samples.result(samples.clean()))
     said = run(capsys, "scan", "local")
     assert said.code == 0
     assert "warning: the scan is not kept" in said.err
-    assert "the disk is full" in said.err
+    assert "the disk is full. Make room." in said.err
+    assert "channels" not in said.err
+
+
+def test_a_store_that_everybody_may_write_to_is_said(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    scans(samples.result(samples.clean()))
+    said = run(capsys, "scan", "-q", "local", "--store", str(tmp_path / "open"))
+    assert f"warning: {tmp_path}/open: everybody may write to the store" in said.err
+    (tmp_path / "open").chmod(0o700)
+    scans(replace(samples.result(samples.clean()), id="again"))
+    assert run(capsys, "scan", "-q", "local", "--store", str(tmp_path / "open")).err == ""
 
 
 def _interrupting(count: int) -> Scan:

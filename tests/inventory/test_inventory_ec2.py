@@ -165,7 +165,7 @@ def test_no_such_profile(endpoint: str) -> None:
 
 def test_nobody_answers(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIFTSCAN_AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(aws, "ATTEMPTS", 1)
+    monkeypatch.setattr(aws.client, "__defaults__", ("", "", aws.Patience(attempts=1)))
     with pytest.raises(UsageError, match="AWS ec2 cannot be asked"):
         inventory.load("ec2:")
 

@@ -1,7 +1,7 @@
 """Reports in S3, for scanners on several machines that share a database."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import boto3
 import pytest
 
 from driftscan.errors import IncompleteError
+from driftscan.model.event import EventKind
 from driftscan.model.place import Place
-from driftscan.store import Retention, Store
+from driftscan.store import Retention, Store, _bucket, _database
 from driftscan.store._blobs import Old
 from driftscan.store._bucket import Bucket
 from tests import awsserver
@@ -83,7 +84,7 @@ def test_what_is_not_ours_is_never_old(s3: Any) -> None:
 def test_what_s3_does_not_remove_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = Bucket(BASE)
     refused = {"Errors": [{"Key": "fleet/ab/c", "Code": "AccessDenied", "Message": "Access Denied"}]}
-    monkeypatch.setattr(bucket._client, "delete_objects", lambda **_: refused)
+    monkeypatch.setattr(bucket._brief, "delete_objects", lambda **_: refused)
     with pytest.raises(IncompleteError, match="fleet/ab/c: cannot be removed: AccessDenied: Access Denied"):
         bucket.remove([Old("sha256:x", "fleet/ab/c", 1)], 0)
 
@@ -123,3 +124,41 @@ def test_a_report_that_is_pruned_while_its_scan_waits_is_put_again(
     monkeypatch.setattr(one.blobs, "put", pruned)
     one.save(scan(1, host("web-1", "F-1")), b"report")
     assert two.report(two.scans()[0]) == b"report"
+
+
+def test_nobody_waits_while_s3_is_asked(shared: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be slow, or dead; what was committed before it died is kept."""
+    one, two = shared
+    monkeypatch.setattr(_database, "BUSY_SECONDS", 0.2)
+    asked = []
+
+    def put(data: bytes, put: Callable[[bytes], str] = one.blobs.put) -> str:
+        with two._database.write():
+            asked.append("put")
+        return put(data)
+
+    def has(_digest: str) -> bool:
+        with two._database.write():
+            asked.append("has")
+        raise IncompleteError("s3 died meanwhile")
+
+    monkeypatch.setattr(one.blobs, "put", put)
+    monkeypatch.setattr(one.blobs, "has", has)
+    (told,) = one.save(scan(1, host("web-1", "F-1")), b"report")
+    assert asked == ["put", "has"]
+    assert told.kind is EventKind.ADOPTED
+    assert two.report(two.scans()[0]) == b"report"
+
+
+def test_a_report_that_cannot_be_put_is_referred_to_by_nothing(
+    shared: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = shared
+    monkeypatch.setattr(one.blobs, "_bucket", "nobodys")
+    with pytest.raises(IncompleteError, match="NoSuchBucket"):
+        one.save(scan(1, host("web-1", "F-1")), b"report")
+    assert two.scans() == []
+
+
+def test_a_prune_asks_s3_for_less_time_than_others_wait_for_it() -> None:
+    assert (_bucket._BRIEF.connect + _bucket._BRIEF.read) * _bucket._BRIEF.attempts < _database.BUSY_SECONDS

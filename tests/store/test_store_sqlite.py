@@ -114,3 +114,12 @@ def test_a_file_of_an_earlier_driftscan_that_cannot_be_written_to(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(IncompleteError, match="is of an earlier driftscan, and cannot be written to"):
         store.scans()
+
+
+def test_a_directory_that_is_a_link_to_nothing_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "store").symlink_to("nowhere")
+    with pytest.raises(IncompleteError, match="is a link to what is not there"):
+        Store(tmp_path / "store").save(scan(1), b"")
+    (tmp_path / "nowhere").mkdir()
+    Store(tmp_path / "store").save(scan(1), b"")
+    assert (tmp_path / "nowhere" / "driftscan.sqlite3").exists()

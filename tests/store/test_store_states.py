@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from driftscan.errors import IncompleteError
 from driftscan.model.digests import BUCKETS, DIGEST
@@ -247,3 +248,30 @@ def test_a_host_of_many_files_leaves_little(tmp_path: Path) -> None:
     (size,) = connection.execute("SELECT length(states) + length(told) + length(removed) FROM host_files").fetchone()
     connection.close()
     assert size < 40_000
+
+
+def test_a_store_that_lets_one_host_wait_does_not_let_every_host_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fleet of 200 would wait 200 times, beside the time limits of its hosts."""
+    clock, asked = [0.0], []
+
+    def connect() -> Connection:
+        asked.append(clock[0])
+        clock[0] += 30
+        raise IncompleteError("nobody answers", "Start it.")
+
+    states = HostStates(tmp_path)
+    monkeypatch.setattr("driftscan.store._states.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(states._database, "connect", connect)
+    for _ in range(200):
+        with pytest.raises(IncompleteError, match="nobody answers") as caught:
+            states.load(NAME)
+        assert caught.value.hint == "Start it."
+        with pytest.raises(IncompleteError):
+            states.history(NAME)
+    assert asked == [0.0]
+    clock[0] += 301
+    monkeypatch.undo()
+    monkeypatch.setattr("driftscan.store._states.time.monotonic", lambda: clock[0])
+    assert states.load(NAME) is None
