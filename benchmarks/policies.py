@@ -65,20 +65,27 @@ def _engines(first: Snapshot, folder: Path, runs: int) -> Iterator[Item]:
     except LeftOutError as missing:
         yield f"Cloud Custodian is left out: {missing}."
         peer = None
-    ours, theirs = [], []
+    ours, alone, theirs = [], [], []
     for _ in range(runs):
         mine = _ran(sys.executable, "judging.py", path)
         ours.append(mine["seconds"] / _SAMPLE * 1000)
+        alone.append(mine["alone"] / _SAMPLE * 1000)
         if peer:
             its = _ran(peer, "peer_c7n.py", path)
             theirs.append(its["seconds"] / _SAMPLE * 1000)
             if its["taken"] != mine["taken"]:
                 raise RefusedError("the engines do not find the same resources")
-    rows = [("driftscan, judge_controls", spread(ours), "1")]
-    if theirs:
-        ratios = [its / mine for mine, its in zip(ours, theirs, strict=True)]
-        rows.append(("Cloud Custodian, ValueFilter.process", spread(theirs), spread(ratios)))
-    yield Table(("engine", "ms of CPU a host", "ratio"), tuple(rows))
+    rows = {
+        "driftscan, judge_controls, hosts together": ours,
+        "driftscan, judge_controls, each by itself": alone,
+        "Cloud Custodian, ValueFilter.process": theirs,
+    }
+    table = [
+        (name, spread(each), spread([one / its for one, its in zip(each, theirs, strict=True)]) if theirs else "")
+        for name, each in rows.items()
+        if each
+    ]
+    yield Table(("engine", "ms of CPU a host", "ratio to Custodian's"), tuple(table))
 
 
 def _facts(first: Snapshot) -> varied.Facts:
@@ -121,7 +128,7 @@ def _whole(first: Snapshot, folder: Path, runs: int) -> Iterator[Item]:
     baked = replace(as_manifest(first), digest="the image")
     reading, alone, beside, live = [], [], [], []
     for _ in range(runs):
-        tables, of_image = policy.Tables(), policy.Tables()
+        together, of_image = policy.Together(), policy.Together()
         for number, path in enumerate(snapshots):
             taken, cost = _timed(partial(read_snapshot, path))
             reading.append(cost)
@@ -129,7 +136,7 @@ def _whole(first: Snapshot, folder: Path, runs: int) -> Iterator[Item]:
             judge = partial(policy.judge_controls, policies, taken, context)
             by_itself, cost = _timed(judge)
             alone.append(cost)
-            with_others, cost = _timed(partial(judge, tables))
+            with_others, cost = _timed(partial(judge, together))
             if with_others != by_itself:
                 raise RefusedError("hosts that are judged together are not judged as each by itself")
             told = _as_told(taken, first)

@@ -33,7 +33,10 @@ def _differs(kind: str, key: str, number: int) -> bool:
 
 
 def _other(columns: dict[str, Any]) -> dict[str, Any]:
-    return {name: value + 1 if type(value) is int else value for name, value in columns.items()}
+    return {
+        name: value + 1 if type(value) is int else f"{value}x" if isinstance(value, str) else value
+        for name, value in columns.items()
+    }
 
 
 def rules(facts: Facts, count: int) -> list[dict[str, Any]]:

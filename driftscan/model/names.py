@@ -50,7 +50,7 @@ def encode_text(text: str) -> str:
 def show(text: str) -> str:
     """Text that is safe on a terminal and on one line: unsafe characters become `\\xNN` or `\\uNNNN`. In a key, `\\xNN`
     from 80 on is a byte that was not UTF-8, so characters are written so only below: no two keys look the same."""
-    return _UNSAFE.sub(_written, text)
+    return text if text.isprintable() else _UNSAFE.sub(_written, text)  # no unsafe character is printable
 
 
 def _written(match: re.Match[str]) -> str:

@@ -6,13 +6,13 @@ from driftscan.policy.model import Context, Policy
 from driftscan.policy.origin import placed
 from driftscan.policy.recommend import recommend
 from driftscan.policy.schema import schema
-from driftscan.policy.tables import Tables
+from driftscan.policy.together import Together
 from driftscan.policy.verdict import verdict
 
 __all__ = [
     "Context",
     "Policy",
-    "Tables",
+    "Together",
     "asks",
     "judge_controls",
     "judge_mutations",

@@ -24,7 +24,7 @@ from driftscan.policy.facts import Facts
 from driftscan.policy.judge import control_outcome, judge_mutations
 from driftscan.policy.matching import allows, matches
 from driftscan.policy.model import Applies, Case, Context, Control, DriftRule, Policy, Quantifier, Rule
-from driftscan.policy.outcome import MISSING, outcome
+from driftscan.policy.outcome import outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _fault(control: Control, facts: Facts) -> tuple[str, ...]:
     if quantifier is Quantifier.ANY or (count is not None and count.test(0, NOWHERE) is not True):
         return ()
     found = outcome(control, facts)
-    return found.evidence if any(what != MISSING for _, what in found.failing) else ()
+    return found.evidence if found.rows else ()
 
 
 def _drift(rule: DriftRule, case: Case) -> Said:
@@ -213,7 +213,7 @@ def _difference(data: Mapping[str, Any]) -> Difference:
 def _control(rule: Control, case: Case) -> Said:
     snapshot = snapshot_of(rule, case.data)
     found = control_outcome(rule, Facts.of(snapshot, nanoseconds(snapshot.taken_at)), _context(snapshot, case))
-    return Said(found.result.value, frozenset(key for key, _ in found.failing), found.evidence)
+    return Said(found.result.value, frozenset(found.keys), found.evidence)
 
 
 def _context(snapshot: Snapshot, case: Case) -> Context:

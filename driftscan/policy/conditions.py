@@ -1,6 +1,6 @@
 """Conditions on one value, and predicates over the columns of one resource. Pure and closed: no code from a policy."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,7 +11,9 @@ from driftscan.policy.truth import Truth, every, opposite, some
 @dataclass(frozen=True, slots=True)
 class Row:
     """A resource as a predicate sees it. A column that it lacks is not known, unless it is one of `without`: those
-    that such a thing never has. `assumed`: not seen, but a default that the rule states."""
+    that such a thing never has. `assumed`: not seen, but a default that the rule states. `now`: the time at which it is
+    judged, in nanoseconds since 1970, for conditions that ask for it; 0: not known. `place`: its number among the rows
+    that stand for those of other hosts, see `alike.py`; -1: it is none."""
 
     key: str
     attributes: Mapping[str, Value] = field(default_factory=dict)
@@ -19,6 +21,7 @@ class Row:
     assumed: bool = False
     kind: str = ""
     now: int = 0
+    place: int = -1
 
     def value(self, column: str) -> Value:
         """The value of a column or of `key`; None: absent."""
@@ -29,6 +32,8 @@ class Row:
         return column == "key" or column in self.attributes or column in self.without
 
 
+CLOCK = "the time at which a host is judged"
+"""What a condition needs that is asked of a row with `Row.now`."""
 NOWHERE = Row("")
 """For values that belong to no resource, such as a number of resources."""
 Test: TypeAlias = Callable[[Value, Row], Truth]
@@ -49,12 +54,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """Conditions on columns, and combinations of predicates; all of them must hold."""
+    """Conditions on columns, and combinations of predicates; all of them must hold. `timed`: it looks at the clock."""
 
     columns: tuple[tuple[str, Condition], ...] = ()
     all_of: tuple["Predicate", ...] = ()
     any_of: tuple["Predicate", ...] = ()
     negated: "Predicate | None" = None
+    timed: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Known once for all, as it is asked for each host."""
+        object.__setattr__(self, "timed", any(CLOCK in condition.needs for _, condition in self.leaves()))
 
     def holds(self, row: Row) -> Truth:
         """Kleene's conjunction of its parts."""
@@ -80,6 +90,23 @@ class Predicate:
         if self.negated:
             parts.append(opposite(self.negated.holds(row)))
         return every(parts)
+
+    def truths(self, rows: Sequence[Row]) -> list[Truth]:
+        """What `holds` says of each; of a predicate on one column, as most are, without a call for each."""
+        if len(self.columns) != 1 or self.all_of or self.any_of or self.negated:
+            return [*map(self.holds, rows)]
+        ((name, condition),) = self.columns
+        test, lacking = condition.test, False if condition.known else None
+        if name == "key":
+            return [test(row.key, row) for row in rows]
+        return [
+            test(row.attributes[name], row)
+            if name in row.attributes
+            else test(None, row)
+            if name in row.without
+            else lacking
+            for row in rows
+        ]
 
     def leaves(self) -> Iterator[tuple[str, Condition]]:
         """Every (column, condition) in it, in the order written."""

@@ -1,19 +1,22 @@
 """The facts of a target as rules look at them: rows by kind and key, and what is hidden from sight."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from driftscan.model.manifest import Manifest
 from driftscan.model.patterns import is_literal, literal_prefix, split_pattern
 from driftscan.model.resource import Plane, Resource
 from driftscan.model.snapshot import CollectorCoverage, Resources, Snapshot
+from driftscan.policy.alike import Alike, Rows
 from driftscan.policy.conditions import Predicate, Row
 from driftscan.policy.derived import DERIVED
-from driftscan.policy.model import Selection
+from driftscan.policy.model import Control, Selection
 from driftscan.policy.tables import Predicates, Single, Table, everything, matcher
 from driftscan.policy.truth import Truth
 
+_T = TypeVar("_T")
 _NO_FILE = frozenset({"size", "nlink", "sha256", "md5"})
 _WITHOUT = {
     "regular": frozenset({"target", "device"}),
@@ -53,33 +56,44 @@ class Facts:
         covered: frozenset[str],
         *,
         live: bool,
-        now: int,
+        now: int = 0,
+        alike: Alike | None = None,
     ) -> None:
-        """Index the small kinds by kind; the file table stays as it is."""
-        self._now = now
+        """Nothing is looked at yet."""
+        self.now = now
         self.live = live
         self._resources = resources
         self._covered = covered
-        self._small: defaultdict[str, list[Row]] = defaultdict(list)
-        for rid in sorted(resources.small):
-            self._small[rid[0]].append(self._row(resources.small[rid]))
+        self._alike = alike
+        self._small: dict[str, Rows] = {}
         self._gaps: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for each in coverage:
             for gap in each.gaps:
                 for pattern in gap.hides:
                     kind, glob = split_pattern(pattern)
                     self._gaps[kind].setdefault(glob, gap.reason or gap.status.value)
+        gaps = {kind: tuple(of_kind.items()) for kind, of_kind in self._gaps.items()}
+        self._frame = alike.frame((covered, gaps, live)) if alike else None
         self._table = table
         self._rows: dict[str, Row] = {}
         self._matched: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
         self._derived: dict[str, dict[str, Resource]] = {}
 
     @classmethod
-    def of(cls, source: Snapshot | Manifest, now: int = 0, table: Table | None = None) -> "Facts":
-        """The facts of a snapshot or of a manifest, as they are judged at a time: see `Row.now`. `table`: its files, if
-        they are asked together with others."""
-        table = table or Single(source.resources.files)
-        return cls(source.resources, table, source.coverage, source.covered_kinds, live=source.live, now=now)
+    def of(
+        cls, source: Snapshot | Manifest, now: int = 0, table: Table | None = None, alike: Alike | None = None
+    ) -> "Facts":
+        """The facts of a snapshot or of a manifest, as they are judged at a time: see `Row.now`. `table` and `alike`:
+        its files, and what stands for its small facts, if they are asked together with others."""
+        return cls(
+            source.resources,
+            table or Single(source.resources.files),
+            source.coverage,
+            source.covered_kinds,
+            live=source.live,
+            now=now,
+            alike=alike,
+        )
 
     def unavailable(self, selection: Selection) -> str:
         """Why nothing is known of the selection's kind; empty: it was looked at. Kinds of a running system are
@@ -97,27 +111,75 @@ class Facts:
         """Whether the selection is about a running system and the target is none."""
         return selection.plane is Plane.RUNTIME and not self.live
 
-    def select(self, selection: Selection, wanted: Predicate | None = None) -> Selected:
-        """The selection's resources; with `wanted` files of which that cannot hold may be left out."""
+    def select(self, selection: Selection, asked: Predicate | None = None, *, narrowed: bool = False) -> Selected:
+        """The selection's resources, of which a predicate will be asked; `narrowed`: files of which that cannot hold
+        may be left out."""
         found = Selected()
         self._derive(selection.kind)
-        for key in selection.named:
-            self._named(selection, key, found)
+        rows = [row for key in selection.named for row in self._named(selection, key, found)]
         if selection.globs or not selection.named:
-            rows = self._matching(selection, wanted, found)
-            if selection.where is None:
-                found.rows.extend(rows)
-            else:
-                for row in rows:
-                    self._place(selection, row, found)
+            rows += self._matching(selection, asked if narrowed else None, found)
+        where = selection.where
+        if (asked and asked.timed) or (where and where.timed):
+            rows = [replace(row, now=self.now, place=-1) for row in rows]
+        if where is None:
+            found.rows = rows
+        else:
+            fits = self.truths(selection.kind, where, rows)
+            found.rows = [row for row, fit in zip(rows, fits, strict=True) if fit is True]
+            found.doubtful = [row for row, fit in zip(rows, fits, strict=True) if fit is None]
         return found
+
+    def truths(self, kind: str, predicate: Predicate, rows: Sequence[Row]) -> list[Truth]:
+        """What a predicate says of each row that was selected."""
+        return self.of_each(kind, predicate, rows, predicate.truths)
+
+    def of_each(
+        self, kind: str, asked: object, rows: Sequence[Row], answer: Callable[[Sequence[Row]], list[_T]]
+    ) -> list[_T]:
+        """What is answered of each row that was selected: see `Standing.of_each`."""
+        standing = self._of_kind(kind).standing if self._alike and kind != "file" else None
+        return standing.of_each(asked, rows, answer) if standing else answer(rows)
+
+    def remembered(self, control: Control, image: object, make: Callable[[], _T]) -> _T:
+        """What was made before of a control, if every fact that it looks at was the same, and the image; else what is
+        made now."""
+        if self._alike is None or control.timed:
+            return make()
+        stands = [*map(self._stands, control.selections)]
+        if None in stands:
+            return make()
+        return self._alike.remembered(control, (image, self._frame, *stands), make)
+
+    def _stands(self, selection: Selection) -> object | None:
+        """What stands for the facts of the selection's kind; None: some of those that it selects are others."""
+        kind, globs, named = selection.kind, selection.globs, selection.named
+        self._derive(kind)
+        if kind == "file":
+            stands, other = self._table.stands
+        else:
+            stands, other = self._of_kind(kind).standing, self._of_kind(kind).other
+        if not other or (other.isdisjoint(named) and named and not globs):
+            return stands
+        if not other.isdisjoint(named) or any(map(matcher(kind, globs or (everything(kind),)), other)):
+            return None
+        return stands
+
+    def _of_kind(self, kind: str) -> Rows:
+        """The rows of a small kind, by key, and those that stand for them."""
+        if kind not in self._small:
+            self._small[kind] = self._rows_of(kind, [*self._resources.of(kind)])
+        return self._small[kind]
+
+    def _rows_of(self, kind: str, resources: Sequence[Resource]) -> Rows:
+        return self._alike.rows(kind, resources) if self._alike else Rows([*map(self._row, resources)])
 
     def _derive(self, kind: str) -> None:
         """Make the facts of a kind that follows from others, unless they were given."""
         if kind not in DERIVED or kind in self._covered or kind in self._derived:
             return
         self._derived[kind] = {each.key: each for each in DERIVED[kind].make(self._resources, self._table)}
-        self._small[kind] = [self._row(each) for _, each in sorted(self._derived[kind].items())]
+        self._small[kind] = self._rows_of(kind, [each for _, each in sorted(self._derived[kind].items())])
         for base in DERIVED[kind].of:
             for glob, reason in self._gaps[base].items():
                 self._gaps[kind].setdefault(everything(kind), f"{base} {glob}: {reason}")
@@ -127,30 +189,21 @@ class Facts:
             return self._derived[kind].get(key)
         return self._table.get(key) if kind == "file" else self._resources.get(kind, key)
 
-    def _named(self, selection: Selection, key: str, found: Selected) -> None:
+    def _named(self, selection: Selection, key: str, found: Selected) -> Iterator[Row]:
         resource = self._resource(selection.kind, key)
         if resource is not None:
-            self._place(selection, self._row(resource), found)
+            yield self._row(resource)
         elif reason := self._hidden(selection.kind, key):
             found.hidden.append(f"{selection.kind} {key}: {reason}")
         elif selection.default is not None:
-            row = Row(key, selection.default, assumed=True, kind=selection.kind, now=self._now)
-            self._place(selection, row, found)
+            yield Row(key, selection.default, assumed=True, kind=selection.kind)
         else:
             found.missing.append(key)
 
     def _row(self, resource: Resource) -> Row:
         kind = resource.kind
         without = _WITHOUT.get(str(resource.attributes.get("type")), _NONE) if kind == "file" else _NONE
-        return Row(resource.key, resource.attributes, without, kind=kind, now=self._now)
-
-    @staticmethod
-    def _place(selection: Selection, row: Row, found: Selected) -> None:
-        fits: Truth = selection.where.holds(row) if selection.where else True
-        if fits is True:
-            found.rows.append(row)
-        elif fits is None:
-            found.doubtful.append(row)
+        return Row(resource.key, resource.attributes, without, kind=kind)
 
     def _matching(self, selection: Selection, wanted: Predicate | None, found: Selected) -> Iterable[Row]:
         kind, named = selection.kind, set(selection.named)
@@ -169,10 +222,10 @@ class Facts:
 
     def _others(self, kind: str, globs: tuple[str, ...]) -> Sequence[Row]:
         if globs == (everything(kind),):
-            return self._small[kind]
+            return self._of_kind(kind).rows
         if (kind, globs) not in self._matched:
             fits = matcher(kind, globs)
-            self._matched[kind, globs] = [each for each in self._small[kind] if fits(each.key)]
+            self._matched[kind, globs] = [each for each in self._of_kind(kind).rows if fits(each.key)]
         return self._matched[kind, globs]
 
     def _files(self, globs: tuple[str, ...], predicates: Predicates) -> Iterator[Row]:

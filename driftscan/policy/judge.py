@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 
 from driftscan.model.drift import CauseType, Change, Mutation
 from driftscan.model.finding import (
@@ -25,7 +26,8 @@ from driftscan.policy.matching import allows, matches
 from driftscan.policy.model import Context, Control, DriftRule, Policy
 from driftscan.policy.origin import CURED
 from driftscan.policy.outcome import MAX_EVIDENCE, Outcome, outcome
-from driftscan.policy.tables import Tables
+from driftscan.policy.together import Image, Together
+from driftscan.policy.truth import Truth
 
 DEFAULT = RuleRef("default", why="No rule speaks of it, and the server is to equal its image.")
 """What judges a mutation that no rule matches: medium, replace."""
@@ -79,25 +81,39 @@ def _judged(mutation: Mutation, rules: Iterable[DriftRule], context: Context) ->
 
 
 def judge_controls(
-    policies: Sequence[Policy], snapshot: Snapshot, context: Context, tables: Tables | None = None
+    policies: Sequence[Policy], snapshot: Snapshot, context: Context, together: Together | None = None
 ) -> tuple[JudgedControl, ...]:
-    """Every control of the policies over the facts of a snapshot, in the policies' order. `tables`: of the hosts that
-    are judged besides; the answers are the same without, and take longer."""
+    """Every control of the policies over the facts of a snapshot, in the policies' order. `together`: what is kept of
+    the hosts that are judged besides; the answers are the same without, and take longer for each but the first."""
     if not any(policy.controls for policy in policies):
         return ()
-    tables, now = tables or Tables(), nanoseconds(snapshot.taken_at)
+    now = nanoseconds(snapshot.taken_at)
     baked, image = context.manifest, None
     alike: Hashable = snapshot.image
     if baked is not None and not baked.provenance.stand_in:  # a stand-in is the host's own word and shows nothing
         alike = baked.digest
-        image = Facts.of(baked, now, tables.of(alike, baked.resources.files))
-    facts = Facts.of(snapshot, now, tables.of(alike, snapshot.resources.files))
+        image = together.image(baked, alike) if together else Image(baked, partial(Facts.of, baked))
+    facts = together.facts(snapshot, alike, now) if together else Facts.of(snapshot, now)
     return tuple(_control(control, facts, image, context) for policy in policies for control in policy.controls)
 
 
-def _control(control: Control, facts: Facts, image: Facts | None, context: Context) -> JudgedControl:
-    found = control_outcome(control, facts, context)
-    cause = _cause(control, found, image)
+def _control(control: Control, facts: Facts, image: Image | None, context: Context) -> JudgedControl:
+    fits = applies(control.applies, context)
+    if fits is not True:
+        return _as_found(control, _unfit(fits), None)
+    return facts.remembered(control, image, lambda: _asked(control, facts, image))
+
+
+def _asked(control: Control, facts: Facts, image: Image | None) -> JudgedControl:
+    found = outcome(control, facts)
+    return _as_found(
+        control, found, image.outcome(control, facts.now) if image and found.result is Result.FAIL else None
+    )
+
+
+def _as_found(control: Control, found: Outcome, baked: Outcome | None) -> JudgedControl:
+    """`baked`: what it comes to for the image, if it fails and there is one."""
+    cause = _cause(found, baked)
     return JudgedControl(
         id=control.id,
         finding=fingerprint(control),
@@ -118,28 +134,35 @@ def _about(control: Control, found: Outcome) -> tuple[ResourceId, ...]:
     """The resources that fail it, else those that it names."""
     if found.result not in (Result.FAIL, Result.UNKNOWN):
         return ()
-    keys = sorted({key for key, _ in found.failing}) or control.selection.named
+    keys = sorted(dict.fromkeys(found.keys)) or control.selection.named
     return tuple((control.selection.kind, key) for key in keys[:MAX_EVIDENCE])
 
 
 def control_outcome(control: Control, facts: Facts, context: Context) -> Outcome:
     """What a control comes to on a host, if it is for it at all."""
     fits = applies(control.applies, context)
+    return outcome(control, facts) if fits else _unfit(fits)
+
+
+def _unfit(fits: Truth) -> Outcome:
+    """What a control comes to on a host that it is not for, or of which that is not known."""
     if fits is None:
         return Outcome(Result.UNKNOWN, ("os_version: which system this is could not be told",))
-    return outcome(control, facts) if fits else Outcome(Result.NOT_APPLICABLE)
+    return Outcome(Result.NOT_APPLICABLE)
 
 
 def fingerprint(control: Control) -> str:
     """The stable id of a control's finding: the same on every host and in every scan."""
-    return "C-" + hashlib.sha256(f"{control.policy}\n{control.id}".encode()).hexdigest()[:12]
+    return _fingerprint(control.policy, control.id)
 
 
-def _cause(control: Control, found: Outcome, image: Facts | None) -> CureCause:
-    if found.result is not Result.FAIL or image is None:
-        return CureCause.UNKNOWN
-    baked = outcome(control, image)
-    if baked.result in (Result.UNKNOWN, Result.NOT_APPLICABLE):
+@lru_cache(maxsize=4096)
+def _fingerprint(policy: str, rule: str) -> str:
+    return "C-" + hashlib.sha256(f"{policy}\n{rule}".encode()).hexdigest()[:12]
+
+
+def _cause(found: Outcome, baked: Outcome | None) -> CureCause:
+    if baked is None or baked.result in (Result.UNKNOWN, Result.NOT_APPLICABLE):
         return CureCause.UNKNOWN
     return CureCause.IMAGE if baked.result is Result.FAIL and found.failing <= baked.failing else CureCause.HOST
 

@@ -158,6 +158,18 @@ class Control(Rule):
     fix: str = ""
     refs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def selections(self) -> tuple[Selection, ...]:
+        """All that it looks at."""
+        return self.selection, *(each.selection for each in self.premises)
+
+    @property
+    def timed(self) -> bool:
+        """Whether it looks at the clock."""
+        asked = [self.selection.where, self.demand.predicate]
+        asked += [part for each in self.premises for part in (each.selection.where, each.demand.predicate)]
+        return any(predicate is not None and predicate.timed for predicate in asked)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:

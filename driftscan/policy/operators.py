@@ -15,7 +15,7 @@ from driftscan.model.patterns import compile_key_glob
 from driftscan.model.resource import Value
 from driftscan.policy import measures, versions
 from driftscan.policy.arguments import ArgumentError, several, texts_of
-from driftscan.policy.conditions import Row, Test
+from driftscan.policy.conditions import CLOCK, Row, Test
 from driftscan.policy.measures import number
 from driftscan.policy.regex import Pattern, RegexError
 from driftscan.policy.truth import Truth
@@ -50,7 +50,6 @@ _PORTS = {
 }
 
 
-CLOCK = "the time at which a host is judged"
 SYSTEM = "the system that a package belongs to"
 
 
@@ -107,8 +106,15 @@ def equals(wanted: Value) -> Test:
 
 
 def _in(argument: Any) -> Test:
-    tests = [equals(item) for item in several(argument)]
-    return lambda value, row: any(test(value, row) for test in tests)
+    wanted: dict[type, set[Any]] = {}
+    for item in several(argument):
+        wanted.setdefault(type(item), set()).add(item)
+
+    def test(value: Value, row: Row) -> Truth:
+        alike = wanted.get(type(value))
+        return alike is not None and value in alike
+
+    return test
 
 
 def _not_in(argument: Any) -> Test:
@@ -120,8 +126,8 @@ def _glob(argument: Any) -> Test:
     globs = texts_of(argument)
     if any(not glob.strip("*") for glob in globs):
         raise ArgumentError("is '*', which asks for nothing: write present: true")
-    patterns = [compile_key_glob("", glob) for glob in globs]
-    return lambda value, row: isinstance(value, str) and any(pattern.fullmatch(value) for pattern in patterns)
+    fits = re.compile("|".join(f"(?:{compile_key_glob('', glob).pattern})" for glob in globs), re.DOTALL).fullmatch
+    return lambda value, row: isinstance(value, str) and fits(value) is not None
 
 
 def _regex(argument: Any) -> Test:
@@ -178,16 +184,12 @@ def _bits(holds: Callable[[int, int], bool]) -> Callable[[Any], Test]:
     return build
 
 
-def _nothing(value: Value) -> bool:
-    return value is None or value in ("", ()) or (isinstance(value, Mapping) and not value)
-
-
 def _absent(argument: Any) -> Test:
-    return lambda value, row: _nothing(value)
+    return lambda value, row: not value and not isinstance(value, int)
 
 
 def _present(argument: Any) -> Test:
-    return lambda value, row: not _nothing(value)
+    return lambda value, row: bool(value) or isinstance(value, int)
 
 
 def _known(argument: Any) -> Test:

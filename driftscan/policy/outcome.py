@@ -1,7 +1,8 @@
 """One control over the facts of one target: pass, fail, unknown or not applicable, and why."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from driftscan.model.finding import Result
 from driftscan.model.names import show
@@ -20,13 +21,27 @@ MISSING = "missing"
 _RESULTS: Mapping[Truth, Result] = {True: Result.PASS, False: Result.FAIL, None: Result.UNKNOWN}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
-    """`failing`: (key, what was read of it) of each resource at fault, to be compared with the image's."""
+    """`rows`: the resources at fault; `missing`: the keys of those that are at fault as they are not there; `columns`:
+    what was read of the rows."""
 
     result: Result
     evidence: tuple[str, ...] = ()
-    failing: frozenset[tuple[str, str]] = frozenset()
+    rows: Sequence[Row] = ()
+    missing: Sequence[str] = ()
+    columns: Sequence[str] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the resources at fault; one may be told twice."""
+        return [*(row.key for row in self.rows), *self.missing]
+
+    @cached_property
+    def failing(self) -> frozenset[tuple[str, str]]:
+        """(key, what was read of it) of each resource at fault, to be compared with the image's."""
+        read = ((row.key, repr([row.value(name) for name in self.columns])) for row in self.rows)
+        return frozenset((*read, *((key, MISSING) for key in self.missing)))
 
 
 def outcome(control: Control, facts: Facts) -> Outcome:
@@ -47,15 +62,16 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
     if reason := facts.unavailable(selection):
         return Outcome(Result.UNKNOWN, (f"{selection.kind}: {show(reason)}",))
     narrowed = demand.quantifier is Quantifier.NONE and missing is Result.PASS  # else it matters whether any is there
-    found = facts.select(selection, demand.predicate if narrowed else None)
     predicate = demand.predicate
-    truths = [predicate.holds(row) for row in found.rows] if predicate else []
+    found = facts.select(selection, predicate, narrowed=narrowed)
+    truths = facts.truths(selection.kind, predicate, found.rows) if predicate else []
     if demand.quantifier is Quantifier.COUNT:
         result = _RESULTS[_counted(demand, found)]
     elif found.empty or (missing is Result.NOT_APPLICABLE and not (found.rows or found.doubtful or found.hidden)):
         result = missing
     else:
-        result = _RESULTS[_quantified(demand, found, truths, missing)]
+        doubted = facts.truths(selection.kind, predicate, found.doubtful) if predicate else []
+        result = _RESULTS[_quantified(demand.quantifier, found, truths, doubted, missing)]
         if not found.rows and not (found.missing and missing is not Result.NOT_APPLICABLE) and result is not missing:
             result = Result.UNKNOWN  # perhaps nothing is selected
     if result is Result.FAIL:
@@ -65,26 +81,31 @@ def decide(selection: Selection, demand: Demand, missing: Result, facts: Facts, 
         at_fault = found.rows
         if predicate:
             at_fault = [row for row, truth in zip(found.rows, truths, strict=True) if truth is wrong]
-        lines = _evidence(_failures(selection, demand, found, at_fault, message))
-        return Outcome(result, lines, frozenset(_faults(demand, found, at_fault)))
+        columns = predicate.reads() if predicate else ()
+        told = at_fault[:MAX_EVIDENCE]
+        tell = _teller(selection.kind, demand, columns, message)
+        lines = facts.of_each(selection.kind, demand, told, lambda rows: [*map(tell, rows)])
+        lines = [*_head(selection, demand, found), *lines, *_missing(selection, demand, found)]
+        evidence = _evidence(lines, len(at_fault) - len(told))
+        return Outcome(result, evidence, at_fault, found.missing, columns)
     if result is Result.UNKNOWN:
         return Outcome(result, _evidence(_doubts(selection, demand, found, truths)))
     return Outcome(result)
 
 
-def _quantified(demand: Demand, found: Selected, truths: list[Truth], missing: Result) -> Truth:
-    """`truths`: whether the predicate holds of each row that is selected."""
-    predicate = demand.predicate
-    assert predicate is not None
+def _quantified(
+    quantifier: Quantifier, found: Selected, truths: list[Truth], doubted: list[Truth], missing: Result
+) -> Truth:
+    """`truths`: whether the predicate holds of each row that is selected; `doubted`: of each that perhaps is."""
     absent: Truth = missing is Result.PASS
     gone = [absent] * len(found.missing) if missing is not Result.NOT_APPLICABLE else []
     unseen: list[Truth] = [None] * bool(found.hidden)
-    if demand.quantifier is Quantifier.ANY:
-        return some([*truths, *(every([None, predicate.holds(row)]) for row in found.doubtful), *gone, *unseen])
-    doubted = [predicate.holds(row) for row in found.doubtful]
-    if demand.quantifier is Quantifier.NONE:
-        truths, doubted = [*map(opposite, truths)], [*map(opposite, doubted)]
-    return every([*truths, *(some([None, truth]) for truth in doubted), *gone, *unseen])
+    if quantifier is Quantifier.EVERY:
+        return every([*truths, *(some([None, truth]) for truth in doubted), *gone, *unseen])
+    perhaps = (every([None, truth]) for truth in doubted)
+    if quantifier is Quantifier.ANY:
+        return some([*truths, *perhaps, *gone, *unseen])
+    return opposite(some([*truths, *perhaps, *map(opposite, gone), *unseen]))
 
 
 def _counted(demand: Demand, found: Selected) -> Truth:
@@ -99,26 +120,21 @@ def _counted(demand: Demand, found: Selected) -> Truth:
     return possible.pop() if len(possible) == 1 else None
 
 
-def _evidence(lines: Iterator[str]) -> tuple[str, ...]:
-    shown: list[str] = []
-    more = 0
-    for line in lines:
-        if len(shown) < MAX_EVIDENCE:
-            shown.append(show(line))
-        else:
-            more += 1
+def _evidence(lines: Iterable[str], more: int = 0) -> tuple[str, ...]:
+    """`more`: how many there are besides."""
+    found = [*lines]
+    more += len(found[MAX_EVIDENCE:])
+    shown = map(show, found[:MAX_EVIDENCE])
     return (*shown, f"and {more} more") if more else tuple(shown)
 
 
-def _failures(
-    selection: Selection, demand: Demand, found: Selected, at_fault: Sequence[Row], message: str
-) -> Iterator[str]:
+def _head(selection: Selection, demand: Demand, found: Selected) -> Iterator[str]:
     if demand.quantifier is Quantifier.COUNT and demand.count:
         count = len(found.rows) or "none"
         yield f"{selection.kind}: {count} {_wanted(selection)}, expected {demand.count.words}"
-    columns = demand.predicate.reads() if demand.predicate else ()
-    for number, row in enumerate(at_fault):  # what will not be shown is only counted
-        yield _line(selection, demand, row, columns, message) if number < MAX_EVIDENCE else ""
+
+
+def _missing(selection: Selection, demand: Demand, found: Selected) -> Iterator[str]:
     if demand.quantifier is not Quantifier.COUNT:
         for key in found.missing:
             yield f"{selection.kind} {key}: not there"
@@ -134,20 +150,22 @@ def _wanted(selection: Selection) -> str:
     return " ".join(filter(None, parts)) or "there"
 
 
-def _line(selection: Selection, demand: Demand, row: Row, columns: Sequence[str], message: str) -> str:
-    suffix = " (the built-in default)" if row.assumed else ""
-    if message:
-        return _filled(message, row) + suffix
-    head = f"{selection.kind} {row.key}"
+def _teller(kind: str, demand: Demand, columns: Sequence[str], message: str) -> Callable[[Row], str]:
+    """What is told of a row at fault; it depends on the row and the control alone."""
     predicate = demand.predicate
-    if predicate is None:
-        return head
-    if demand.quantifier is Quantifier.NONE:
-        facts = [f"{name} is {_shown(row.value(name))}" for name in columns]
-        return f"{head}: {', '.join(facts)}{suffix}"
-    facts = [f"{name} is {_shown(row.value(name))}, expected {words}" for name, words in predicate.failing(row)]
-    facts = facts or [f"{name} is {_shown(row.value(name))}" for name in columns]
-    return f"{head}: {'; '.join(facts)}{suffix}"
+
+    def told(row: Row) -> str:
+        if message:
+            return _filled(message, row)
+        if predicate is None:
+            return f"{kind} {row.key}"
+        if demand.quantifier is not Quantifier.NONE and (failing := predicate.failing(row)):
+            facts = [f"{name} is {_shown(row.value(name))}, expected {words}" for name, words in failing]
+            return f"{kind} {row.key}: {'; '.join(facts)}"
+        joint = ", " if demand.quantifier is Quantifier.NONE else "; "
+        return f"{kind} {row.key}: {joint.join([f'{name} is {_shown(row.value(name))}' for name in columns])}"
+
+    return lambda row: f"{told(row)} (the built-in default)" if row.assumed else told(row)
 
 
 def _filled(message: str, row: Row) -> str:
@@ -161,6 +179,8 @@ def _filled(message: str, row: Row) -> str:
 
 
 def _shown(value: Value) -> str:
+    if type(value) is str and 0 < len(value) <= MAX_VALUE:
+        return value
     if value is None:
         return "absent"
     if isinstance(value, bool):
@@ -180,11 +200,3 @@ def _doubts(selection: Selection, demand: Demand, found: Selected, truths: Seque
                 for name in demand.predicate.reads()
             )
             yield f"{selection.kind} {row.key}: cannot tell: {facts}"
-
-
-def _faults(demand: Demand, found: Selected, at_fault: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    columns = demand.predicate.reads() if demand.predicate else ()
-    for row in at_fault:
-        yield row.key, repr([row.value(name) for name in columns])
-    for key in found.missing:
-        yield key, MISSING

@@ -45,6 +45,10 @@ class Table(Protocol):
     def owners(self, column: str) -> Owners:
         """Of `uid` or `gid` who has how many files; empty text: the record lacks the column."""
 
+    @property
+    def stands(self) -> tuple[object, frozenset[str]]:
+        """The table that stands for this one, and the keys of what is other in this one."""
+
 
 class Single:
     """A table that is asked by itself. Answers are kept, within limits."""
@@ -82,6 +86,11 @@ class Single:
             counts = Counter(self._survey.values(column))
             self._owners[column] = {token: (count, self.first(column, token, ())) for token, count in counts.items()}
         return self._owners[column]
+
+    @property
+    def stands(self) -> tuple[object, frozenset[str]]:
+        """See `Table`."""
+        return self, frozenset()
 
     def first(self, column: str, token: bytes, without: Container[str]) -> str:
         """The first file with a value, of those that are not left out; empty: there is none."""
@@ -136,6 +145,11 @@ class Beside:
         found += self._own.matching(globs, predicates)
         return sorted(found, key=lambda each: each.key)
 
+    @property
+    def stands(self) -> tuple[object, frozenset[str]]:
+        """See `Table`."""
+        return self._other, self._changed
+
     def owners(self, column: str) -> Owners:
         """See `Table`."""
         gone, own = self._gone.owners(column), self._own.owners(column)
@@ -188,6 +202,7 @@ class Tables:
         return own
 
 
+@lru_cache(maxsize=256)
 def everything(kind: str) -> str:
     """The glob that fits every key of a kind."""
     return split_pattern(kind)[1]

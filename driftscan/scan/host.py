@@ -20,7 +20,7 @@ from driftscan.model.result import HostImage, ImageMatch, PolicyUse
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.state import Visit
 from driftscan.model.times import nanoseconds
-from driftscan.policy import Policy, Tables, asks, load
+from driftscan.policy import Policy, Together, asks, load
 from driftscan.policy.waive import Waiving
 from driftscan.scan import evidence, standin, texts
 from driftscan.scan.baseline import Baselines
@@ -55,7 +55,7 @@ class Job:
         self.baselines.check(targets)
         self.proofs = Proofs(options.packages, self.baselines, options.state_dir)
         self.deriver = Deriver(options.advisories, options.state_dir)
-        self.tables = Tables()
+        self.together = Together()
         self.zones = load_zones(Path(options.zones)) if options.zones else ()
         accepted = tuple(waiver for path in options.waivers for waiver in load_waivers(path))
         self.waiving = Waiving(waivers=accepted, today=datetime.now(UTC).date())
@@ -208,7 +208,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         baseline.image,
         policies=policies,
         deriver=job.deriver,
-        tables=job.tables,
+        together=job.together,
         manifest=manifest,
         mutations=mutations,
         found=replace(found, differences=differences),
@@ -241,7 +241,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
             policies=job.policies(image.match),
             notes=(standin.NOTHING,),
             deriver=job.deriver,
-            tables=job.tables,
+            together=job.together,
         )
     watch("compare")
     manifest = standin.manifest(database, taken, f"driftscan {__version__}")
@@ -255,7 +255,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
         image,
         policies=job.policies(image.match),
         deriver=job.deriver,
-        tables=job.tables,
+        together=job.together,
         manifest=manifest,
         mutations=mutations,
         found=replace(found, differences=differences),
@@ -273,7 +273,7 @@ def _without_image(job: Job, seen: Observation, image: HostImage, watch: Stopwat
         image,
         policies=job.policies(image.match),
         deriver=job.deriver,
-        tables=job.tables,
+        together=job.together,
         mutations=(mutation,),
     )
 
@@ -292,7 +292,7 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
             baseline.image,
             policies=policies,
             deriver=job.deriver,
-            tables=job.tables,
+            together=job.together,
             mutations=[unknown_image(baseline.image)] if unknown else [],
             notes=() if unknown else (standin.NOTHING,),
         )
@@ -313,7 +313,7 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
         baseline.image,
         policies=policies,
         deriver=job.deriver,
-        tables=job.tables,
+        together=job.together,
         manifest=baseline.manifest,
         mutations=(*mutations, *shared),
         found=found,

@@ -19,7 +19,7 @@ from driftscan.model.state import History, View
 from driftscan.policy import (
     Context,
     Policy,
-    Tables,
+    Together,
     asks,
     judge_controls,
     judge_mutations,
@@ -88,7 +88,7 @@ class Assessment:
         accepted: int = 0,
         logins_told: bool = False,
         deriver: Deriver | None = None,
-        tables: Tables | None = None,
+        together: Together | None = None,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
         version = taken.resources.get("os_version", "-")
@@ -103,7 +103,7 @@ class Assessment:
         if deriver and asks_outside(policies):
             known = deriver.snapshot(taken, manifest, patches)
             asked = replace(context, manifest=deriver.manifest(manifest))
-        controls = judge_controls(policies, known, asked, tables)
+        controls = judge_controls(policies, known, asked, together)
         told = [
             *notes,
             *patches.notes,

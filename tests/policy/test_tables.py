@@ -71,23 +71,23 @@ def host(changes: Changes) -> Snapshot:
 @given(HOSTS)
 @example([{"/": None}, {"/usr/bin/p00": None, "/usr/bin/p02": BASE["/usr/bin/p00"]}])  # the first of somebody's files
 def test_the_answers_are_those_of_each_by_itself(rules: tuple[Policy, ...], hosts: list[Changes]) -> None:
-    tables = Tables()
+    together = policy.Together()
     for changes in [{}, *hosts]:
         taken = host(changes)
         alone = policy.judge_controls(rules, taken, policy.Context())
-        assert policy.judge_controls(rules, taken, policy.Context(), tables) == alone
+        assert policy.judge_controls(rules, taken, policy.Context(), together) == alone
 
 
 @settings(max_examples=15, deadline=None)
 @given(HOSTS)
 def test_so_are_those_of_hosts_that_were_told_their_manifest(rules: tuple[Policy, ...], hosts: list[Changes]) -> None:
-    tables, baked = Tables(), manifest({**ACCOUNTS, "file": BASE})
+    together, baked = policy.Together(), manifest({**ACCOUNTS, "file": BASE})
     for changes in hosts:
         taken = host(changes)
         context = policy.Context(manifest=baked)
         alone = policy.judge_controls(rules, taken, context)
         told = patched(taken, baked.resources.files)
-        assert policy.judge_controls(rules, told, context, tables) == alone
+        assert policy.judge_controls(rules, told, context, together) == alone
 
 
 def patched(taken: Snapshot, base: Records) -> Snapshot:
