@@ -1,7 +1,8 @@
 """JSON Schema problems in a newcomer's words. The one home of jsonschema.
 
 Words come from the schema: its `title` names the thing ("rule"), its own keyword `x-expected` completes the
-sentence "expected ..." where a pattern or a choice of shapes would not be understood.
+sentence "expected ..." where a pattern or a choice of shapes would not be understood, and `x-instead` says by keys or
+texts that are not known what to write in their place.
 """
 
 import difflib
@@ -56,7 +57,8 @@ def did_you_mean(word: str, known: Iterable[str], *, all_known: bool = True) -> 
     """`; did you mean 'x'?`, else `; one of: ...` for a short list (unless `all_known` is false), else nothing."""
     names = sorted(set(known))
     folded = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    cutoff = 0.6 if len(word) > 4 else 0.7  # of short words half the letters are alike by chance
+    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=cutoff)
     if close:
         return f"; did you mean '{show(folded[close[0]])}'?"
     if all_known and names and len(names) <= 20:
@@ -123,6 +125,10 @@ def _advice(expected: object, value: object) -> str:
         return ": put it in quotes"
     if expected == "boolean" and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
         return f": write {'true' if value.lower() in {'yes', 'on', 'y'} else 'false'}"
+    if expected == "integer" and isinstance(value, float):
+        return " with a point"
+    if expected == "array" and isinstance(value, Mapping):
+        return ": put '- ' before its first key"
     if expected == "array" and isinstance(value, str | int | float):
         return f": write [{show(str(value))[:MAX_SHOWN]}]"
     return ""
@@ -141,8 +147,14 @@ def _unknown_keys(error: "ValidationError") -> Iterator[Problem]:
     known = list(schema.get("properties", {}))
     for name in _instance(error):
         if name not in known and not _matches(name, schema.get("patternProperties", {})):
-            what = f"unknown key {quoted(name)} in {_place(error)}{did_you_mean(name, known)}"
+            instead = _instead(error, name) or did_you_mean(name, known)
+            what = f"unknown key {quoted(name)} in {_place(error)}{instead}"
             yield Problem((*_at(error), name), what, key=True)
+
+
+def _instead(error: "ValidationError", word: object) -> str:
+    said = _schema(error).get("x-instead", {}).get(word) if isinstance(word, str) else None
+    return f": {said}" if said else ""
 
 
 def _matches(name: str, patterns: Mapping[str, Any]) -> bool:
@@ -185,7 +197,8 @@ def _choice(error: "ValidationError") -> Iterator[Problem]:
         for item in best:
             yield from _explain(item)
     elif expected:
-        yield Problem(_at(error), f"expected {expected}, found {_found(_instance(error))}")
+        found = _found(_instance(error)) + _instead(error, _instance(error))
+        yield Problem(_at(error), f"expected {expected}, found {found}")
     elif branches and all(item.validator == "type" for inner in branches.values() for item in inner):
         words = dict.fromkeys(_EXPECTED.get(str(_rule(inner[0])), "") for inner in branches.values())
         yield Problem(_at(error), f"expected {' or '.join(filter(None, words))}, found {_found(_instance(error))}")

@@ -25,7 +25,9 @@ _TYPES: Mapping[str, frozenset[type]] = {
     "null": frozenset({type(None)}),
 }
 _SIMPLE = (str, bool, int, type(None))
-_SAYS_NOTHING = frozenset({"$schema", "$id", "$defs", "title", "description", "x-expected", "default", "then", "else"})
+_SAYS_NOTHING = frozenset(
+    {"$schema", "$id", "$defs", "title", "description", "x-expected", "x-instead", "default", "then", "else"}
+)
 
 
 def conforms(data: Any, schema: Mapping[str, Any]) -> bool:

@@ -31,6 +31,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
 }
+_BRACES = "Text that begins with {, [ or * must stand in quotes."
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 _TAGS: dict[str, tuple[type, ...]] = {
@@ -60,6 +61,7 @@ _IN_WORDS = (
     (("found unexpected end of stream",), "the file ends inside a quoted text: close the quote"),
     (("found unexpected document",), "'---' or '...' inside a quoted text: close the quote"),
     (("found unknown escape",), "unknown escape in double quotes: double the backslash, or use single quotes"),
+    (("did not find expected alphabetic",), "text that begins with '*' or '&' must stand in quotes"),
     (("found character",), "text cannot begin with this character: put it in quotes"),
     (("found incompatible YAML",), "not YAML 1.2"),
 )
@@ -243,7 +245,10 @@ class _Builder:
 
     def _alias(self, event: Any) -> tuple[Any, _Node]:
         if event.anchor not in self._anchors:
-            raise UsageError(f"{self._at(event)}: the alias '*{event.anchor}' names no finished anchor before it")
+            raise UsageError(
+                f"{self._at(event)}: the alias '*{event.anchor}' names no finished anchor before it",
+                "Put it in quotes if it is text.",
+            )
         return self._anchors[event.anchor]
 
     def _scalar(self, event: Any) -> Any:
@@ -273,7 +278,9 @@ class _Builder:
         return value
 
     def _bad_tag(self, event: Any) -> UsageError:
-        return UsageError(f"{self._at(event)}: the tag {quoted(event.tag)} is not supported", "Remove it.")
+        return UsageError(
+            f"{self._at(event)}: the tag {quoted(event.tag)} is not supported", "Remove it, or put it in quotes."
+        )
 
     def _sequence(self, event: Any, depth: int) -> tuple[Any, _Node]:
         items: list[Any] = []
@@ -300,7 +307,7 @@ class _Builder:
 
     def _key(self, event: Any) -> str:
         if type(event).__name__ != "ScalarEvent":
-            raise UsageError(f"{self._at(event)}: a key must be plain text, not a list, mapping or alias")
+            raise UsageError(f"{self._at(event)}: a key must be plain text, not a list, mapping or alias", _BRACES)
         if event.tag is not None and event.tag != "tag:yaml.org,2002:str":
             raise self._bad_tag(event)
         if event.implicit[0] and event.value in {"", "<<"}:

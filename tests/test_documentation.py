@@ -1,9 +1,9 @@
-"""Every YAML example in the documentation is read by what reads such files."""
+"""Every YAML example in the documentation is read by what reads such files; docs/reference/facts.md is as the code."""
 
 import re
 import shlex
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from driftscan.cli import _config, _options
 from driftscan.cli._run import _find, _with_common
 from driftscan.cli._run import load as command
 from driftscan.cli._settings import parse as parse_words
+from driftscan.model.resource import Kind
 from driftscan.model.snapshot import Resources
+from driftscan.policy import derived, outside
 from driftscan.policy.schema import schema
+from driftscan.policy.scope import column_type
 from driftscan.policy.trial import trials
 from driftscan.schema_check import problems
 from driftscan.waivers.load import load as load_waivers
@@ -122,3 +125,36 @@ def test_examples_were_found() -> None:
     assert {"README.md", "docs/policy.md", "docs/cli.md", "docs/formats/zones.md"} <= {
         str(each.id).rpartition(":")[0] for each in EXAMPLES
     }
+
+
+FACTS = REPOSITORY / "docs" / "reference" / "facts.md"
+FACT_PARTS: Mapping[str, Mapping[str, Kind]] = {
+    "Collected kinds": KINDS,
+    "Kinds that follow from others, for controls alone": {**derived.KINDS, **outside.KINDS},
+}
+
+
+def test_every_kind_and_column_is_on_the_page_of_facts(update_expected: bool) -> None:
+    """As the code says them; `--update-expected` writes the tables."""
+    told = FACTS.read_text()
+    head, _, _ = told.partition("\n## ")
+    whole = head + "".join(f"\n## {title}\n" + "".join(line for name in sorted(kinds) for line in _kind(kinds[name]))
+                           for title, kinds in FACT_PARTS.items())  # fmt: skip
+    if update_expected:
+        FACTS.write_text(whole)
+    assert told == whole, "the page is not as the code: pytest tests/test_documentation.py --update-expected"
+
+
+def _kind(kind: Kind) -> Iterator[str]:
+    yield f"\n### {kind.name}\n{_ended(kind.doc)} Key: {_ended(kind.key)} {_where(kind)}\n\n"
+    yield "| column | type | |\n|---|---|---|\n" if kind.attributes else "No columns: ask with `present`.\n"
+    for name, column in kind.attributes.items():
+        yield f"| `{name}` | {column_type(column)} | {column.doc.replace('|', '&#124;')} |\n"
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _where(kind: Kind) -> str:
+    return "Running hosts alone." if kind.plane == "runtime" else "Hosts and images."

@@ -1,6 +1,7 @@
 """What `driftscan policy test` prints: the rules that did not pass, for people, or all of them as JSON."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,17 @@ from driftscan.model.names import show
 
 if TYPE_CHECKING:
     from driftscan.policy.cases import CaseResult
+    from driftscan.policy.model import Rule
     from driftscan.policy.trial import Trial
 
+_PLAIN = re.compile(r"[A-Za-z0-9_./@+-]+")
 SCHEMA = "driftscan.policy-test/1"
 
 
 def summary(found: "Sequence[Trial]") -> str:
     """One line that counts."""
+    if not found:
+        return "no rules of its own: nothing was tried"
     failed = sum(not trial.passed for trial in found)
     read = sum(trial.readings for trial in found)
     counts = f"{len(found)} rules, {sum(len(trial.cases) for trial in found)} cases"
@@ -30,13 +35,39 @@ def text(trial: "Trial") -> Iterator[str]:
         if not case.passed:
             yield from ("  " + line for line in _case(case))
     for result in trial.untested:
-        yield f"  no case expects {result}: add one"
+        yield f"  no case expects {result}: add one to `tests:`, with what a host of yours has"
+        yield f"    - {show(_outline(rule, result))}"
     if not trial.fired:
         yield "  never fired: it makes a finding in none of its cases"
     for place in trial.insensitive:
         yield f"  no case notices: {show(place)}"
     if trial.insensitive:
         yield "    add for each a case that it fits, and whose result is another without it"
+
+
+def _outline(rule: "Rule", result: str) -> str:
+    """A case of a rule with its values left out: those that fit the rule would come from it, mistakes included."""
+    from driftscan.policy.model import Control, DriftRule
+    from driftscan.policy.operators import sample
+
+    if isinstance(rule, Control):
+        selection, demand = rule.selection, rule.demand
+        predicates = [each for each in (selection.where, demand.predicate) if each]
+        columns = dict.fromkeys(name for each in predicates for name in each.reads() if name != "key")
+        key = [*selection.named, *map(sample, selection.globs), "NAME"][0]
+        told = ", ".join(f"{name}: ..." for name in columns)
+        return f"{{expect: {result}, facts: {{{selection.kind}: {{{_quoted(key)}: {{{told}}}}}}}}}"
+    assert isinstance(rule, DriftRule)
+    match = rule.match
+    cause = min(match.cause, default="...")
+    kind = min(match.kind, default="...")
+    key = sample(match.key[0]) if match.key else "..."
+    difference = f"{{kind: {kind}, key: {_quoted(key)}, change: {min(match.change, default='...')}}}"
+    return f"{{expect: {result}, mutation: {{cause: {cause}, differences: [{difference}]}}}}"
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _case(result: "CaseResult") -> Iterator[str]:

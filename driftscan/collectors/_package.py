@@ -7,6 +7,16 @@ from dataclasses import dataclass, field
 from driftscan.collectors._text import key, value
 from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 
+DPKG_STATES = (
+    "installed",
+    "config-files",
+    "half-installed",
+    "unpacked",
+    "half-configured",
+    "triggers-awaited",
+    "triggers-pending",
+)
+
 PACKAGE = Kind(
     "package",
     "A package of the system's package manager",
@@ -23,13 +33,15 @@ PACKAGE = Kind(
             str,
             "`installed`; dpkg: its state word, such as config-files, half-installed, unpacked, half-configured, "
             "triggers-awaited, triggers-pending; apk: `broken` where files or scripts failed",
+            words=(*DPKG_STATES, "broken"),
         ),
         "held": Attribute(bool, "Marked to be kept back from upgrades (dpkg only)"),
         "reinstall": Attribute(bool, "Damaged, must be installed again (dpkg's reinstreq, only)"),
         "section": Attribute(str, "Section (dpkg only)"),
         "maintainer": Attribute(str, "Maintainer; rpm: vendor"),
-        "type": Attribute(str, "Package system: deb, rpm, apk"),
+        "type": Attribute(str, "Package system: deb, rpm, apk", words=("deb", "rpm", "apk")),
     },
+    shape=r".+/.*",
 )
 
 

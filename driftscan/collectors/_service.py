@@ -9,6 +9,11 @@ from driftscan.collectors._text import path_text
 from driftscan.model.resource import Attribute, Kind
 from driftscan.model.source import Captures, Glob, Member, Redact, Status
 
+_STATES = (
+    "enabled", "enabled-runtime", "linked", "linked-runtime", "masked", "masked-runtime", "static", "disabled",
+    "indirect", "generated", "transient", "alias", "bad",
+)  # fmt: skip
+
 SERVICE = Kind(
     name="service",
     doc="A unit of systemd (service, socket, timer, path, mount ...), or a script of init where there is no systemd.",
@@ -17,7 +22,8 @@ SERVICE = Kind(
         "unit_file_state": Attribute(
             str,
             "as `systemctl is-enabled` says from files: enabled, enabled-runtime, linked, masked, static, disabled,"
-            " indirect, generated, transient, bad ...; of a script enabled or disabled",
+            " indirect, generated, transient, alias, bad, and with -runtime; of a script enabled or disabled",
+            words=_STATES,
         ),
         "fragment_path": Attribute(str, "unit file or script that counts"),
         "digest": Attribute(str, "SHA-256 over the digests of the unit file and its drop-ins in their order"),
@@ -29,6 +35,7 @@ SERVICE = Kind(
         "active_state": Attribute(
             str,
             "active, inactive, failed, or activating in a loop of restarts; missing where it is chance or not known",
+            words=("active", "inactive", "failed", "activating"),
         ),
     },
 )

@@ -36,7 +36,7 @@ KIND = Kind(
     "`watch PATH`, `syscall ARCH NAME` (ARCH is `any` where none is named), `control NAME`, such as `control enabled`; "
     "other rules as they are written; a repeated one gets `#2`, `#3`, ...",
     {
-        "type": Attribute(str, "watch, syscall, control, other"),
+        "type": Attribute(str, "watch, syscall, control, other", words=("watch", "syscall", "control", "other")),
         "action": Attribute(str, "`always,exit` and the like; empty for controls"),
         "path": Attribute(str, "The file or directory of a watch, without a final slash"),
         "permissions": Attribute(tuple, "Of a watch: letters of r, w, x, a in order of the alphabet"),

@@ -43,6 +43,7 @@ KIND = Kind(
         "comment": Attribute(str, "Comment behind the key"),
         "file": Attribute(str, "The file that it stands in"),
     },
+    shape=r".*/.+",
 )
 DEFAULT = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 _TOKEN = re.compile(r"%(.)", re.DOTALL)

@@ -27,6 +27,7 @@ KIND = Kind(
         ),
         "file": Attribute(str, "The same path"),
     },
+    shape=r"/.*",
 )
 
 

@@ -38,6 +38,7 @@ KIND = Kind(
         ),
         "file": Attribute(str, "The same path"),
     },
+    shape=r"/.*",
 )
 
 _SUPERUSERS = re.compile(r"(?:^|[;{ \t])set[ \t]+superusers=(\"[^\"]*\"|'[^']*'|[^\s;]+)", re.ASCII)

@@ -13,16 +13,19 @@ from driftscan.model.source import Captures, File, Gap
 
 RESOLV = File("/etc/resolv.conf")
 
+_TYPES = ("nameserver", "search", "sortlist", "options")
+
 DNS = Kind(
     name="dns",
     doc="A name server, a search domain, an address to sort by, or an option of the resolver.",
     key="type:address (`nameserver:10.0.0.2`, `search:example.com`, `sortlist:...`, `options:edns0`)",
     attributes={
-        "type": Attribute(str, "nameserver, search, sortlist, options"),
+        "type": Attribute(str, "nameserver, search, sortlist, options", words=_TYPES),
         "address": Attribute(str, "address, domain or option"),
         "position": Attribute(int, "its place among those of its type, from 1: the order in which they are tried"),
     },
     plane=Plane.RUNTIME,
+    shape=r"[a-z]+:.*",
 )
 _COLLECTED = frozenset({"nameserver", "options"})
 _REPLACED = frozenset({"search", "sortlist"})

@@ -21,12 +21,14 @@ from driftscan.model.source import Capture, Captures, Gap, Status, Tree, WalkRul
 from driftscan.stored import Sorter, pack
 
 NAME = "files"
+_TYPES = ("regular", "directory", "symlink", "fifo", "socket", "block", "character")
+
 FILE = Kind(
     "file",
     "An entry of the file tree.",
     "absolute path inside the target's root",
     {
-        "type": Attribute(str, "regular, directory, symlink, fifo, socket, block, character"),
+        "type": Attribute(str, ", ".join(_TYPES), words=_TYPES),
         "mode": Attribute(str, "permissions as four octal digits, set-id and sticky bits first; not of links"),
         "uid": Attribute(int, "owner"),
         "gid": Attribute(int, "group"),
@@ -44,6 +46,7 @@ FILE = Kind(
         "flags": Attribute(str, "inode flags as chattr(1) letters: i immutable, a append-only, ..."),
         "xattrs": Attribute(dict, "other extended attributes: name to value in hexadecimal, or its digest"),
     },
+    shape=r"/|(?:/[^/]+)+",
 )
 
 _HEAD = re.compile(

@@ -80,6 +80,7 @@ FIREWALL_CHAIN = Kind(
         ),
     },
     plane=Plane.RUNTIME,
+    shape=r".*/.*/.*",
 )
 _NFT_FAMILY = {"iptables": "ip", "ip6tables": "ip6"}
 _CHANGING = {"counter": ("packets", "bytes"), "quota": ("used", "used_unit"), "last": ("used",)}

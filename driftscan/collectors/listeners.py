@@ -36,7 +36,7 @@ LISTEN = Kind(
     doc="A socket that takes connections (TCP, Unix) or packets from anyone (UDP).",
     key="`tcp/0.0.0.0:80`, `tcp/[::]:80`, `udp/eth0:68`, `udp/0.0.0.0:ephemeral/PROCESS`, `unix/PATH`, `unix/@NAME`",
     attributes={
-        "protocol": Attribute(str, "tcp, udp, unix"),
+        "protocol": Attribute(str, "tcp, udp, unix", words=("tcp", "udp", "unix")),
         "address": Attribute(str, "address, or the interface that has it; of a Unix socket its path"),
         "port": Attribute(int, "port; 0: ephemeral, or a Unix socket"),
         "process": Attribute(
@@ -46,6 +46,7 @@ LISTEN = Kind(
         "user": Attribute(str, "who made the socket (TCP, UDP) or runs the process (Unix)"),
     },
     plane=Plane.RUNTIME,
+    shape=r"[^/]+/.+",
 )
 
 _UNSEEN = "ephemeral/*"

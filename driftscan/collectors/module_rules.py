@@ -28,6 +28,7 @@ KIND = Kind(
         "options": Attribute(tuple, "Parameters that it is loaded with, in order"),
         "file": Attribute(str, "The file that says so first"),
     },
+    shape=r"[^-]*",
 )
 
 

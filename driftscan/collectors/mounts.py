@@ -39,6 +39,7 @@ MOUNT = Kind(
         "config_options": Attribute(tuple, "options in fstab"),
     },
     plane=Plane.RUNTIME,
+    shape=r"/.*|none:.*",
 )
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")

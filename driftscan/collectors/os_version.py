@@ -46,6 +46,7 @@ KIND = Kind(
         "patch": Attribute(int, "Third number of VERSION_ID"),
         "debian_version": Attribute(str, "/etc/debian_version, which alone tells Debian's point release", Form.VERSION),
     },
+    shape=r"-",
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from driftscan.collectors._base import Collector, gap
 from driftscan.collectors._deb822 import Stanza, stanzas
-from driftscan.collectors._package import PACKAGE, Package, resources
+from driftscan.collectors._package import DPKG_STATES, PACKAGE, Package, resources
 from driftscan.collectors._text import path_text, value
 from driftscan.model.resource import Resource, Value
 from driftscan.model.source import Capture, Captures, File, Gap, Glob, Member, Status
@@ -16,18 +16,7 @@ PARTS = Glob(("/var/lib/dpkg/status.d/*",))
 """Distroless images: a stanza per package, no status file."""
 
 _FIELDS = frozenset({"package", "version", "architecture", "source", "status", "section", "maintainer"})
-_STATES = frozenset(
-    [
-        "not-installed",
-        "config-files",
-        "half-installed",
-        "unpacked",
-        "half-configured",
-        "triggers-awaited",
-        "triggers-pending",
-        "installed",
-    ]
-)
+_STATES = frozenset({*DPKG_STATES, "not-installed"})
 
 
 def parse(captures: Captures) -> Iterator[Resource | Gap]:

@@ -20,6 +20,7 @@ MAX_RULES = 20_000
 _LEFT = ("~", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".pam-old", ".ucf-dist", ".rpmnew", ".rpmsave", ".bak")
 """What editors and package managers leave: no program asks for a service of that name."""
 _TYPES = frozenset({"auth", "account", "password", "session"})
+_WORDS = (*sorted(_TYPES), "include")
 _WORD = re.compile(r"\S+")
 
 KIND = Kind(
@@ -29,13 +30,14 @@ KIND = Kind(
     "gets `#2`, `#3`, ...",
     {
         "service": Attribute(str, "Name of the file"),
-        "type": Attribute(str, "auth, account, password, session, include"),
+        "type": Attribute(str, ", ".join(_WORDS), words=_WORDS),
         "control": Attribute(str, "required, requisite, sufficient, optional, include, substack, or `[...]`"),
         "module": Attribute(str, "Module as it is written; of an include, the service"),
         "arguments": Attribute(tuple, "Arguments in order"),
         "if_present": Attribute(bool, "A `-` before the type: no error where the module is missing"),
         "file": Attribute(str, "The file that it stands in"),
     },
+    shape=r".*:.*:.*",
 )
 
 

@@ -19,6 +19,7 @@ KIND = Kind(
             str,
             "`set`: a hash that a password can match; `locked`: a hash behind `!`; `disabled`: no hash, no password "
             "matches; `empty`: no password is needed",
+            words=("set", "locked", "disabled", "empty"),
         ),
         "hash_alg": Attribute(str, "Scheme of crypt(5), such as `y`, `6`, `des`; empty where there is no hash"),
         "min": Attribute(int, "Days before the password may be changed; of these numbers none is: no such bound"),

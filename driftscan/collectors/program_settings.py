@@ -44,6 +44,7 @@ KIND = Kind(
         ),
         "file": Attribute(str, "The file that sets it last"),
     },
+    shape=r"[^:]+:.*",
 )
 
 

@@ -26,13 +26,15 @@ MAX_DEPTH = 128
 """sudo's own limit of nested includes."""
 MAX_RULES = 50_000
 
+_TYPES = ("user_spec", "defaults", "alias", "include", "includedir")
+
 KIND = Kind(
     "sudo_rule",
     "A line of sudoers: a user specification, a default, an alias, or an include",
     "file:header; the header is the left side: `%sudo`, `Defaults env_reset`, `User_Alias ADMINS`, "
     "`@includedir DIR`; a repeated one gets `#2`, `#3`, ...",
     {
-        "type": Attribute(str, "user_spec, defaults, alias, include, includedir"),
+        "type": Attribute(str, ", ".join(_TYPES), words=_TYPES),
         "source": Attribute(str, "The file that it stands in"),
         "header": Attribute(str, "The left side"),
         "rule_details": Attribute(str, "The rest, blanks in one form"),
@@ -40,6 +42,7 @@ KIND = Kind(
         "nopasswd": Attribute(bool, "Whether it asks no password: NOPASSWD for some command, or !authenticate"),
         "all_commands": Attribute(bool, "Whether it allows ALL commands (aliases are not followed)"),
     },
+    shape=r"/.*:.*",
 )
 
 

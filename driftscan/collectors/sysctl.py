@@ -61,6 +61,7 @@ SYSCTL = Kind(
         "config_file": Attribute(str, "the file that sets it; None: none does"),
     },
     plane=Plane.RUNTIME,
+    shape=r"[^./]*(?:\..*)?",
 )
 
 

@@ -36,6 +36,8 @@ class Attribute:
     type: type
     doc: str
     form: Form = Form.PLAIN
+    words: tuple[str, ...] = ()
+    """All texts that it can have, so that a rule that asks for another can be refused; none: any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Kind:
     key: str
     attributes: Mapping[str, Attribute]
     plane: Plane = Plane.IMAGE
+    shape: str = ""
+    """An expression that every key fits as a whole, so that a rule with another key can be refused; empty: any text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def compile_policy(document: Document, kinds: Mapping[str, Kind], settings: Mapp
     scope = Scope(document, kinds)
     parameters = {name: _parameter(scope, name, raw) for name, raw in data.get("parameters", {}).items()}
     scope.values = {name: parameter.value for name, parameter in parameters.items()} | dict(settings)
-    applies = _applies(data, ())
+    applies = _applies(scope, data, ())
     drift: list[DriftRule] = []
     controls: list[Control] = []
     seen: dict[str, Path] = {}
@@ -78,17 +78,30 @@ def _common(scope: Scope, policy: str, raw: Mapping[str, Any], path: Path, appli
         "action": Action.parse(action),
         "why": raw.get("why", ""),
         "ref": RuleRef(raw["id"], scope.document.file, scope.line(path), raw.get("why", raw.get("allow", "")), policy),
-        "applies": applies + _applies(raw, path),
+        "applies": applies + _applies(scope, raw, path),
         "tests": compile_cases(scope, raw, path),
     }
 
 
-def _applies(raw: Mapping[str, Any], path: Path) -> tuple[Applies, ...]:
+def _applies(scope: Scope, raw: Mapping[str, Any], path: Path) -> tuple[Applies, ...]:
     given = raw.get("applies_to")
     if not given:
         return ()
+    for name in ("os", "role", "image"):
+        for glob in listed(given.get(name)):
+            if what := _fits_nothing(name, glob):
+                scope.problem((*path, "applies_to", name), f"{quoted(glob)} fits no host: {what}")
     parts = {name: listed(given[name]) for name in ("os", "role", "image") if name in given}
     return (Applies(**parts, label={name: listed(value) for name, value in given.get("label", {}).items()}),)
+
+
+def _fits_nothing(name: str, glob: str) -> str:
+    """Why: else a policy would be for nobody, and all would seem well."""
+    if glob.startswith("!"):
+        return "there is no 'all but'; name those that are meant"
+    if name == "os" and (" " in glob or glob != glob.lower()):
+        return "write ID of os-release, or ID/VERSION_ID, in lower case, such as debian or debian/12"
+    return ""
 
 
 def _drift(scope: Scope, raw: Mapping[str, Any], path: Path, common: Mapping[str, Any]) -> DriftRule:

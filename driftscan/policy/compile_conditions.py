@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from driftscan.model.resource import Kind, Value
+from driftscan.policy import familiar
 from driftscan.policy.arguments import ArgumentError
 from driftscan.policy.conditions import NOWHERE, Condition, Predicate, Test
 from driftscan.policy.operators import KNOWN, NESTED, OPERATORS, SYSTEM, equals, plainest
 from driftscan.policy.scope import UNRESOLVED, Column, Scope
 from driftscan.policy.truth import every, opposite, some
 from driftscan.policy.versions import misfit
-from driftscan.schema_check import Path, quoted
+from driftscan.schema_check import Path, did_you_mean, quoted
 
 COMBINERS = ("all_of", "any_of", "not")
 ITEM = Column("item", "text")
@@ -20,6 +21,8 @@ NOTHING = Condition("", lambda value, row: None)
 """Stands where a problem was recorded; the policy is refused before it could be asked."""
 MAX_NEAR = 100
 """Items of the longest list that is made up to try a `count`."""
+_COMPARED = re.compile(r"\s*([<>]=?)\s*(\d{1,18})\s*")
+_ORDERS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _MODE = re.compile("[0-7]{4}")
 _TYPES: Mapping[str, type] = {
     "text": str,
@@ -40,12 +43,6 @@ _WORDS = {
     "list": "a list",
     "mapping": "a mapping",
 }
-_INSTEAD = {
-    **dict.fromkeys(("eq", "equal", "equals", "is", "==", "="), "a value by itself asks for equality"),
-    **dict.fromkeys(("empty", "is_empty"), 'write absent: true, or "" or [] for what is there and empty'),
-    **dict.fromkeys(("exists", "exist"), "write present: true"),
-}
-"""Operators of other languages, and how this one says it."""
 _TIMES = ": write older_than, newer_than or due_within"
 
 
@@ -95,6 +92,9 @@ def _literal(scope: Scope, column: Column, data: Any, path: Path) -> Condition:
     literal = read_value(scope, column, data, path)
     if literal is None:
         return NOTHING
+    if column.type == "time":
+        scope.problem(path, f"'{column.name}' is a time, to the second{_TIMES}")
+        return NOTHING
     return Condition(_shown(literal), equals(literal), near=(literal,))
 
 
@@ -116,7 +116,18 @@ def read_value(scope: Scope, column: Column, data: Any, path: Path) -> Value:
         scope.problem(path, f"'{column.name}' is {_WORDS[column.type]}, {found} is not{_type_hint(column, data)}")
         return None
     assert isinstance(data, bool | int | str)
+    if not _can_be(scope, column, data, path):
+        return None
     return data
+
+
+def _can_be(scope: Scope, column: Column, data: Any, path: Path) -> bool:
+    """Whether a column can have a text; else the problem is recorded. Nothing is a text of every column."""
+    if not column.words or data in {*column.words, ""}:
+        return True
+    what = f"{quoted(data)} is never the {column.name} of a {column.kind}{did_you_mean(str(data), column.words)}"
+    scope.problem(path, what)
+    return False
 
 
 def _type_hint(column: Column, data: Any) -> str:
@@ -124,6 +135,8 @@ def _type_hint(column: Column, data: Any) -> str:
         return f": write {{in: [{', '.join(map(str, data))}]}}"
     if _TYPES.get(column.type) is str:
         return ': write "yes", "no" or what it is in quotes' if isinstance(data, bool) else ": put it in quotes"
+    if compared := _COMPARED.fullmatch(str(data)):
+        return f": write {{{_ORDERS[compared[1]]}: {compared[2]}}}"
     if column.type == "list":
         return f": write [{data}], or {{contains: {data}}}"
     return ""
@@ -148,10 +161,8 @@ def _table(scope: Scope, column: Column, data: Mapping[str, Any], path: Path) ->
 def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Path) -> Condition:
     types = OPERATORS[name] if name in OPERATORS else NESTED[name][0] if name in NESTED else None
     if types is None:
-        if name in _INSTEAD:
-            scope.problem(path, f"unknown operator '{name}': {_INSTEAD[name]}", key=True)
-        else:
-            scope.unknown(path, "operator", name, [*OPERATORS, *NESTED], key=True)
+        known = [*OPERATORS, *NESTED]
+        scope.unknown(path, "operator", name, known, key=True, instead=familiar.OPERATORS.get(name))
         return NOTHING
     if column.type not in types:
         fitting = ", ".join(sorted(_WORDS[each] for each in plainest(types)))
@@ -162,6 +173,9 @@ def _operation(scope: Scope, column: Column, name: str, argument: Any, path: Pat
         return _nested(scope, column, name, argument, path)
     argument = _resolved(scope, argument, path)
     if argument is UNRESOLVED or (isinstance(argument, list) and UNRESOLVED in argument):
+        return NOTHING
+    items = argument if name in {"in", "not_in"} and isinstance(argument, list) else ()
+    if False in [_can_be(scope, column, item, (*path, index)) for index, item in enumerate(items)]:
         return NOTHING
     operator, given = OPERATORS[name][column.type], _as_column(column, argument)
     try:

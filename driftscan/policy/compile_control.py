@@ -9,6 +9,7 @@ from driftscan.model.patterns import is_literal
 from driftscan.model.resource import Kind, Plane, Value
 from driftscan.policy.compile_conditions import COUNT, compile_condition, compile_predicate, read_value
 from driftscan.policy.conditions import NOWHERE
+from driftscan.policy.familiar import impossible
 from driftscan.policy.model import Control, Demand, Premise, Quantifier, Selection
 from driftscan.policy.scope import UNRESOLVED, Scope
 from driftscan.schema_check import Path, did_you_mean, quoted
@@ -58,6 +59,8 @@ def _selection(scope: Scope, kind: Kind, raw: Mapping[str, Any], path: Path) -> 
             where = (*path, "key", index) if isinstance(raw["key"], list) else (*path, "key")
             scope.problem(where, f"{quoted(key)} asks for nothing: leave 'key' out to mean all")
             continue
+        if what := impossible(kind, key):
+            scope.problem((*path, "key", index) if isinstance(raw["key"], list) else (*path, "key"), what)
         (named if is_literal(key) else globs).append(key)
     default = {
         name: read_value(scope, column, value, (*path, "default", name))

@@ -9,6 +9,7 @@ from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
 from driftscan.policy.compile_conditions import compile_condition
 from driftscan.policy.conditions import Condition
+from driftscan.policy.familiar import impossible
 from driftscan.policy.model import Match
 from driftscan.policy.operators import SYSTEM
 from driftscan.policy.scope import Scope
@@ -29,6 +30,8 @@ def compile_match(scope: Scope, raw: Mapping[str, Any], path: Path) -> Match:
             scope.problem(_item(raw, path, "key", index), "'*' asks for nothing: leave 'key' out")
         if not kinds and not glob.startswith("/"):
             scope.problem(_item(raw, path, "key", index), "give the 'kind' whose keys these are")
+        if kinds and all(whys := [impossible(kind, glob) for kind in kinds]):
+            scope.problem(_item(raw, path, "key", index), whys[0])
     for name in ("attribute", "expected", "actual"):
         if name in raw and not kinds:
             scope.problem((*path, name), f"'{name}' needs the 'kind' whose columns it speaks of", key=True)

@@ -137,9 +137,15 @@ def _head(selection: Selection, demand: Demand, found: Selected) -> Iterator[str
 def _missing(selection: Selection, demand: Demand, found: Selected) -> Iterator[str]:
     if demand.quantifier is not Quantifier.COUNT:
         for key in found.missing:
-            yield f"{selection.kind} {key}: not there"
+            yield f"{selection.kind} {key}: not there{_typeless(selection, key)}"
         if found.empty:
             yield f"{selection.kind}: none {_wanted(selection)}"
+
+
+def _typeless(selection: Selection, key: str) -> str:
+    """Units are named with their type, scripts of init without: neither can be refused beforehand."""
+    typeless = selection.kind == "service" and "." not in key
+    return f" (names of units end in their type: {key}.service)" if typeless else ""
 
 
 def _wanted(selection: Selection) -> str:

@@ -11,7 +11,7 @@ from driftscan.model.finding import Action, Result, Severity
 from driftscan.model.proof import Rank
 from driftscan.model.resource import Kind
 from driftscan.model.zone import ZoneClass
-from driftscan.policy import derived, outside
+from driftscan.policy import derived, familiar, outside
 from driftscan.policy.operators import ONLY_TRUE, TEXT, TEXTS
 from driftscan.policy.schema_kinds import Schema, column_definitions, differing, facts, per_kind, titled, words_of
 from driftscan.policy.window import CLOCK, DAYS
@@ -55,7 +55,8 @@ def schema(kinds: Mapping[str, Kind]) -> Schema:
 def _whole(kinds: Mapping[str, Kind]) -> Schema:
     definitions: Schema = {
         "texts": TEXTS,
-        "applies": titled("applies_to", dict.fromkeys(("os", "role", "image"), _KEYS) | {"label": _labels()}),
+        "applies": titled("applies_to", dict.fromkeys(("os", "role", "image"), _KEYS) | {"label": _labels()})
+        | {"x-expected": "os, role, image or label, such as {role: web}"},
         "case": _case(kinds),
         "control": _control(kinds),
         "drift": _drift(kinds),
@@ -69,6 +70,7 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
         "title": "policy",
         "type": "object",
         "additionalProperties": False,
+        "x-instead": dict(familiar.POLICY_KEYS),
         "required": ["policy", "version", "title"],
         "properties": {
             "policy": ID,
@@ -85,7 +87,6 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
                 "items": {
                     "type": "object",
                     "title": "rule",
-                    "required": ["id", "title"],
                     "if": {"required": ["on"]},
                     "then": {"$ref": "#/$defs/drift"},
                     "else": {"$ref": "#/$defs/control"},
@@ -97,7 +98,12 @@ def _whole(kinds: Mapping[str, Kind]) -> Schema:
 
 
 def _labels() -> Schema:
-    return {"type": "object", "minProperties": 1, "additionalProperties": _KEYS}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _KEYS,
+        "x-expected": "labels with their values, such as {env: prod}",
+    }
 
 
 def _common() -> Schema:
@@ -118,8 +124,8 @@ def _control(kinds: Mapping[str, Kind]) -> Schema:
         "key": _KEYS,
         "where": {"type": "object"},
         "default": {"type": "object"},
-        "require": {"anyOf": [{"type": "object"}, {"const": "present"}], "x-expected": "columns, or 'present'"},
-        "forbid": {"anyOf": [{"type": "object"}, {"const": "present"}], "x-expected": "columns, or 'present'"},
+        "require": _free() | {"x-instead": {"absent": "write forbid: present", "exists": "write require: present"}},
+        "forbid": _free(),
         "missing": {"enum": [Result.PASS.value, Result.FAIL.value, Result.NOT_APPLICABLE.value]},
         "only_if": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/premise"}},
         "message": TEXT,
@@ -132,7 +138,8 @@ def _control(kinds: Mapping[str, Kind]) -> Schema:
     }
     required = ("id", "title", "over", "severity", "recommendation", "why")
     together = [_ONE_DEMAND, _QUARANTINE, _expecting(*(each.value for each in Result))] if kinds else []
-    return titled("control", _common() | own, required, allOf=per_kind(kinds) + together)
+    instead: Schema = {"x-instead": dict(familiar.CONTROL_KEYS)}
+    return titled("control", _common() | own, required, allOf=per_kind(kinds) + together) | instead
 
 
 def _premise(kinds: Mapping[str, Kind]) -> Schema:
@@ -141,7 +148,10 @@ def _premise(kinds: Mapping[str, Kind]) -> Schema:
 
 
 def _free() -> Schema:
-    return {"anyOf": [{"type": "object"}, {"const": "present"}], "x-expected": "columns, or 'present'"}
+    return {
+        "anyOf": [{"type": "object"}, {"const": "present"}],
+        "x-expected": "columns, such as {uid: 0}, or 'present'",
+    }
 
 
 def _drift(kinds: Mapping[str, Kind]) -> Schema:
@@ -165,13 +175,15 @@ def _drift(kinds: Mapping[str, Kind]) -> Schema:
     judged = {"if": {"not": {"required": ["allow"]}}, "then": _lacks("drift rule", "severity", "recommendation", "why")}
     accepted = {"if": {"required": ["allow"]}, "then": {"properties": dict.fromkeys(_JUDGED, False)}}
     together = [judged, accepted, _QUARANTINE, _expecting("match", "no-match")] if kinds else []
-    return titled("drift rule", _common() | own, ("id", "title", "on", "match"), allOf=together)
+    instead: Schema = {"x-instead": dict(familiar.DRIFT_KEYS)}
+    return titled("drift rule", _common() | own, ("id", "title", "on", "match"), allOf=together) | instead
 
 
 def _windows() -> Schema:
     clock = {"type": "string", "pattern": CLOCK, "x-expected": 'a time of day in quotes, such as "02:00"'}
     days = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": list(DAYS)}}
     window = titled("patch window", {"days": days, "from": clock, "to": clock, "timezone": TEXT}, ("from", "to"))
+    window["x-expected"] = 'from and to, such as {from: "02:00", to: "04:00"}'
     return {"if": {"type": "array"}, "then": {"type": "array", "minItems": 1, "items": window}, "else": window}
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from driftscan.errors import UsageError
 from driftscan.model.resource import Attribute, Kind, Value
+from driftscan.policy import familiar
 from driftscan.schema_check import Path, Problem, did_you_mean, quoted
 from driftscan.yaml_strict import MAX_PROBLEMS, Document
 
-HINT = "The language is described in docs/policy.md."
+HINT = "The language is described in docs/policy.md, all kinds and columns in docs/reference/facts.md."
 _PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
 TYPE_WORDS: Mapping[type, str] = {str: "text", int: "number", bool: "truth", tuple: "list"}
 
@@ -27,6 +28,8 @@ class Column:
     name: str
     type: str
     kind: str = ""
+    words: tuple[str, ...] = ()
+    """All texts that it can have; none: any."""
 
 
 KEY = Column("key", "text")
@@ -52,9 +55,12 @@ class Scope:
         """Record one thing that is wrong."""
         self.problems.append(Problem(path, what, key))
 
-    def unknown(self, path: Path, what: str, word: str, known: Iterable[str], *, key: bool = False) -> None:
-        """Record a word that is none of the known ones."""
-        self.problem(path, f"unknown {what} {quoted(word)}{did_you_mean(word, known)}", key=key)
+    def unknown(
+        self, path: Path, what: str, word: str, known: Iterable[str], *, key: bool = False, instead: str | None = None
+    ) -> None:
+        """Record a word that is none of the known ones. `instead`: what to write, where that is known."""
+        advice = f": {instead}" if instead else did_you_mean(word, known)
+        self.problem(path, f"unknown {what} {quoted(word)}{advice}", key=key)
 
     def line(self, path: Path) -> int:
         """The line at which a part begins."""
@@ -69,9 +75,13 @@ class Scope:
             return data[1:]
         found = _PARAMETER.fullmatch(data)
         if not found:
+            if data.startswith("${"):
+                self.problem(path, f"{quoted(data)}: a parameter is written $name, nothing else is filled in")
+                return UNRESOLVED
             return data
         if found[1] not in self.values:
-            self.unknown(path, "parameter", found[1], self.values)
+            instead = None if self.values else f"declare it under 'parameters', or write ${data} for the text"
+            self.unknown(path, "parameter", found[1], self.values, instead=instead)
             self.used.update(self.values)
             return UNRESOLVED
         self.used.add(found[1])
@@ -81,7 +91,7 @@ class Scope:
     def kind(self, name: str, path: Path) -> Kind | None:
         """A kind by its name; None once the problem is recorded."""
         if name not in self.kinds:
-            self.unknown(path, "kind", name, self.kinds)
+            self.unknown(path, "kind", name, self.kinds, instead=familiar.KINDS.get(name))
             return None
         return self.kinds[name]
 
@@ -90,9 +100,11 @@ class Scope:
         if name == "key":
             return KEY
         if name not in kind.attributes:
-            self.unknown(path, f"column of {kind.name}", name, [*kind.attributes, "key"], key=True)
+            instead = familiar.column(kind.name, name)
+            self.unknown(path, f"column of {kind.name}", name, [*kind.attributes, "key"], key=True, instead=instead)
             return None
-        return Column(name, column_type(kind.attributes[name]), kind.name)
+        attribute = kind.attributes[name]
+        return Column(name, column_type(attribute), kind.name, attribute.words)
 
     def finish(self) -> None:
         """UsageError with every problem, in the file's order, if there is one."""

@@ -208,6 +208,9 @@ def test_policy_test_of_a_rule_without_cases_and_of_a_bad_file(home: Path, capsy
     said = run(capsys, "policy", "test", "ours.yaml")
     assert said.code == 1
     assert "no case expects fail: add one" in said.out
+    assert "- {expect: fail, facts: {user: {a: {uid: ...}}}}" in said.out, (
+        "its values are left out: they come from hosts"
+    )
     assert "never fired" in said.out
     (home / "ours.yaml").write_text("policy: x\n")
     assert run(capsys, "policy", "test", "ours.yaml").code == 2

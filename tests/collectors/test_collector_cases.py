@@ -1,6 +1,7 @@
 """Runs every case of every collector, and fails for a collector without the cases that each must have."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -54,10 +55,14 @@ def check_declared(collector: Collector, resources: Iterable[Resource], gaps: It
         seen.add(item.id)
         assert item.kind in kinds, f"{item.kind} is not declared"
         item.key.encode()
+        shape = kinds[item.kind].shape
+        assert not shape or re.fullmatch(shape, item.key, re.DOTALL), f"{item.id} is of another shape than {shape}"
         for name, value in item.attributes.items():
             assert name in kinds[item.kind].attributes, f"column {name} of {item.kind} is not declared"
             wanted = kinds[item.kind].attributes[name].type
             assert value is None or type(value) is wanted, f"{item.id} {name}: {value!r} is no {wanted.__name__}"
+            words = kinds[item.kind].attributes[name].words
+            assert not words or value is None or value in words, f"{item.id} {name}: {value!r} is none of {words}"
             _check_value(value)
         for value in item.observed.values():
             _check_value(value)

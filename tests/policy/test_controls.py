@@ -436,3 +436,9 @@ def _compiled(body: str, missing: str) -> Control:
     text = RULE.format((head if "count" in body else f"{head}; missing: {missing}").replace("; ", "\n    "))
     ((control,),) = (each.controls for each in [compile_policy(parse(HEAD + text, "ours.yaml"), KINDS, {})])
     return control
+
+
+def test_a_service_that_is_named_without_its_type_is_told_of_it(tmp_path: Path) -> None:
+    facts: Facts = {"service": {"ssh.service": {"unit_file_state": "enabled"}}}
+    judged = _judge(tmp_path, "over: service; key: ssh; require: {unit_file_state: enabled}; missing: fail", facts)
+    assert judged.evidence == ("service ssh: not there (names of units end in their type: ssh.service)",)
