@@ -11,7 +11,7 @@ from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports import json
 from driftscan.reports._base import Report, Style
-from driftscan.reports._page import markup
+from driftscan.reports._page import items, markup
 from driftscan.reports._page.view import View
 
 MATCHES = {
@@ -45,6 +45,7 @@ def _values(shown: View, result: ScanResult) -> dict[str, Any]:
         "finding_counts": words.finding_counts,
         "reading_line": words.reading_line,
         "totals": _totals(shown),
+        "not_seen": items.NOT_SEEN,
     }
 
 

@@ -56,6 +56,7 @@ def _values(shown: view.View, result: ScanResult) -> dict[str, Any]:
         "cure": _cure,
         "worth": WORTH,
         "unscanned": items.UNSCANNED,
+        "not_seen": items.NOT_SEEN,
         "returned": words.RETURNED,
         "shown": view.SHOWN,
         "named": view.NAMED,

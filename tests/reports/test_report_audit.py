@@ -132,5 +132,5 @@ def test_an_older_report_lacks_what_it_lacks() -> None:
 
 def test_an_empty_scan() -> None:
     text = Page(_render(replace(samples.result(), waivers=()))).text
-    assert "0 hosts scanned" in text
+    assert "Scan of 0 hosts" in text
     assert "no waiver was given" in text

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.model.drift import Attribution, Grade
-from driftscan.model.finding import Action
+from driftscan.model.drift import Attribution, Cause, CauseType, Grade
+from driftscan.model.finding import Action, Cure, CureCause, State, Verdict
 from driftscan.model.names import show
-from driftscan.model.result import ScanResult
+from driftscan.model.result import ImageMatch, ScanResult
 from driftscan.model.trend import overview
 from driftscan.reports import html
 from driftscan.reports._base import Style
@@ -88,6 +88,71 @@ def data(shown: str) -> dict[str, object]:
 def test_golden(shown: str, update_expected: bool) -> None:
     body = shown[shown.index("<body>") :].replace(markup.inline("page.js").text, "page.js")
     golden.compare("fleet.html", body, update_expected)
+
+
+def test_what_people_ask_first_is_answered_first(shown: str) -> None:
+    assert View(samples.fleet()).answers == [
+        (
+            "Still the image?",
+            "2 of 4 hosts are no longer the image that they were baked from; 1 still is; of 1 nothing is known",
+        ),
+        ("What happened?", "binary-added on 1 host, configuration-changed on 1 host, package-installed on 1 host"),
+        ("Who?", "deploy on 1 host; mallory\\x1b[0m|x on 1 host; no log tells who made 1 of 3 mutations"),
+        ("Replace?", "A replacement cures 2 hosts"),
+    ]
+    assert shown.index("Still the image?") < shown.index("Begin here")
+
+
+def _stands(**changes: object) -> str:
+    host = replace(samples.clean(), **changes)  # type: ignore[arg-type]
+    return View(samples.result(host)).answers[0][1]
+
+
+def test_how_a_host_stands_to_its_image() -> None:
+    one = samples.drifted().mutations[0]
+    login = replace(
+        one, mutation=replace(one.mutation, cause=Cause(CauseType.INTERACTIVE_LOGIN, "alice"), differences=())
+    )
+    assert _stands() == "The host still is"
+    assert _stands(mutations=(one,)) == "The host is no longer the image that it was baked from"
+    assert _stands(mutations=(replace(one, state=State.WAIVED),)) == "The host is but for what somebody accepts"
+    assert _stands(mutations=(login,)) == "The host still is"
+    assert _stands(verdict=Verdict.INCOMPLETE) == "The host is as far as it could be seen"
+    assert _stands(verdict=Verdict.SETTLING) == "The host is settling"
+    for match in (ImageMatch.STAND_IN, ImageMatch.UNKNOWN):
+        said = _stands(image=replace(samples.clean().image, match=match), mutations=(one,))
+        assert said == "The host has no manifest to be held against"
+
+
+def test_of_many_causes_and_people_the_first_are_named_and_cures_are_counted() -> None:
+    one = samples.drifted().mutations[0]
+    cures = (Cure(True, CureCause.HOST), Cure(False, CureCause.IMAGE), Cure(False, CureCause.IMAGE), Cure())
+    hosts = [
+        replace(
+            samples.drifted(),
+            host=f"h{number}",
+            recommendation=replace(samples.drifted().recommendation, cure=cure),
+            mutations=tuple(
+                replace(
+                    one,
+                    mutation=replace(
+                        one.mutation,
+                        id=f"F-{kind}",
+                        cause=Cause(kind, "x"),
+                        attribution=Attribution(Grade.RECORDED, f"u{place}", "", None, ()),
+                    ),
+                )
+                for place, kind in enumerate(list(CauseType)[:5])
+            ),
+        )
+        for number, cure in enumerate(cures)
+    ]
+    said = dict(View(samples.result(*hosts)).answers)
+    assert said["What happened?"].endswith("on 4 hosts and 2 more causes")
+    assert said["Who?"] == "u0 on 4 hosts; u1 on 4 hosts; u2 on 4 hosts; 2 others"
+    assert said["Replace?"] == (
+        "A replacement cures 1 host; it does not cure 2 hosts: the fault lies with the image; of 1 host nobody knows"
+    )
 
 
 def test_rendered_twice_it_is_the_same() -> None:

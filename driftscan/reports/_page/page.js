@@ -132,7 +132,7 @@
   }
   function keys(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = document.activeElement || document.body, typing = /^(input|select|textarea)$/.test(at.localName) && at.type !== "radio";
+    const at = document.activeElement || document.body, typing = /^(input|select|textarea)$/.test(at.localName) && !/^(radio|checkbox)$/.test(at.type);
     if (event.key === "Escape") { escape(at); return; }
     if (event.key === "Enter" && at === query) { event.preventDefault(); apply(); at.blur(); move(1); return; }
     if (typing) return;
@@ -149,7 +149,7 @@
   addEventListener("afterprint", () => { for (const each of closed) each.open = false; closed = []; });
 
   index.axes.forEach(([name, values], axis) => { if (values.length > 1) option(get("by"), axis, name); });
-  if (get("by").options.length > 1) { const by = document.querySelector(".by"); by.hidden = false; const shown = document.querySelector("#cells h3"); const first = index.axes.findIndex(([name, values]) => shown && values.some((value) => shown.textContent.startsWith(name === "image" ? value : name + " " + value))); if (first >= 0) get("by").value = first; get("by").addEventListener("change", regroup); }
+  if (get("by").options.length > 1) { const by = document.querySelector(".by"); by.hidden = false; const first = index.axes.findIndex(([name]) => name === get("cells").dataset.by); if (first >= 0) get("by").value = first; get("by").addEventListener("change", regroup); }
   tools.hidden = false; document.querySelector(".keys").hidden = false;
   tools.addEventListener("submit", (event) => event.preventDefault());
   query.addEventListener("input", soon);

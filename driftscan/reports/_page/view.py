@@ -13,6 +13,7 @@ from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver
 from driftscan.reports import _words as words
+from driftscan.reports._page.answers import answers
 from driftscan.reports._page.items import UNSCANNED, Accepted, Asked, Baking, Blind, Happening, Row
 
 BEGIN = 3
@@ -36,6 +37,9 @@ _TO_DO = {
     Action.INVESTIGATE: "Investigate {}",
     Action.OBSERVE: "Observe {}",
 }
+
+
+_WITH = {Verdict.FINDINGS: "with findings"}
 
 
 class View:
@@ -114,9 +118,15 @@ class View:
         return "; ".join(said) + ". Not scanned is never clean." if said else ""
 
     @property
+    def answers(self) -> list[tuple[str, str]]:
+        """(question, answer) of what people ask first."""
+        return answers(self.rows, self.causes, self.happenings)
+
+    @property
     def result_words(self) -> str:
-        """`2 clean, 1 unreachable`."""
-        return ", ".join(f"{number:,} {verdict.value}" for verdict, number in self.verdicts) or "nothing"
+        """`2 clean, 3 with findings`."""
+        told = (f"{number:,} {_WITH.get(verdict, verdict.value)}" for verdict, number in self.verdicts)
+        return ", ".join(told) or "nothing"
 
     @property
     def first(self) -> list[Row]:
@@ -151,17 +161,27 @@ class View:
         found += [(name, [row.host.labels.get(name, f"no {name}") for row in self.rows]) for name in labels]
         return [axis for axis in found if len(set(axis[1])) <= MOST_GROUPS][:MOST_AXES]
 
-    @property
-    def groups(self) -> list[tuple[str, list[Row]]]:
-        """Hosts by the first axis that separates them."""
+    @cached_property
+    def _grouping(self) -> tuple[str, list[str]]:
         separating = [axis for axis in self.axes if len(set(axis[1])) > 1]
         known = [axis for axis in separating if axis[0] in _TELLING]
         known.sort(key=lambda axis: _TELLING.index(axis[0]))
-        name, values = (known or separating or [("", ["all hosts"] * len(self.rows))])[0]
+        return (known or separating or [("", ["all hosts"] * len(self.rows))])[0]
+
+    @property
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """Hosts by the first axis that separates them."""
+        name, values = self._grouping
         found: dict[str, list[Row]] = {}
         for row, value in zip(self.rows, values, strict=True):
-            found.setdefault(f"{name} {value}" if name and name != "image" else value, []).append(row)
+            bare = name in {"", "image"} or value == f"no {name}"
+            found.setdefault(value if bare else f"{name} {value}", []).append(row)
         return list(found.items())
+
+    @property
+    def grouped_by(self) -> str:
+        """The axis of `groups`; empty where nothing separates hosts."""
+        return self._grouping[0]
 
     @cached_property
     def _of_image(self) -> Counter[str]:
