@@ -43,15 +43,15 @@ def screen_format(name: str) -> Report:
     raise UsageError(f"-o {name}: no such format", f"There are {offered}.")
 
 
-def outputs(words: Iterable[str]) -> tuple[Output, ...]:
+def outputs(words: Iterable[str], later: str = "") -> tuple[Output, ...]:
     """What `--report FORMAT:PATH` asks for. UsageError for an unknown format, and for a path that cannot be
-    written: better said now than after the scan."""
+    written: better said now than after the scan. `later`: a directory that will be there then."""
     words = tuple(words)
     found = formats() if words else {}
-    return tuple(Output(found[name], path) for name, path in plan(words, found))
+    return tuple(Output(found[name], path) for name, path in plan(words, found, later))
 
 
-def plan(words: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def plan(words: Iterable[str], names: Iterable[str], later: str = "") -> tuple[tuple[str, str], ...]:
     """(format, path) of each FORMAT:PATH, for formats of these names. Errors as `outputs`."""
     names = tuple(names)
     planned: dict[str, tuple[str, str]] = {}
@@ -68,7 +68,8 @@ def plan(words: Iterable[str], names: Iterable[str]) -> tuple[tuple[str, str], .
                 f"FORMAT is one of {', '.join(names)}; for example json:report.json.",
             )
         path = os.path.expanduser(path)
-        check_writable(path, f"--report {word}")
+        if os.path.dirname(os.path.abspath(path)) != later:
+            check_writable(path, f"--report {word}")
         if os.path.realpath(path) in planned:
             raise UsageError(f"--report {word}: another report goes to the same file", "Give each its own file.")
         planned[os.path.realpath(path)] = name, path

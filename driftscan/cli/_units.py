@@ -15,6 +15,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:=@,+-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MINUTES = {"hourly": 15, "daily": 180, "weekly": 360}
 """By how much systemd may be late."""
+_LONGEST = {"hourly": "6h", "daily": "20h", "weekly": "3d"}
+"""When systemd ends a scan: as long as one hangs, none begins, and nobody would know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ def systemd(job: Job) -> str:
         "[Service]",
         "Type=oneshot",
         f"ExecStart={command}",
+        f"TimeoutStartSec={_LONGEST[job.every]}",
         "# Findings (exit status 1) are no failure of the service.",
         "SuccessExitStatus=1",
         "Nice=10",

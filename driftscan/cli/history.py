@@ -11,7 +11,7 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._targets import place
 from driftscan.errors import UsageError
-from driftscan.model.finding import Severity, Verdict
+from driftscan.model.finding import Severity, State, Verdict
 from driftscan.model.names import show
 from driftscan.model.times import text_of
 from driftscan.reports._words import plural
@@ -26,7 +26,15 @@ FORMAT = replace(opt.FORMAT, choices=("text", "json"))
 SCHEMA = "driftscan.history/1"
 MOST = 20
 """Scans that are listed without --since."""
+LOOKED_AT = 1000
+"""Scans of a host that are looked at without --since: in most of them nothing changed."""
 EVERY = 1_000_000
+SHOWN = 7
+"""Letters of a scan's id: a beginning is enough for `report`."""
+BESIDE, NOW_WIDTH, LEAST = 48, 23, 24
+"""Columns of a finding's line beside the last two; those that the last but one needs where there is little room, and
+that the title needs."""
+_UNSEEN = frozenset({Verdict.UNREACHABLE.value, Verdict.GONE.value})
 _ENDS = {"gone": "gone since", "image": "ended by an image", "host-gone": "host gone since"}
 _COUNTED = ("findings", "clean", "incomplete", "unreachable", "settling", "gone")
 
@@ -63,17 +71,18 @@ def _scan_lines(scans: "Sequence[ScanSummary]") -> Iterator[str]:
     if not scans:
         yield "no scan is kept"
         return
+    verdicts = [name for name in _COUNTED if any(name in each.hosts for each in scans)]
     rows = [
         [
             _minute(each.started_at),
             each.mode + (", interrupted" if each.interrupted else ""),
-            f"{sum(each.hosts.values()):,}",
-            ", ".join(f"{each.hosts[name]:,} {name}" for name in _COUNTED if name in each.hosts),
-            show(each.id),
+            *(f"{each.hosts[name]:,}" if name in each.hosts else "-" for name in verdicts),
+            show(each.id[:SHOWN]),
         ]
         for each in scans
     ]
-    yield table(rows, ["STARTED", "MODE", "HOSTS", "VERDICTS", "SCAN"], [None] * 5)
+    headers = ["STARTED", "MODE", *map(str.upper, verdicts), "SCAN"]
+    yield table([headers, *rows], [], [None] * len(headers))  # as a row: tabulate leaves more room beside headers
     yield ""
     yield "`driftscan history HOST` tells what became of a host's findings, `driftscan trend` of the fleet's."
 
@@ -82,9 +91,12 @@ def _of_hosts(call: Call, store: "Store", names: Sequence[str], since: datetime 
     from driftscan.reports._terminal import Painter
 
     start = text_of(since) if since else ""
-    limit = EVERY if since else MOST
-    told = [(name, store.scans_of(name, start, limit), _findings(store, name, start)) for name in names]
-    if call.settings.format == "json":
+    machine = call.settings.format == "json"
+    limit = MOST if machine else LOOKED_AT
+    told = [
+        (name, store.scans_of(name, start, EVERY if since else limit), _findings(store, name, start)) for name in names
+    ]
+    if machine:
         hosts = [
             {"host": name, "scans": list(map(_scan_json, scans)), "findings": list(map(_finding_json, found))}
             for name, scans, found in told
@@ -92,9 +104,23 @@ def _of_hosts(call: Call, store: "Store", names: Sequence[str], since: datetime 
         _write_json(call, {"hosts": hosts})
         return 0
     painter = Painter(call.console.style)
+    told.sort(key=lambda each: _urgency(each[2]))
     for number, (name, scans, found) in enumerate(told):
         call.console.writelines(f"{line}\n" for line in _host_lines(painter, name, scans, found, first=not number))
+    worst = next((row for _, _, found in told for row in found if _is_open(row)), None)
+    if worst is not None:
+        call.console.write(f"\nNext: driftscan explain {show(worst.fingerprint)}\n")
     return 0
+
+
+def _is_open(row: "FindingRow") -> bool:
+    return row.resolved_at is None and row.state == State.OPEN.value
+
+
+def _urgency(found: "Sequence[FindingRow]") -> tuple[int, int]:
+    """The worst host first, then the one with most; the others by name, as they come."""
+    there = [Severity.parse(row.severity) for row in found if _is_open(row)]
+    return -max(there, default=-1), -len(there)
 
 
 def _findings(store: "Store", name: str, since: str) -> "list[FindingRow]":
@@ -110,31 +136,61 @@ def _host_lines(
     if not first:
         yield ""
     yield painter.paint(show(name), "bold")
-    images = [show(each.image_version or each.image_id) for each in scans]
+    runs = _runs(scans)
     rows = [
-        [_minute(each.started_at), painter.verdict(Verdict(each.verdict)), each.action, image]
-        for each, image in zip(scans, images, strict=True)
+        [_minute(run[-1].started_at), _minute(run[0].started_at), f"{len(run):>5,}", *_standing(painter, run[0])]
+        for run in runs[:MOST]
     ]
-    yield table(rows, ["SCANNED", "VERDICT", "ADVICE", "IMAGE"], [None] * 4)
+    yield table(rows, ["FROM", "TO", "SCANS", "VERDICT", "ADVICE", "IMAGE"], [None] * 6)
+    if len(runs) > MOST:
+        yield f"and {plural(len(runs) - MOST, 'change')} before: --since asks further back, -o json has each scan"
     if not found:
         yield "no finding is known"
         return
     yield ""
+    reached = next((each.started_at for each in scans if each.verdict not in _UNSEEN), "")
+    cells = [_finding_cells(painter, row, reached) for row in found]
+    now = max(len(each[3]) for each in cells)
+    if painter.style.width - BESIDE - now < LEAST:
+        now = min(NOW_WIDTH, now)
     yield table(
-        [_finding_cells(painter, row) for row in found],
-        ["FINDING", "SEVERITY", "FIRST SEEN", "LAST SEEN", "NOW", "WHAT"],
-        [None, None, None, None, None, max(24, painter.style.width - 84)],
+        cells,
+        ["FINDING", "SEVERITY", "FIRST SEEN", "NOW", "WHAT"],
+        [None, None, None, now, max(LEAST, painter.style.width - BESIDE - now)],
     )
 
 
-def _finding_cells(painter: "Painter", row: "FindingRow") -> list[str]:
+def _runs(scans: "Sequence[HostRow]") -> "list[list[HostRow]]":
+    """Scans that say the same of a host, one after the other, together; newest first."""
+    runs: list[list[HostRow]] = []
+    for each in scans:
+        if runs and _said(runs[-1][-1]) == _said(each):
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return runs
+
+
+def _said(row: "HostRow") -> tuple[str, ...]:
+    return row.verdict, row.action, row.image_id, row.image_version
+
+
+def _standing(painter: "Painter", row: "HostRow") -> tuple[str, str, str]:
+    return painter.verdict(Verdict(row.verdict)), row.action, show(row.image_version or row.image_id)
+
+
+def _finding_cells(painter: "Painter", row: "FindingRow", reached: str) -> list[str]:
+    """`reached`: when the host was last reached; what was not seen then may be hidden."""
     now = row.state
     if row.resolved_at:
         now = f"{_ENDS[row.resolved_why]} {_minute(row.resolved_at)}"
-    elif row.returned and row.returned_at:
-        now += f", returned {_minute(row.returned_at)}" + (f" ({row.returned} times)" if row.returned > 1 else "")
+    else:
+        if row.returned and row.returned_at:
+            now += f", returned {_minute(row.returned_at)}" + (f" ({row.returned} times)" if row.returned > 1 else "")
+        if row.last_seen < reached:
+            now += f", last seen {_minute(row.last_seen)}"
     severity = row.severity if row.resolved_at else painter.severity(Severity.parse(row.severity))
-    return [show(row.fingerprint), severity, _minute(row.first_seen), _minute(row.last_seen), now, show(row.title)]
+    return [show(row.fingerprint), severity, _minute(row.first_seen), now, show(row.title)]
 
 
 def _minute(time: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command, Option, Settings
-from driftscan.cli._units import Job, cron, systemd
+from driftscan.cli._units import STATE, Job, cron, systemd
 from driftscan.cli.scan import COMMAND as SCAN
 from driftscan.errors import UsageError
 from driftscan.model.finding import Action, Severity
@@ -27,20 +27,20 @@ def _job(call: Call) -> Job:
 
     settings = call.settings
     screen_format(settings.format)
-    outputs(settings.report)
+    outputs(settings.report, later=STATE)
     targets = chosen(call, settings.target)
     _refuse_password(settings.store or "")
     options = [word for option in SCAN.options if option.name not in _OWN for word in _words(option, settings)]
     folders = [os.path.dirname(_absolute_report(each).partition(":")[2]) for each in settings.report]
-    local_store = settings.store and "://" not in settings.store
+    elsewhere = settings.store and "://" not in settings.store and os.path.abspath(settings.store) != STATE
     kept = [os.path.abspath(each) for each in (settings.store, settings.store_reports) if each and "://" not in each]
     return Job(
         words=(*_program(), "scan", "-q", "--exclusive", *options, *_typed(settings.target)),
         every=settings.every,
         here=any(target.scheme in {"local", "rootfs"} for target in targets),
         homes=any(home in word for word in options for home in _HOMES),
-        writes=tuple(sorted({*folders, *kept})),
-        state=not local_store,
+        writes=tuple(sorted({*folders, *kept} - ({STATE} if not elsewhere else set()))),
+        state=not elsewhere,
     )
 
 

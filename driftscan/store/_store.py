@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Executable, Row, func, insert, select
+from sqlalchemy import Executable, Row, func, insert, select, union
 
 from driftscan.errors import IncompleteError
 from driftscan.model.event import Event
@@ -23,7 +23,7 @@ from driftscan.store._open import FILE, database
 from driftscan.store._outbox import Outbox, Watching
 from driftscan.store._prune import GRACE, Pruned, Retention, prune_rows
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary, as_row
-from driftscan.store._schema import finding, host, host_result, scan
+from driftscan.store._schema import finding, host, host_result, host_watch, scan
 from driftscan.store._spells import spells, spells_with
 from driftscan.store._write import storable
 
@@ -125,8 +125,9 @@ class Store:
         return [_summary(row, found[row.id]) for row in rows]
 
     def host_names(self) -> list[str]:
-        """Every host that was ever reached, by name."""
-        return [row.host for row in self._select(select(host.c.host).order_by(host.c.host))]
+        """Every host that a scan was to reach, by name."""
+        rows = self._select(union(select(host.c.host), select(host_watch.c.host)))
+        return sorted(row.host for row in rows)
 
     def scans_of(self, name: str, since: str, limit: int) -> list[HostRow]:
         """A host in the newest scans that did not begin before `since`, newest first."""

@@ -56,14 +56,16 @@ def test_scans(capsys: pytest.CaptureFixture[str]) -> None:
     said = run(capsys, "history")
     days = [line.split()[0] for line in said.out.splitlines()[1:4]]
     assert days == ["2026-11-24", "2026-11-22", "2026-11-20"]
-    assert "2 findings, 1 unreachable" in said.out
+    assert said.out.splitlines()[0].split() == ["STARTED", "MODE", "FINDINGS", "UNREACHABLE", "SCAN"]
+    assert said.out.splitlines()[1].split()[3:5] == ["2", "1"]
     told = json.loads(run(capsys, "history", "--since", "3d", "-o", "json").out)
     assert [each["id"] for each in told["scans"]] == ["s24"]
     assert told["scans"][0]["hosts"] == {"findings": 2, "unreachable": 1}
 
 
 @pytest.mark.usefixtures("store")
-def test_a_host(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     said = run(capsys, "history", "web-1")
     assert "returned 2026-11-24 10:00" in said.out
     told = json.loads(run(capsys, "history", "web-*", "-o", "json").out)
@@ -74,8 +76,35 @@ def test_a_host(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_host_that_was_never_reached_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "history", "db-1").code == 2
+def test_a_host_that_was_never_reached_is_not_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, "history", "db-1").out.splitlines()
+    assert lines[2].split() == ["2026-11-20", "10:00", "2026-11-24", "10:00", "3", "unreachable", "replace", "1"]
+    assert lines[3] == "no finding is known"
+
+
+def test_what_stays_as_it_is_is_one_line_and_the_worst_host_is_first(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    opened(store)
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE finding SET severity = 'critical' WHERE host = 'web-2'")
+    out = run(capsys, "history", "*").out
+    lines = out.splitlines()
+    assert [line for line in lines if line in {"web-1", "web-2", "db-1"}] == ["web-2", "web-1", "db-1"]
+    assert [line.split()[4] for line in lines if "findings" in line] == ["3", "3"]
+    assert lines[-1] == "Next: driftscan explain F-2"
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_finding_that_a_gap_hides_says_when_it_was_seen(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    hidden = replace(host("web-2", verdict=Verdict.SETTLING), labels={})
+    at = "2026-11-25T10:00:00Z"
+    store.save(ScanResult(id="s25", started_at=at, finished_at=at, mode="full", hosts=(hidden,)), b"{}")
+    assert "last seen 2026-11-24 10:00" in run(capsys, "history", "web-2").out
 
 
 @pytest.mark.parametrize("words", [("--since", "soon"), ("--since", "0d"), ("--since", "2026-13-01")])

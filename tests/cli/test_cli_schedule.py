@@ -144,6 +144,17 @@ def test_reports_of_a_database_can_be_written(capsys: pytest.CaptureFixture[str]
     assert "ReadWritePaths" not in run(capsys, "schedule", "systemd", *words, "s3://bucket/fleet").out
 
 
+def test_reports_may_go_to_the_state_that_is_made_later(capsys: pytest.CaptureFixture[str], inventory: str) -> None:
+    """README's own line, before the account is made whose home that is."""
+    words = ("schedule", "systemd", "-i", inventory, "--report", "json:/var/lib/driftscan/last.json")
+    for more in ((), ("--store", "/var/lib/driftscan")):
+        said = run(capsys, *words, *more)
+        assert said.code == 0, said.err
+        assert {"StateDirectory=driftscan", "TimeoutStartSec=6h"} <= set(said.out.splitlines())
+        assert "ReadWritePaths" not in said.out
+    assert run(capsys, *words[:-1], "json:/var/lib/driftscan/none/last.json").code == 2
+
+
 def test_a_fleet_is_scanned_with_few_rights(capsys: pytest.CaptureFixture[str], inventory: str, tmp_path: Path) -> None:
     said = run(capsys, "schedule", "systemd", "-i", inventory, "--identity", "/home/ci/key", "--report", "json:x.json")
     assert "ProtectHome=read-only" in said.out
