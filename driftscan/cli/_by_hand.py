@@ -152,6 +152,7 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "audit_compiled": _fixed("augenrules --check", "cat /etc/audit/audit.rules"),
     "audit_merge": _fixed("augenrules --check", "cat /etc/audit/audit.rules"),
     "privileged_program": _with("ls -l -- {}", "grep -rnF -- {} /etc/audit/rules.d"),
+    "log_file": _with("ls -l -- {}"),
     "password_change": _with("chage -l -- {}", "date"),
     "module_rule": _with("modprobe --showconfig | grep -w -- {}"),
     "banner": _with("cat -A -- {}"),

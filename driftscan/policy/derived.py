@@ -57,6 +57,18 @@ HOME = Kind(
         ),
     },
 )
+LOG_FILE = Kind(
+    "log_file",
+    "A regular file beneath /var/log, and who has it; made of the kinds file, user and group.",
+    "its path",
+    {
+        "mode": Attribute(str, "Its mode"),
+        "user": Attribute(str, "Name of its owner; the number where nobody has it"),
+        "group": Attribute(str, "Name of its group; the number where nobody has it"),
+        "service": Attribute(bool, "Its owner is a user that cannot log in, for want of a shell"),
+        "own_group": Attribute(bool, "Its group is that of its owner"),
+    },
+)
 PASSWORD_CHANGE = Kind(
     "password_change",
     "When a password was last changed, as shadow has it; made of the kind password.",
@@ -129,6 +141,23 @@ def _homes(resources: Resources, _table: Table) -> Iterator[Resource]:
         yield Resource(HOME.name, user.key, columns)
 
 
+def _log_files(resources: Resources, table: Table) -> Iterator[Resource]:
+    names = _names(resources)
+    accounts = {each.attributes.get("uid"): each.attributes for each in reversed([*resources.of("user")])}
+    for file in table.matching(("/var/log/**",), ()):
+        has = file.attributes
+        uid, gid = has.get("uid"), has.get("gid")
+        if has.get("type") != "regular" or not isinstance(uid, int) or not isinstance(gid, int):
+            continue
+        account = accounts.get(uid, {})
+        columns: dict[str, Value] = {"mode": has.get("mode")}
+        columns["user"] = names["user"].get(uid, [str(uid)])[0]
+        columns["group"] = names["group"].get(gid, [str(gid)])[0]
+        columns["service"] = _NO_SHELL.fullmatch(str(account.get("shell") or "")) is not None
+        columns["own_group"] = account.get("gid") == gid
+        yield Resource(LOG_FILE.name, file.key, columns)
+
+
 def _password_changes(resources: Resources, _table: Table) -> Iterator[Resource]:
     """Of those of whom a day is known; manifests keep none, as it is no part of an image."""
     for password in resources.of("password"):
@@ -173,6 +202,7 @@ DERIVED: Mapping[str, Derived] = {
         Derived(ACCOUNT_ID, ("user", "group"), _account_ids),
         Derived(FILE_OWNER, ("file", "user", "group"), _file_owners),
         Derived(HOME, ("user", "file"), _homes),
+        Derived(LOG_FILE, ("file", "user", "group"), _log_files),
         Derived(PASSWORD_CHANGE, ("password",), _password_changes),
         Derived(derived_audit.PRIVILEGED_PROGRAM, ("file", "audit_rule"), derived_audit.privileged_programs),
         Derived(derived_ports.OPEN_PORT, ("listen", "firewall_chain"), derived_ports.open_ports),

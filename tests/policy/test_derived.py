@@ -100,6 +100,26 @@ def test_a_home_beneath_a_mount_that_was_not_entered_is_not_known_to_be_missing(
     }
 
 
+def test_who_has_logs() -> None:
+    logs = dict(
+        [
+            of("/var/log/app/a.log", 33, 33),
+            of("/var/log/app/b.log", 1000, 33),
+            of("/var/log/app/c.log", 33, 1000),
+            of("/var/log/gone.log", 4321, 4322),
+            of("/var/log/app", 33, kind="directory"),
+            of("/var/logs", 33),
+        ]
+    )
+    found = made("log_file", {"user": USERS, "group": GROUPS, "file": logs})
+    assert found == {
+        "/var/log/app/a.log": {"mode": "0644", "user": "web", "group": "web", "service": True, "own_group": True},
+        "/var/log/app/b.log": {"mode": "0644", "user": "eve", "group": "web", "service": False, "own_group": False},
+        "/var/log/app/c.log": {"mode": "0644", "user": "web", "group": "eve", "service": True, "own_group": False},
+        "/var/log/gone.log": {"mode": "0644", "user": "4321", "group": "4322", "service": False, "own_group": False},
+    }
+
+
 def test_when_passwords_were_changed() -> None:
     days: Mapping[str, Mapping[str, Value]] = {
         "eve": {"last_change": 20000},
