@@ -195,7 +195,7 @@ PACKAGES = Option(
     metavar="DIR",
     many=True,
     path=True,
-    help="package archives (.deb, at any depth): what they hold proves, or refutes, what a host upgraded; repeatable",
+    help="package archives (.deb, at any depth): what they hold proves, or refutes, what was upgraded; repeatable",
 )
 ADVISORIES = Option(
     name="advisories",

@@ -40,6 +40,7 @@ def _run(call: Call) -> int:
         settings.policy,
         settings.fail_on,
         advisories=settings.advisories,
+        packages=settings.packages,
         state_dir=state_directory(call),
     )
     candidate = _candidate(call, settings.candidate)
@@ -151,6 +152,7 @@ COMMAND = Command(
     options=(
         opt.AGAINST,
         opt.DECLARED,
+        opt.PACKAGES,
         opt.POLICY,
         opt.ADVISORIES,
         opt.FAIL_ON,

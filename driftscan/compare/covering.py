@@ -13,12 +13,14 @@ from driftscan.compare.evidence import Evidence, spellings
 from driftscan.compare.folds._generated import leads_to
 from driftscan.compare.folds._operations import Step, steps
 from driftscan.compare.folds._parts import moved
+from driftscan.compare.folds._proof import Ruling, rule
 from driftscan.compare.pool import actual
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.declared import ANY, DeclaredChanges, Entry, FactEntry, FileEntry, PackageChange, PackageEntry
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 from driftscan.model.gate import UNDECLARED, Explained, Ground, Open
 from driftscan.model.patterns import compile_key_glob, matches
+from driftscan.model.proof import Rank
 from driftscan.model.resource import ResourceId, Value
 
 _CHANGES = {
@@ -34,6 +36,10 @@ _ALTERNATIVES = "/etc/alternatives/"
 """Links there are differences of their own, and lead on."""
 _ROOTS_ALONE = ("/usr/bin/", "/usr/lib", "/usr/sbin/", "/usr/share/")
 """Where root alone makes files: a link to nothing there stays one."""
+_CALLED = {"/var/lib/dpkg/diversions": "dpkg-divert", "/var/lib/dpkg/statoverride": "dpkg-statoverride"}
+"""Files that dpkg writes for those who call this program, and for no operation by itself."""
+_SHIPPED = frozenset({"mode", "uid", "gid"})
+"""What an archive says of a file, beside its content."""
 _OTHERS_WRITE, _OTHERS_OR_GROUP_WRITE = 0o002, 0o022
 
 
@@ -101,7 +107,8 @@ class _Work:
         left = [item for mutation in mutations for item in _told(mutation) if item.id not in self.found]
         for item in left:
             sources = self.found.get(("file", _source(item, self.evidence)))
-            if sources is not None and not (item.kind == "service" and _is_switched(item)):
+            switched = item.kind == "service" and _is_switched(item)
+            if sources is not None and not switched and not self._unvouched(item, sources.ground):
                 self._took(item, sources.origin, Ground.FOLLOWS)
         self._directories(left)
 
@@ -179,7 +186,7 @@ class _Work:
                 self._took(item, entry.origin, Ground.NAMED)
             for item in told:
                 if item.kind != "package" and item.id not in self.found:
-                    self._of_package(item, step.key, entry.origin)
+                    self._of_package(item, step, entry.origin)
 
     def _entry_of(self, step: Step, kind: PackageChange) -> PackageEntry | None:
         name = step.key.partition("/")[0]
@@ -193,23 +200,54 @@ class _Work:
             return entry
         return None
 
-    def _of_package(self, item: Difference, package: str, origin: str) -> None:
+    def _of_package(self, item: Difference, step: Step, origin: str) -> None:
         """What was folded into the operation on a declared package."""
-        if why := _not_vouched(item) or self._astray(item):
+        package = step.key
+        ruling = self._archived(item, package)
+        why = ruling.against if ruling else ""
+        if why := why or _not_vouched(item, _SHIPPED if ruling else frozenset()) or self._astray(item):
             self.why.setdefault(item.id, f"it came with {package}, but {why}")
+            return
+        if ruling:
+            self._took(item, origin, Ground.ARCHIVE)
             return
         if item.kind != "file" or item.change is Change.REMOVED or not _has_content(item):
             self._took(item, origin, Ground.LISTED)
             return
         shipped = self.evidence.shipped(package, item.key)
         if shipped is None:
-            self._took(item, origin, Ground.GENERATED)
+            self._written(item, step, origin)
         elif not self.database or not item.observed.get("md5"):
             self.unproved[item.id] = Open(item, f"of {package}, and its content was not compared with the package's")
         elif shipped == item.observed["md5"]:
             self._took(item, origin, Ground.DATABASE)
         else:
             self.why.setdefault(item.id, f"{package} lists it, but has no digest that it fits")
+
+    def _archived(self, item: Difference, package: str) -> Ruling | None:
+        """What an archive of the package says of a file that it has; None: there is none, or it cannot tell."""
+        if item.kind != "file" or item.change is Change.REMOVED:
+            return None
+        if not any(name in self.evidence.files_of(package) for name in spellings(item.key)):
+            return None
+        ruling = rule(item, package, self.evidence)
+        return ruling if ruling.rank is Rank.ARCHIVE else None
+
+    def _written(self, item: Difference, step: Step, origin: str) -> None:
+        """What the operation wrote beside the package's own files."""
+        program = _CALLED.get(item.key, "")
+        if not program or not step.new or program in self.evidence.scripts_of(step.key):
+            self._took(item, origin, Ground.GENERATED)
+        elif not self.database:
+            self.unproved[item.id] = Open(item, f"of {step.key}, whose install scripts could not be read")
+        else:
+            self.why.setdefault(item.id, f"no install script of {step.key} calls {program}")
+
+    def _unvouched(self, item: Difference, ground: Ground) -> bool:
+        """Whether a row follows from a file that an operation wrote, and no package has what it names."""
+        if ground is not Ground.GENERATED:
+            return False
+        return item.kind != "login_shell" or not any(name in self._listed for name in spellings(item.key))
 
     @cached_property
     def _listed(self) -> frozenset[str]:
@@ -276,19 +314,24 @@ def _refused_step(entry: PackageEntry, step: Step, kind: PackageChange) -> str:
     return ""
 
 
-def _not_vouched(item: Difference) -> str:
-    """Why a package cannot answer for a difference that was folded into its operation; empty: it can."""
+def _not_vouched(item: Difference, shipped: frozenset[str]) -> str:
+    """Why a package cannot answer for a difference that was folded into its operation; empty: it can. `shipped`: what
+    its archive says of it, beside the content."""
     if item.kind == "service":
         return f"no package says that {moved(item)}" if _is_switched(item) else ""
     if item.kind != "file" or item.change is Change.REMOVED:
         return ""
-    if item.change is Change.MODIFIED and (beyond := sorted(set(item.attributes) - CONTENT - NAMES)):
+    if item.change is Change.MODIFIED and (beyond := sorted(set(item.attributes) - CONTENT - NAMES - shipped)):
         return f"no package database vouches for {moved(item, beyond)}"
     now = actual(item)
-    if now.get("type") != "symlink" and mode_of(now) & _OTHERS_WRITE:
-        return "everyone may write it"
     if now.get("acl"):
         return "it has an access list"
+    if privilege(now):
+        return f"it has {privilege(now)}"
+    if shipped:
+        return ""
+    if now.get("type") != "symlink" and mode_of(now) & _OTHERS_WRITE:
+        return "everyone may write it"
     if now.get("uid") and not item.key.startswith("/var/"):
         return f"it is owned by uid {now['uid']}"
     return ""

@@ -19,6 +19,8 @@ class Ground(StrEnum):
     """An entry names it."""
     CONTENT = "content"
     """An entry names it and gives its content, which it has."""
+    ARCHIVE = "archive"
+    """It is of a declared package, and a package archive has it so: content, mode and owner."""
     DATABASE = "database"
     """It is of a declared package, whose database has the MD5 of its content."""
     LISTED = "listed"

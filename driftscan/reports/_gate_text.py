@@ -48,6 +48,7 @@ _SECTIONS = (
 GROUNDS = {
     Ground.NAMED: "named",
     Ground.CONTENT: "with the declared content",
+    Ground.ARCHIVE: "as the package archive has it",
     Ground.DATABASE: "with the package's MD5",
     Ground.LISTED: "of the package, which has no digest of them",
     Ground.GENERATED: "that the package operation wrote",

@@ -1,6 +1,6 @@
 """`driftscan gate`: a candidate image against the approved one. Every difference must be explained by a declaration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,20 +14,24 @@ from driftscan.manifests.files import read_manifest
 from driftscan.model.declared import DeclaredChanges
 from driftscan.model.drift import Change, Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity
-from driftscan.model.gate import Fleet, GateResult, GateVerdict, ImageChange
+from driftscan.model.gate import Fleet, GateResult, GateVerdict, Ground, ImageChange
 from driftscan.model.lazy import Lazy
 from driftscan.model.manifest import Manifest
 from driftscan.model.matching import Matcher
+from driftscan.model.proof import Shipment
 from driftscan.model.result import HostImage, ImageMatch
 from driftscan.model.snapshot import ImageRef, Snapshot
+from driftscan.model.source import Status
 from driftscan.model.zone import Zone, ZoneClass
 from driftscan.policy import Context, Policy, judge_controls, judge_mutations, load
 from driftscan.scan import evidence, readiness, texts
+from driftscan.scan.baseline import Baselines
 from driftscan.scan.observe import Phase, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.outside import FOR_ADVISORIES, Deriver, Patches, asks_outside
 from driftscan.scan.parsing import kinds
+from driftscan.scan.proof import Proofs
 from driftscan.scan.targets import Target
 
 ORDER = ("immutable-core",)
@@ -49,6 +53,10 @@ BAKED_UNBOOTED = (
     "the approved manifest is of an image that did not run: what is only there when it does (listeners, mounts, kernel"
     " settings) was not compared. Bake one from a booted instance for that"
 )
+WITHOUT_ROOT = (
+    "the directory was read without root rights: read it as root, or gate the image as oci: or docker-archive:, which"
+    " need none"
+)
 NOT_SETTLED = "first boot of the candidate has not finished; give it more with --timeout"
 
 
@@ -64,16 +72,19 @@ class Approved:
         fail_on: Severity | Action,
         *,
         advisories: tuple[str, ...] = (),
+        packages: tuple[str, ...] = (),
         state_dir: Path | None = None,
     ) -> None:
         """`manifest`: the approved image's; `declared`: a file of declared changes, or nothing; `advisories`: files of
-        them, whose index is kept below `state_dir`."""
+        them, and `packages`: directories of archives, whose indexes are kept below `state_dir`."""
         self.name = manifest
         self.manifest = read_manifest(Path(manifest))
         self.declared = load_declared(declared, kinds()) if declared else DeclaredChanges()
         policies = policies or (FOR_ADVISORIES if advisories else ())
         self.policies: tuple[Policy, ...] = load(policies, kinds()) if policies else ()
         self.deriver = Deriver(advisories, state_dir)
+        self.proofs = Proofs(packages, Baselines(""), state_dir)
+        self.archives = bool(packages)
         self.fail_on = fail_on
         self.order = load(ORDER, kinds())
         self._zones = (*map(_from_image_to_image, self.manifest.zones), OWN_NAME)
@@ -108,7 +119,8 @@ def look(
     if candidate.scheme in _ANSWERED:
         taken = take_snapshot(candidate, options)
         found = diff(manifest, taken, approved.zones(booted=taken.live))
-        return Seen(taken=taken, found=found, evidence=_on_file(manifest, taken), asked=False)
+        shipments = approved.proofs.of(candidate, found.differences, taken.resources)
+        return Seen(taken=taken, found=found, evidence=_on_file(manifest, taken, shipments), asked=False)
     with observing(candidate, options, phase) as seen:
         if not seen.settled:
             waiting()
@@ -124,6 +136,7 @@ def look(
         found = diff(manifest, taken, zones) if taken.texts else found
         phase("explain")
         known, told = evidence.gather(seen.session, found.differences, taken, seen.captures, manifest)
+        known = replace(known, shipments=approved.proofs.of(candidate, told, taken.resources))
         return Seen(taken=taken, found=replace(found, differences=told), evidence=known, asked=True)
 
 
@@ -164,7 +177,7 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
         uncompared=seen.found.uncompared,
         gaps=tuple(dict.fromkeys(seen.taken.gaps)),
         torn=seen.taken.torn,
-        notes=(*_notes(seen, own, approved.manifest), *patches.notes),
+        notes=(*_notes(seen, own, approved.manifest), *_without_archive(changes, approved), *patches.notes),
         fleet=fleet,
         sources=_sources(seen, approved.manifest),
     )
@@ -207,13 +220,14 @@ def _before_boot(zone: Zone) -> Zone:
     return replace(zone, may_vanish=True) if zone.zone is ZoneClass.ROTATING_LOG else zone
 
 
-def _on_file(manifest: Manifest, taken: Snapshot) -> Evidence:
+def _on_file(manifest: Manifest, taken: Snapshot, shipments: Mapping[str, tuple[Shipment, ...]]) -> Evidence:
     owned = Lazy(lambda: {key: dict.fromkeys(paths, "") for key, paths in taken.package_files.items()})
     return Evidence(
         package_files=owned,
         baseline_files=manifest.package_files,
         package_system=evidence.package_system(taken),
         resources=taken.resources,
+        shipments=shipments,
     )
 
 
@@ -278,7 +292,7 @@ def _unseen(seen: Seen, changes: Sequence[ImageChange], controls: Sequence[Judge
     if unproved := sum(len(change.unproved) for change in changes):
         told.append(
             f"{_counted(unproved, 'file')} of declared packages could not be compared with the package database:"
-            " gate the image itself (oci:DIR, rootfs:DIR) or a host of it"
+            " gate the image itself (oci:DIR, rootfs:DIR), a host of it, or bring the archives (--packages DIR)"
         )
     if undecided := sum(one.result is Result.UNKNOWN for one in controls):
         told.append(f"{_counted(undecided, 'control')} could not be decided")
@@ -297,9 +311,25 @@ def _notes(seen: Seen, own: dict[str, str], manifest: Manifest) -> tuple[str, ..
         told.append("the candidate does not run: processes, listeners, kernel settings and mounts were not compared")
     if seen.taken.live and not manifest.live:
         told.append(BAKED_UNBOOTED)
+    if not seen.taken.privileged and not seen.taken.live and _forbidden(seen.taken):
+        told.append(WITHOUT_ROOT)
     if not seen.taken.privileged and seen.taken.live:
         told.append("the probe ran without root rights: what only root may read was not seen")
     return tuple(told)
+
+
+def _without_archive(changes: Sequence[ImageChange], approved: Approved) -> Iterator[str]:
+    """Whoever brings archives wants to know for which packages there was none."""
+    count = sum(each.ground is Ground.DATABASE for change in changes for each in change.explained)
+    if approved.archives and count:
+        yield (
+            f"{_counted(count, 'file')} of declared packages stand on the candidate's own package database: --packages"
+            " has no archive of theirs (NAME_VERSION_ARCHITECTURE.deb)"
+        )
+
+
+def _forbidden(taken: Snapshot) -> bool:
+    return any(gap.status is Status.FORBIDDEN for gap in taken.gaps)
 
 
 def _counted(count: int, noun: str, plural: str = "") -> str:

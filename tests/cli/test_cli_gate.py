@@ -20,6 +20,7 @@ from driftscan.reports._base import Style
 from driftscan.reports._gate import schema
 from driftscan.reports.json import report
 from driftscan.store import Store
+from tests.archives.building import control, deb, entry, put
 from tests.cli.runner import Ran, run
 from tests.reports import golden, samples
 
@@ -143,6 +144,29 @@ def test_a_file_in_the_paths_of_a_declared_package_that_is_not_its_content_fails
     assert said.code == 1
     assert "/usr/bin/curl is not what package curl/amd64 shipped" in said.out
     assert "1 difference not explained by declared changes" in said.err
+
+
+def test_archives_tell_a_file_that_was_changed_together_with_its_row(
+    gate: Gate, candidate: Path, tmp_path: Path
+) -> None:
+    install_curl(candidate, "7.2")
+    write(candidate, "usr/bin/curl", "trojan", 0o755)
+    write(candidate, "var/lib/dpkg/info/curl.md5sums", f"{md5('trojan')}  usr/bin/curl\n")
+    forged = gate("-o", "json", declared=DECLARED)
+    assert forged.code == 0
+    archives = ("--packages", str(tmp_path / "debs"), "-o", "json")
+    files = entry("./usr/bin/curl", b"curl 7.2", mode=0o755), entry("./etc/curlrc", b"proxy = none\n")
+    put(tmp_path / "debs", "curl_7.2_amd64.deb", deb(*files, head=control("curl", "7.2", "amd64")))
+    told = checked(gate(*archives, declared=DECLARED))
+    assert {item["key"] for change in told["changes"] for item in change["residual"]} == {"/usr/bin/curl"}
+    write(candidate, "usr/bin/curl", "curl 7.2", 0o755)
+    said = gate(*archives, declared=DECLARED)
+    grounds = {item["key"]: item["ground"] for change in checked(said)["changes"] for item in change["explained"]}
+    assert (said.code, grounds["/usr/bin/curl"]) == (0, "archive")
+    (tmp_path / "debs/curl_7.2_amd64.deb").rename(tmp_path / "debs/curl_7.1_amd64.deb")
+    install_curl(candidate, "7.2")
+    (note,) = [text for text in checked(gate(*archives, declared=DECLARED))["notes"] if "--packages" in text]
+    assert note.startswith("1 file of declared packages stand")
 
 
 def test_an_edited_conffile_of_a_declared_package_fails(gate: Gate, candidate: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,13 +20,15 @@ from driftscan.model.declared import (
     PackageChange,
     PackageEntry,
 )
-from driftscan.model.drift import Change, Difference
+from driftscan.model.drift import Change, Delta, Difference
 from driftscan.model.gate import Ground
+from driftscan.model.proof import Rank, Shipment, Shipped
 from driftscan.model.resource import Resource
 from driftscan.model.zone import ZoneClass
 from tests.compare.building import (
     A,
     B,
+    C,
     added,
     directory,
     file,
@@ -65,8 +68,9 @@ def covering(
     facts: Sequence[FactEntry] = (),
     now: Sequence[Resource] = (),
     database: bool = True,
+    **evidence: Any,
 ) -> Covering:
-    known = Evidence(package_files=FILES, resources=snapshot(*now).resources)
+    known = Evidence(package_files=FILES, resources=snapshot(*now).resources, **evidence)
     declared = DeclaredChanges(packages=tuple(packages), files=tuple(file_entries), facts=tuple(facts))
     return cover(fold(differences, known), declared, known, database=database)
 
@@ -107,6 +111,66 @@ def test_a_declared_package_explains_what_its_database_vouches_for() -> None:
     }
     assert left(found) == {}
     assert found.unused == ()
+
+
+def shipment(**binary: Any) -> dict[str, tuple[Shipment, ...]]:
+    """An archive of curl with this program."""
+    shipped = Shipped("regular", B, **{"mode": "0755", "uid": 0, "gid": 0, **binary})
+    return {"curl/amd64": (Shipment(rank=Rank.ARCHIVE, origin="curl.deb", files={"/usr/bin/curl": shipped}, paths=()),)}
+
+
+def test_an_archive_vouches_for_content_and_mode_and_outweighs_the_database() -> None:
+    changed = [UPGRADED, replace(BINARY, attributes={**BINARY.attributes, "mode": Delta("0755", "0711")})]
+    declared = [package("curl")]
+    assert "vouches for mode 0755 -> 0711" in left(covering(changed, packages=declared))["/usr/bin/curl"]
+    found = covering(changed, packages=declared, shipments=shipment(mode="0711"))
+    assert grounds(found)["/usr/bin/curl"] is Ground.ARCHIVE
+    assert left(found) == {}
+    for other in (shipment(), shipment(mode="0711", uid=7)):
+        assert "/usr/bin/curl" in left(
+            covering(changed, packages=declared, shipments=other, now=[file("/usr/bin/curl")])
+        )
+
+
+def test_a_forged_database_does_not_outweigh_an_archive() -> None:
+    """The program has the MD5 that the candidate's own database has for it, and is listed there; so is another one."""
+    more = added(file("/usr/bin/more", {"md5": MD5}))
+    listed = {"curl/amd64": {**FILES["curl/amd64"], "/usr/bin/more": MD5}}
+    for archive in (shipment(), {}):
+        known = Evidence(package_files=listed, shipments=archive)
+        forged = [UPGRADED, replace(BINARY, attributes={**BINARY.attributes, "sha256": Delta(A, C)}), more]
+        declared = DeclaredChanges(packages=(package("curl"),))
+        found = cover(fold(forged, known), declared, known)
+        assert set(left(found)) == ({"/usr/bin/curl", "/usr/bin/more"} if archive else set())
+
+
+def test_without_a_database_an_archive_proves() -> None:
+    changed = [UPGRADED, replace(BINARY, observed={})]
+    assert unproved(covering(changed, packages=[package("curl")], database=False)) == {"/usr/bin/curl"}
+    found = covering(changed, packages=[package("curl")], database=False, shipments=shipment())
+    assert grounds(found)["/usr/bin/curl"] is Ground.ARCHIVE
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [("/var/lib/dpkg/diversions", "dpkg-divert"), ("/var/lib/dpkg/statoverride", "dpkg-statoverride")],
+)
+def test_what_dpkg_writes_for_a_program_follows_where_the_scripts_call_it(path: str, program: str) -> None:
+    changed, declared = [UPGRADED, modified("file", path, sha256=(A, B))], [package("curl")]
+    assert left(covering(changed, packages=declared)) == {path: f"no install script of curl/amd64 calls {program}"}
+    found = covering(changed, packages=declared, package_scripts={"curl/amd64": f"{program} --add x"})
+    assert (grounds(found)[path], left(found)) == (Ground.GENERATED, {})
+    assert unproved(covering(changed, packages=declared, database=False)) == {path}
+    gone = [removed(thing("package", "curl/amd64", version="7.1")), changed[1]]
+    assert left(covering(gone, packages=declared)) == {}
+
+
+def test_of_a_file_that_an_operation_wrote_a_shell_follows_if_a_package_has_it() -> None:
+    shells = modified("file", "/etc/shells", sha256=(A, B))
+    rows = [added(thing("login_shell", path, file="/etc/shells")) for path in ("/usr/bin/curl", "/tmp/sh")]
+    found = covering([UPGRADED, shells, *rows], packages=[package("curl")])
+    assert grounds(found)["/etc/shells"] is Ground.GENERATED
+    assert set(left(found)) == {"/tmp/sh"}
 
 
 def test_what_lies_in_the_paths_of_a_package_and_is_not_its_content_is_left() -> None:
