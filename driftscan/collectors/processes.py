@@ -70,6 +70,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
                 "pids": tuple(sorted(row.pid for row, _ in cases)),
                 "names": tuple(sorted({path_text(row.name) for row, _ in cases})),
                 "executables": tuple(sorted({path_text(row.exe) for row, _ in cases})),
+                "started": tuple(sorted({row.started for row, _ in cases})),
             },
         )
     unseen = sum(not row.visible for row in rows)
@@ -116,7 +117,7 @@ def _reasons(row: ProcessRow) -> tuple[str, ...]:
 
 collector = Collector(
     name="processes",
-    version=1,
+    version=2,
     doc="Running executables that are deleted, in memory, or outside the directories of programs",
     kinds=(PROCESS,),
     sources=(PROCESSES, PASSWD),

@@ -9,16 +9,22 @@ from driftscan.model.resource import Value
 from driftscan.model.times import SECOND
 
 LIBRARY = "library"
+PROCESS = "process"
 _NEAR = 120 * SECOND
 """By so much a clock that was set since may have moved the time at which processes began."""
 _MOST = 3
 _OLD = ("replaced", "deleted")
 
 
+def is_gone(row: Difference) -> bool:
+    """Whether this is a library, or a program of the image's directories, that runs without its file."""
+    return row.kind == LIBRARY or (row.kind == PROCESS and _actual(row, "reasons") == ("deleted",))
+
+
 def left_by(row: Difference, file: Difference) -> bool:
-    """Whether a library that runs without its file is what a file that changed, or went, left behind. It is if it has
-    the content that the reference knows; of a file that went, only then. A process that began when the file had changed
-    already has loaded something that was there in between, and nobody knows what."""
+    """Whether what runs without its file is what a file that changed, or went, left behind. It is if it has the content
+    that the reference knows; of a file that went, only then. A process that began when the file had changed already has
+    loaded something that was there in between, and nobody knows what. (Of programs no digest is known.)"""
     known = file.attributes.get("sha256")
     running = _digests(row)
     if running and known is not None and running == {known.expected}:
@@ -29,7 +35,7 @@ def left_by(row: Difference, file: Difference) -> bool:
 
 
 def began_before(row: Difference, time: Value) -> bool:
-    """Whether all processes that run a library may have begun before a time (nanoseconds since 1970); it is not known
+    """Whether all processes that run it may have begun before a time (nanoseconds since 1970); it is not known
     when they did, or when that was: they may."""
     began = row.observed.get("began")
     if not isinstance(began, int) or not isinstance(time, int) or time <= 0:
@@ -63,9 +69,7 @@ def in_use(taken: Iterable[Difference]) -> str:
 
 
 def _is_old(item: Difference) -> bool:
-    if item.kind == LIBRARY:
-        return _actual(item, "state") in _OLD
-    return item.kind == "process" and _actual(item, "reasons") == ("deleted",)
+    return is_gone(item) and (item.kind == PROCESS or _actual(item, "state") in _OLD)
 
 
 def _digests(row: Difference) -> set[str]:

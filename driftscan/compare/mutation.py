@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable
 
-from driftscan.compare.loaded import LIBRARY
+from driftscan.compare.loaded import is_gone
 from driftscan.model.codec import canonical
 from driftscan.model.drift import Attribution, Cause, CauseType, Difference, Mutation
 from driftscan.model.names import show
@@ -50,7 +50,7 @@ def content_of(heart: Iterable[Difference], following: Iterable[Difference]) -> 
     a heart, of all. Other things that follow (a package database, caches) say what else happened there."""
     chosen = list(heart)
     above = {item.key for item in chosen if item.kind == "file"}
-    rest = [item for item in following if item.kind != LIBRARY]  # who still runs old code, changes by itself
+    rest = [item for item in following if not is_gone(item)]  # who still runs old code, changes by itself
     chosen += [item for item in rest if not chosen or (item.kind == "file" and _beneath(item.key, above))]
     chosen.sort(key=lambda item: item.id)
     rows = [[item.kind, item.key, item.change.value, _actual(item)] for item in chosen]

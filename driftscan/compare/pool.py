@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
-from driftscan.compare.loaded import LIBRARY, in_use, left_by
+from driftscan.compare.loaded import LIBRARY, PROCESS, in_use, is_gone, left_by
 from driftscan.compare.mutation import make
 from driftscan.model.drift import Attribution, CauseType, Change, Difference, Mutation
 from driftscan.model.proof import Proof
@@ -77,9 +77,10 @@ class Pool:
 
     def _still_loaded(self, taken: Iterable[Difference]) -> Iterator[Difference]:
         for file in taken:
-            row = self.get(LIBRARY, file.key) if file.kind == "file" else None
-            if row is not None and left_by(row, file) and self._take(row):
-                yield row
+            rows = (self.get(kind, file.key) for kind in (LIBRARY, PROCESS)) if file.kind == "file" else ()
+            for row in rows:
+                if row is not None and is_gone(row) and left_by(row, file) and self._take(row):
+                    yield row
 
     def _take(self, item: Difference) -> bool:
         was_open = self._open.get(item.kind, {}).pop(item.key, None)

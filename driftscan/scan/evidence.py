@@ -168,9 +168,9 @@ def _with_digest(item: Difference, known: Mapping[str, str]) -> Difference:
 
 
 def _with_time(item: Difference, shown: logs.Clock) -> Difference:
-    """A listener, or a library, with the time at which its process began (of a library the last of them), as that of
-    the host's clock."""
-    when = {"listen": min, "library": max}.get(item.kind)
+    """What processes hold with the time at which they began, as that of the host's clock: of a listener the first, of
+    what runs without a file the last of them."""
+    when = {"listen": min, "library": max, "process": max}.get(item.kind)
     time_of = logs.began(item.observed, shown, when) if when else 0
     return replace(item, observed={**item.observed, "began": time_of}) if time_of else item
 

@@ -73,6 +73,20 @@ def test_a_program_that_was_replaced_is_named_too() -> None:
     assert title.endswith("upgraded; ssh.service still runs the old code until it restarts")
 
 
+@pytest.mark.parametrize(("began", "own"), [(AT - HOUR, 0), (AT + HOUR, 1)])
+@pytest.mark.parametrize("files", [(written(),), ()])
+def test_a_program_that_began_after_its_file_was_replaced_is_not_explained(
+    files: tuple[Difference, ...], began: int, own: int
+) -> None:
+    row = added(Resource("process", SSL, {"reasons": ("deleted",)}, {"began": began}))
+    assert [item.cause.type for item in fold((UPGRADE, *files, row), EVIDENCE)].count(CauseType.PROCESS_FOREIGN) == own
+
+
+def test_a_program_outside_the_image_goes_with_no_file() -> None:
+    row = added(thing("process", "/srv/x", reasons=("deleted", "outside")))
+    assert CauseType.PROCESS_FOREIGN in causes(removed(file("/srv/x")), row)
+
+
 @pytest.mark.parametrize(
     ("file_of", "row", "explained"),
     [

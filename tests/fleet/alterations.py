@@ -30,6 +30,12 @@ ALTERATIONS = (
         " setsid --fork /usr/local/bin/miner 1000000 </dev/null >/dev/null 2>&1;"
         " sleep 0.5; rm /usr/local/bin/miner",
     ),
+    Alteration(
+        "library loaded and removed", "library", "/usr/lib/libhook.so", "added",
+        "cp /usr/lib/x86_64-linux-gnu/libz.so.1 /usr/lib/libhook.so;"
+        " LD_PRELOAD=/usr/lib/libhook.so setsid --fork sleep 1000000 </dev/null >/dev/null 2>&1;"
+        " sleep 0.5; rm /usr/lib/libhook.so",
+    ),
     Alteration("set-uid bit", "file", "/usr/bin/find", "modified", "chmod u+s /usr/bin/find", "mode"),
     Alteration(
         "content changed, size and time kept", "file", "/usr/bin/who", "modified",

@@ -13,12 +13,14 @@ PLACE = "/run/repository"
 
 @dataclass(frozen=True)
 class Package:
-    """A package of `files` files below /usr/lib/NAME, a program, a setting, and what it depends on."""
+    """A package of `files` files below /usr/lib/NAME, a program, a setting, and what it depends on. `library`: and of a
+    shared library /usr/lib/NAME/NAME.so, which any program can be made to load."""
 
     name: str
     version: str
     depends: Sequence[str] = ()
     files: int = 3
+    library: bool = False
 
     def build(self, host: Host) -> None:
         """Make it on the host, with the tools that every Debian has, and put it into the repository."""
@@ -27,6 +29,7 @@ class Package:
             f"Package: {self.name}\nVersion: {self.version}\nArchitecture: all\n{needs}"
             "Maintainer: Suite <suite@example.org>\nDescription: made for a test\n"
         )
+        shared = f"$top/usr/lib/{self.name}/{self.name}.so"
         host.shell(
             textwrap.dedent(f"""
             set -e
@@ -39,6 +42,9 @@ class Package:
             printf 'level = 1\\n' > $top/etc/{self.name}/settings
             printf '/etc/{self.name}/settings\\n' > $top/DEBIAN/conffiles
             for n in $(seq {self.files}); do echo "{self.version} $n" > $top/usr/lib/{self.name}/part-$n; done
+            if {str(self.library).lower()}; then
+              cp /usr/lib/x86_64-linux-gnu/libz.so.1 {shared}; printf '{self.version}' >> {shared}
+            fi
             (cd $top; find usr -type f -exec md5sum {{}} +) > $top/DEBIAN/md5sums
             rm -f {self.name}_*.deb; dpkg-deb --root-owner-group -b $top {self.name}_{self.version}_all.deb >/dev/null
             rm -r $top

@@ -15,6 +15,9 @@ from tests.fleet.repository import PLACE, Package, publish
 NAME = "operated"
 WINDOW = 'policy: ours/windows\nversion: 1\ntitle: W\npatch_window: {from: "00:00", to: "24:00"}\n'
 TROJAN = "/usr/lib/tool-parts/part-7"
+LIBRARY = "/usr/lib/tool-parts/tool-parts.so"
+HOLDER = "holder.service"
+"""A service that has a library of the image, before it is upgraded."""
 
 
 def by_hand(bed: Testbed, command: str) -> None:
@@ -28,7 +31,7 @@ def host(bed: Testbed) -> Iterator[Host]:
     found = bed.up([NAME])[0]
     for package in (
         Package("tool", "1.0", depends=("tool-parts",)),
-        Package("tool-parts", "1.0", files=300),
+        Package("tool-parts", "1.0", files=300, library=True),
         Package("agent", "1.0", files=40),
         Package("leftover", "1.0"),
     ):
@@ -37,6 +40,7 @@ def host(bed: Testbed) -> Iterator[Host]:
     found.shell("echo 'Unattended-Upgrade::Origins-Pattern { \"origin=Suite\"; };' > /etc/apt/apt.conf.d/52suite")
     publish(found)
     found.must("apt-get", "install", "-qy", "tool", "agent", "leftover", timeout=300)
+    found.must("systemd-run", f"--unit={HOLDER}", f"--setenv=LD_PRELOAD={LIBRARY}", "sleep", "infinity")
     yield found
     bed.remove([NAME])
 
@@ -54,7 +58,7 @@ def options(driftscan: Driftscan, host: Host) -> tuple[str, ...]:
 def outcome(bed: Testbed, driftscan: Driftscan, host: Host, options: tuple[str, ...]) -> Outcome:
     assert driftscan.scan(*options).verdicts() == {NAME: "clean"}
     Package("tool", "2.0", depends=("tool-parts",)).build(host)
-    Package("tool-parts", "2.0", files=310).build(host)
+    Package("tool-parts", "2.0", files=310, library=True).build(host)
     publish(host)
     by_hand(bed, "apt-get upgrade -qy")
     host.shell(f"echo trojan >> {TROJAN}")
@@ -65,7 +69,7 @@ def outcome(bed: Testbed, driftscan: Driftscan, host: Host, options: tuple[str, 
     host.must("unattended-upgrade", timeout=300)
     policy = driftscan.home / "windows.yaml"
     policy.write_text(WINDOW)
-    return driftscan.scan(*options, "-p", "immutable-core", "-p", str(policy))
+    return driftscan.scan(*options, "-p", "immutable-core", "-p", "patching", "-p", str(policy))
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,20 @@ def test_each_names_who_asked_for_it(
     given = found[0]["attribution"]
     assert (given["grade"], given["actor"], given["command"]) == ("recorded", actor, command), given
     assert found[0]["action"] == ("rotate" if actor == "unattended-upgrades" else "replace")
+
+
+def test_an_upgrade_says_who_still_runs_the_old_library(outcome: Outcome, mutations: list[Json]) -> None:
+    """It is in the same mutation, and a rule fails; what runs is what the image has."""
+    (found,) = (m for m in mutations if "tool/all" in m["cause"]["subject"])
+    assert found["title"].endswith(f"; {HOLDER} still runs the old code until it restarts"), outcome.explain()
+    (row,) = (d for d in found["differences"] if d["kind"] == "library")
+    (file,) = (d for d in found["differences"] if (d["kind"], d["key"]) == ("file", LIBRARY))
+    told = {name: both["actual"] for name, both in row["attributes"].items()}
+    assert (row["key"], told["state"], told["units"]) == (LIBRARY, "replaced", [HOLDER])
+    assert told["sha256"] == [file["attributes"]["sha256"]["expected"]]
+    (rule,) = (c for c in outcome.host(NAME)["controls"] if c["id"] == "libraries-replaced")
+    assert rule["result"] == "fail"
+    assert HOLDER in rule["evidence"][0]
 
 
 def test_what_hides_in_an_operation_is_promoted(mutations: list[Json]) -> None:

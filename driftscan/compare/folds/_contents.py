@@ -11,7 +11,7 @@ from driftscan.compare.folds._proof import Ruling, rule
 from driftscan.compare.folds.binary import is_program
 from driftscan.compare.folds.listener import executable_of
 from driftscan.compare.folds.service import unit_of
-from driftscan.compare.loaded import LIBRARY, began_before, unchanged
+from driftscan.compare.loaded import LIBRARY, PROCESS, began_before, is_gone, unchanged
 from driftscan.compare.pool import Pool, actual, text, value
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.drift import CauseType, Change, Difference
@@ -170,16 +170,16 @@ def _running(pool: Pool, paths: frozenset[str]) -> Iterator[Difference]:
     for row in pool.of("listen"):
         if executable_of(row) in paths:
             yield row
-    for row in pool.of("process"):
-        if row.key in paths:
+    for row in pool.of(PROCESS):
+        if row.key in paths and not is_gone(row):
             yield row
 
 
 def _loaded(pool: Pool, paths: frozenset[str], operation: Operation) -> Iterator[Difference]:
-    """Libraries that still run though their files were written anew and differ in nothing. Those whose file differs go
-    with it: see `Pool.fold`."""
+    """Libraries and programs that run on though their files were written anew and differ in nothing. Those whose file
+    differs go with it: see `Pool.fold`."""
     end = nanoseconds(operation.entry.end) if operation.entry else 0
-    for row in pool.of(LIBRARY):
+    for row in filter(is_gone, (*pool.of(LIBRARY), *pool.of(PROCESS))):
         if row.key in paths and pool.get("file", row.key) is None and (unchanged(row) or began_before(row, end)):
             yield row
 
