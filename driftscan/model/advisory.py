@@ -86,9 +86,18 @@ class Upgrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OldCode:
+    """A service (a program, where it is in no unit) that runs files which were replaced or removed since it began."""
+
+    service: str
+    files: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePatching:
     """What hosts of one image lack. Empty id and digest: hosts that no image is known of. `unfixed`, `ignored`: how
-    many more advisories there are for which no fix is out, or will be."""
+    many more advisories there are for which no fix is out, or will be. `old_code`: what was mended, and runs on."""
 
     id: str
     version: str
@@ -99,3 +108,4 @@ class ImagePatching:
     severity: str
     unfixed: int
     ignored: int
+    old_code: tuple[OldCode, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from driftscan.model.advisory import ImagePatching, Upgrade
+from driftscan.model.advisory import ImagePatching, OldCode, Upgrade
 
 
 def built(patching: ImagePatching) -> dict[str, Any]:
@@ -16,6 +16,7 @@ def built(patching: ImagePatching) -> dict[str, Any]:
         "unfixed": patching.unfixed,
         "ignored": patching.ignored,
         "upgrades": [_built(each) for each in patching.upgrades],
+        "old_code": [{"service": each.service, "files": each.files, "hosts": each.hosts} for each in patching.old_code],
     }
 
 
@@ -32,6 +33,10 @@ def back(data: Mapping[str, Any]) -> ImagePatching:
         severity=data["severity"],
         unfixed=data["unfixed"],
         ignored=data["ignored"],
+        old_code=tuple(
+            OldCode(service=each["service"], files=tuple(each["files"]), hosts=tuple(each["hosts"]))
+            for each in data.get("old_code", ())  # older reports have none
+        ),
     )
 
 

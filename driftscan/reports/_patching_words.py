@@ -1,9 +1,13 @@
 """Which image to bake anew, with what: in words."""
 
-from driftscan.model.advisory import ImagePatching, Upgrade
+from posixpath import basename
+
+from driftscan.model.advisory import ImagePatching, OldCode, Upgrade
 from driftscan.model.names import show
 from driftscan.reports._words import plural
 
+FILES = 4
+"""Files of a service that are named."""
 HOSTS = 3
 """Hosts of an image that are named; the rest are counted."""
 
@@ -29,7 +33,8 @@ def title(patching: ImagePatching) -> str:
 def what(patching: ImagePatching) -> str:
     """`14 advisories with a fix in 6 packages, highest critical`."""
     if not patching.advisories:
-        return "no advisory with a fix"
+        told = patching.unfixed or patching.ignored or not patching.old_code
+        return "no advisory with a fix" if told else f"old code runs in {plural(len(patching.old_code), 'service')}"
     highest = "severity not known" if patching.severity == "unknown" else f"highest {patching.severity}"
     number = advisories(patching.advisories)
     return f"{number} with a fix in {plural(len(patching.upgrades), 'package')}, {highest}"
@@ -53,6 +58,14 @@ def line(upgrade: Upgrade) -> str:
     number = advisories(len(upgrade.advisories))
     severity = "severity not known" if upgrade.severity == "unknown" else upgrade.severity
     return f"{show(upgrade.source)} >= {show(upgrade.version)} ({severity}, {number}; installed: {installed})"
+
+
+def old_code(service: OldCode) -> str:
+    """`nginx.service runs old code of libcrypto.so.3, libssl.so.3; restart or replace (web-1, web-2 and 38 more)`."""
+    files = [show(basename(path)) for path in service.files[:FILES]]
+    more = f" and {len(service.files) - FILES:,} more" if len(service.files) > FILES else ""
+    who = show(service.service)
+    return f"{who} runs old code of {', '.join(files)}{more}: restart or replace ({_some(service.hosts)})"
 
 
 def _some(hosts: tuple[str, ...]) -> str:

@@ -76,6 +76,8 @@ def _patching(result: ScanResult) -> Iterator[str]:
             yield f"- bake with {prose(patching.line(upgrade))}"
         if rest := patching.rest(image):
             yield f"- {prose(rest)}"
+        for service in image.old_code:
+            yield f"- {prose(patching.old_code(service))}"
 
 
 def _host(host: HostResult) -> Iterator[str]:

@@ -78,6 +78,11 @@ def _patching(result: ScanResult, painter: Painter) -> Iterator[str]:
             yield painter.paint(f"{INDENT * 2}… and {len(image.upgrades) - len(shown):,} more packages", "dim")
         if rest := patching.rest(image):
             yield from painter.wrap(rest, INDENT * 2)
+        services = image.old_code if painter.style.verbose else image.old_code[:SHOWN]
+        for service in services:
+            yield from painter.wrap(patching.old_code(service), INDENT * 2, INDENT * 3)
+        if len(image.old_code) > len(services):
+            yield painter.paint(f"{INDENT * 2}… and {len(image.old_code) - len(services):,} more services", "dim")
 
 
 def _widths(plain: list[list[str]], width: int) -> list[int | None]:

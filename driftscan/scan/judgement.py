@@ -30,7 +30,7 @@ from driftscan.policy import (
 )
 from driftscan.policy.verdict import is_failure, is_finding
 from driftscan.policy.waive import Waiving, longest
-from driftscan.scan.outside import Deriver, Patches, asks_outside
+from driftscan.scan.outside import Deriver, Patches, asks_outside, old_code
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
@@ -64,6 +64,8 @@ class Assessment:
     view: View = View()
     patches: tuple[Known, ...] = ()
     """What advisories say of its packages."""
+    old_code: tuple[tuple[str, str], ...] = ()
+    """(service, file) of what was replaced or removed, and runs on; where a policy asks for what is to be mended."""
     history: History | None = None
     """In what it differed in earlier scans and this one; None: nothing is kept of it."""
     cohorts: Mapping[str, Cohort] = field(default_factory=dict)
@@ -91,13 +93,7 @@ class Assessment:
         together: Together | None = None,
     ) -> "Assessment":
         """Decide the controls, which need the whole snapshot, and keep what is small."""
-        version = taken.resources.get("os_version", "-")
-        context = Context(
-            os=version.attributes if version else None,
-            labels=target.host.labels if target.host else {},
-            image=ImageRef(image.id, image.version),
-            manifest=manifest,
-        )
+        context = _context(target, taken, image, manifest)
         patches = deriver.patches(taken) if deriver else Patches()
         known, asked = taken, context
         if deriver and asks_outside(policies):
@@ -130,8 +126,19 @@ class Assessment:
             reading=reading,
             accepted=accepted,
             patches=patches.known,
+            old_code=old_code(taken.resources) if asks_outside(policies) else (),
             view=view_of(taken, whole=not (found and found.unknown)),
         )
+
+
+def _context(target: Target, taken: Snapshot, image: HostImage, manifest: Manifest | None) -> Context:
+    version = taken.resources.get("os_version", "-")
+    return Context(
+        os=version.attributes if version else None,
+        labels=target.host.labels if target.host else {},
+        image=ImageRef(image.id, image.version),
+        manifest=manifest,
+    )
 
 
 def alone(found: Assessment, *, manifest: str, young: bool) -> History:

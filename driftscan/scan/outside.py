@@ -107,6 +107,22 @@ class Deriver:
         return f"no advisories for {_release(version)} were given"
 
 
+def old_code(resources: Resources) -> tuple[tuple[str, str], ...]:
+    """(service, file) of all that runs although its file was replaced or removed: see `model.advisory.OldCode`."""
+    found: set[tuple[str, str]] = set()
+    for (kind, key), row in resources.small.items():
+        if kind == "library" and row.attributes.get("state") in ("replaced", "deleted"):
+            found.update((service, key) for service in _texts(row, "units") or _texts(row, "programs"))
+        elif kind == "process" and row.attributes.get("deleted") is True:
+            found.update((service, key) for service in _texts(row, "units") or [key])
+    return tuple(sorted(found))
+
+
+def _texts(row: Resource, column: str) -> list[str]:
+    value = row.attributes.get(column)
+    return [each for each in value if isinstance(each, str)] if isinstance(value, tuple) else []
+
+
 def asks_outside(policies: Iterable[Policy]) -> bool:
     """Whether a rule asks for what is made here."""
     return any(KINDS.keys() & policy.kinds() for policy in policies)

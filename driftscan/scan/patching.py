@@ -1,10 +1,10 @@
-"""Which image to bake anew, with what: the advisories of a fleet, by image and package."""
+"""Which image to bake anew, with what: the advisories of a fleet, by image and package; and what runs old code."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from driftscan.advisories import counts, latest, worst
 from driftscan.advisories.severity import ORDER
-from driftscan.model.advisory import Fix, ImagePatching, Known, Upgrade
+from driftscan.model.advisory import Fix, ImagePatching, Known, OldCode, Upgrade
 from driftscan.model.result import HostImage
 from driftscan.scan.judgement import Assessment
 
@@ -13,7 +13,7 @@ def by_image(hosts: Iterable[Assessment]) -> tuple[ImagePatching, ...]:
     """What hosts of each image lack, the worst first; nothing of hosts that lack nothing."""
     groups: dict[tuple[str, str, str], list[Assessment]] = {}
     for host in hosts:
-        if host.patches:
+        if host.patches or host.old_code:
             groups.setdefault(_image(host.image), []).append(host)
     found = [_patching(image, members) for image, members in groups.items()]
     return tuple(sorted(found, key=_urgency))
@@ -43,7 +43,20 @@ def _patching(image: tuple[str, str, str], hosts: Sequence[Assessment]) -> Image
         severity=worst(each.severity for each in fixable),
         unfixed=number[Fix.NONE],
         ignored=number[Fix.IGNORED],
+        old_code=tuple(_old_code(hosts)),
     )
+
+
+def _old_code(hosts: Sequence[Assessment]) -> Iterator[OldCode]:
+    """By service: on most hosts first."""
+    files: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
+    for host in hosts:
+        for service, path in host.old_code:
+            files.setdefault(service, set()).add(path)
+            names.setdefault(service, set()).add(host.target.name)
+    for service in sorted(files, key=lambda each: (-len(names[each]), each)):
+        yield OldCode(service=service, files=tuple(sorted(files[service])), hosts=tuple(sorted(names[service])))
 
 
 def _upgrades(fixable: Iterable[Known]) -> Iterator[Upgrade]:

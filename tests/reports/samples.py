@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from driftscan.model.advisory import AdvisoryUse, ImagePatching, Upgrade
+from driftscan.model.advisory import AdvisoryUse, ImagePatching, OldCode, Upgrade
 from driftscan.model.cohort import Cohort, CohortClass, Relation, Separator
 from driftscan.model.drift import (
     Accounting,
@@ -376,6 +376,14 @@ PATCHING = (
         severity="critical",
         unfixed=1200,
         ignored=30,
+        old_code=(
+            OldCode(
+                service="nginx.service",
+                files=tuple(f"/usr/lib/x86_64-linux-gnu/lib{name}.so.3" for name in ("a", "b", "c", "crypto", "ssl")),
+                hosts=("web-1", "web-2", "web-3", "web-4"),
+            ),
+            OldCode(service="<i>x.service", files=("/usr/bin/x",), hosts=("web-1",)),
+        ),
     ),
     ImagePatching(
         id="",

@@ -25,7 +25,7 @@ TAKEN = "2026-11-26T12:00:00Z"
 POLICIES = load(["patching"], kinds())
 OLD, MENDED = "3.0.11-1~deb12u2", "3.0.15-1~deb12u1"
 DEBIAN: Mapping[str, Value] = {"platform": "debian", "version_id": "12", "codename": "bookworm"}
-SEEN = ("image", "kernel_info", "os_version", "package", "process", "python_package", "npm_package")
+SEEN = ("image", "kernel_info", "os_version", "package", "process", "library", "python_package", "npm_package")
 
 
 def deb(name: str, version: str, source: str = "") -> Resource:
@@ -195,3 +195,34 @@ def test_which_image_to_bake(deriver: Deriver) -> None:
     assert upgrade.advisories == ("CVE-2026-1001", "CVE-2026-1002")
     assert (one.advisories, one.unfixed, one.ignored) == (2, 1, 0)
     assert (two.id, two.manifest_digest, two.hosts, two.advisories) == ("", "", ("alone",), 1)
+
+
+def library(path: str, state: str, *units: str) -> Resource:
+    columns: dict[str, Value] = {"state": state, "units": units, "programs": ("/usr/sbin/nginx",)}
+    return Resource("library", path, columns)
+
+
+def test_which_services_run_old_code() -> None:
+    """Those of an image together; a program in no unit by its path; not what was written anew, or was no file."""
+    deriver, baked = Deriver((), None), manifest(deb("openssl", OLD))
+    both = library("/usr/lib/libssl.so.3", "replaced", "nginx.service", "ssh.service")
+    harmless = (library("/usr/lib/z.so", "equal", "cron.service"), library("/memfd:x", "memory", "cron.service"))
+    program = Resource(
+        "process", "/usr/sbin/sshd", {"deleted": True, "reasons": ("deleted",), "units": ("ssh.service",)}
+    )
+    running = Resource("process", "/srv/app", {"deleted": False, "units": ("app.service",)})
+    hosts = [
+        assessed(snapshot(both, program, running, *harmless), deriver, baked, "web-1"),
+        assessed(snapshot(library("/usr/lib/libz.so.1", "deleted")), deriver, baked, "web-2"),
+        assessed(snapshot(library("/usr/lib/libssl.so.3", "replaced", "ssh.service")), deriver, baked, "web-3"),
+        assessed(snapshot(*harmless), deriver, baked, "web-4"),
+    ]
+    (image,) = by_image(hosts)
+    assert (image.hosts, image.advisories) == (("web-1", "web-2", "web-3"), 0)
+    assert [(each.service, each.files, each.hosts) for each in image.old_code] == [
+        ("ssh.service", ("/usr/lib/libssl.so.3", "/usr/sbin/sshd"), ("web-1", "web-3")),
+        ("/usr/sbin/nginx", ("/usr/lib/libz.so.1",), ("web-2",)),
+        ("nginx.service", ("/usr/lib/libssl.so.3",), ("web-1",)),
+    ]
+    assert controls(hosts[0])["libraries-replaced"].result is Result.FAIL
+    assert controls(hosts[3])["libraries-replaced"].result is Result.PASS
