@@ -3,6 +3,7 @@ what is worst stands first."""
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -244,6 +245,9 @@ def _told(lines: Sequence[Line]) -> str:
     for line in lines:
         kind = line.events[0].kind
         counts[kind] += len(line.hosts) if kind in _OF_HOSTS else 1
+    first = next((line.title for line in lines if line.kind == EventKind.ADOPTED), "")
+    if first and len(lines) == 1:
+        return first
     said = ", ".join(f"{counts[kind]} {kind.value}" for kind in EventKind if counts[kind])
     hosts = dict.fromkeys(host for line in lines for host in line.hosts)
     if len(hosts) == 1:
@@ -267,7 +271,7 @@ def _next(event: Event) -> str:
         return f"driftscan explain {show(event.subject)}"
     if event.kind in {EventKind.WAIVER_EXPIRED, EventKind.WAIVER_EXPIRING}:
         return "driftscan waiver list"
-    return "driftscan history"
+    return f"driftscan history {shlex.quote(show(event.host))}" if event.host else "driftscan history"
 
 
 def _short(text: str) -> str:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 
 STDERR_TAIL = 1 << 12
 
@@ -24,8 +25,12 @@ def feed(argv: Sequence[str], data: bytes, seconds: float) -> tuple[int, bytes]:
             child.communicate(data, seconds)
             status = child.returncode
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
             status = 124
+        if child.stdin is not None:  # what left the session may hold its other end, and read nothing
+            with suppress(OSError):
+                child.stdin.close()
         said.seek(max(0, said.seek(0, os.SEEK_END) - STDERR_TAIL))
         return status, said.read()

@@ -4,7 +4,9 @@ import contextlib
 import html
 import json
 import logging
+import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -134,7 +136,13 @@ def test_the_same_on_many_hosts_is_one_line_and_the_worst_is_first() -> None:
         "",
         "Next: driftscan explain F-3",
     ]
-    assert compose(events[1:4]).title == "driftscan: 3 coverage-lost (worst: medium)"
+    lost_alone = compose(events[1:4])
+    assert (lost_alone.title, lost_alone.next) == (
+        "driftscan: 3 coverage-lost (worst: medium)",
+        "driftscan history db-1",
+    )
+    begun = Event(kind=EventKind.ADOPTED, at=AT, title="first scan: 3 hosts, 0 findings", severity=Severity.INFO)
+    assert compose([begun]).title == "driftscan: first scan: 3 hosts, 0 findings (worst: info)"
     assert changes(events).startswith(f"{message.title}\nweb-1:\n  [critical] new F-3")
 
 
@@ -234,6 +242,14 @@ def test_a_program_may_say_much_read_nothing_and_is_ended_in_time() -> None:
     assert feed(("sh", "-c", "exit 0"), b"x" * (1 << 20), 30)[0] == 0
     assert feed(("sh", "-c", "head -c 1000000 /dev/zero; cat >/dev/null"), b"x" * (1 << 20), 30)[0] == 0
     assert feed(("sh", "-c", "sleep 60 & sleep 60"), b"", 0.2)[0] == 124
+
+
+def test_what_a_program_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    """A daemon that has left its session keeps the standard input open, and never reads it."""
+    daemon = tmp_path / "daemon"
+    script = f"exec 3<&0; setsid sh -c 'echo $$ >{daemon}; exec sleep 20' <&3 & sleep 20"
+    assert feed(("sh", "-c", script), b"x" * (1 << 20), 0.5)[0] == 124
+    os.kill(int(daemon.read_text()), signal.SIGKILL)  # it is there: nobody waited for its end
 
 
 @pytest.fixture
