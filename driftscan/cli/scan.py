@@ -1,8 +1,11 @@
 """`driftscan scan`."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftscan import content
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._exit import exit_code, sentences
@@ -14,6 +17,7 @@ from driftscan.cli._targets import chosen, place, scan_options
 from driftscan.cli._turn import turn
 from driftscan.errors import DriftscanError
 from driftscan.model.event import Event
+from driftscan.model.finding import Result
 from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver, WaiverState
@@ -45,9 +49,25 @@ def _run(call: Call) -> int:
             call.console.note(
                 f"driftscan: {show(waiver.origin)}: waiver of {show(waiver.what)}: {_told(waiver, state)}"
             )
+    for name in _idle(result):
+        call.console.note(
+            f"driftscan: {show(name)} asks nothing of any of these hosts: its applies_to, or only_if, fits none"
+        )
     for sentence in sentences(result, call.settings.fail_on):
         call.console.note(f"driftscan: {sentence}")
     return exit_code(result, call.settings.fail_on, unwritten)
+
+
+def _idle(result: ScanResult) -> Iterator[str]:
+    """Policies of one's own of whose controls none is for any of the hosts: a label that nobody has looks like all's
+    well. Of the shipped ones that is nothing to tell: they ask about much that few servers have."""
+    asked: dict[str, bool] = {}
+    for host in result.hosts:
+        for control in host.controls:
+            if not Path(control.rule.file).is_relative_to(content.folder()):
+                applies = control.result is not Result.NOT_APPLICABLE
+                asked[control.rule.policy] = asked.get(control.rule.policy, False) or applies
+    yield from (name for name, any_host in asked.items() if not any_host)
 
 
 def _told(waiver: Waiver, state: WaiverState) -> str:

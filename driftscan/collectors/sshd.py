@@ -96,8 +96,10 @@ _REPEATABLE = frozenset(
         "subsystem",
     }
 )
+_LAST = frozenset({"maxstartups", "persourcenetblocksize"})
+"""Of these alone the last value holds, until OpenSSH 10.0."""
 _UPPER = frozenset({"loglevel", "syslogfacility"})
-_TIMES = frozenset({"clientaliveinterval", "logingracetime"})
+_TIMES = frozenset({"clientaliveinterval", "logingracetime", "unusedconnectiontimeout"})
 _WORDS = frozenset(
     {"yes", "no", "none", "any", "all", "local", "remote", "inet", "inet6", "delayed", "clientspecified"}
     | {"prohibit-password", "without-password", "forced-commands-only", "shosts-only", "point-to-point", "ethernet"}
@@ -141,6 +143,9 @@ def _parse(captures: Captures) -> Iterator[Resource | Gap]:
 
 def _apply(found: dict[tuple[str, str], _Effective], setting: Setting) -> None:
     place = found.setdefault((setting.keyword, setting.match), _Effective())
+    if setting.keyword in _LAST:
+        place.values.clear()
+        place.sources.clear()
     if place.values and setting.keyword not in _REPEATABLE:
         return
     if len(place.values) < 1000:
@@ -166,7 +171,7 @@ def canonical(keyword: str, arguments: tuple[str, ...]) -> str:
 
 collector = Collector(
     name="sshd",
-    version=1,
+    version=2,
     doc="The effective configuration of the ssh server, from its files",
     kinds=(KIND,),
     sources=SOURCES,

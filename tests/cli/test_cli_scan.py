@@ -17,7 +17,7 @@ from driftscan.cli._targets import who
 from driftscan.errors import IncompleteError
 from driftscan.manifests import files
 from driftscan.model.drift import Cause, CauseType, Change, Difference
-from driftscan.model.finding import Action, JudgedMutation, Result, Severity, State, Verdict
+from driftscan.model.finding import Action, JudgedMutation, Result, RuleRef, Severity, State, Verdict
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.reports import github, markdown
@@ -159,6 +159,31 @@ def test_every_format_on_the_screen_and_in_a_file(
     said = run(capsys, "scan", "local", "-o", name, "--report", f"{name}:{path}")
     assert said.code == 1
     assert path.read_text("utf-8") == said.out
+
+
+@pytest.mark.parametrize(
+    ("file", "results", "told"),
+    [
+        ("ours.yaml", (Result.NOT_APPLICABLE, Result.NOT_APPLICABLE), True),
+        ("ours.yaml", (Result.NOT_APPLICABLE, Result.PASS), False),
+        (str(content.folder() / "exposure" / "network.yaml"), (Result.NOT_APPLICABLE, Result.NOT_APPLICABLE), False),
+    ],
+)
+def test_a_policy_of_ones_own_that_is_for_nobody_is_named(
+    file: str,
+    results: tuple[Result, ...],
+    told: bool,
+    scans: Callable[[ScanResult], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule = RuleRef("r", file, 5, "why", "ours/web")
+    hosts = [
+        replace(samples.clean(f"web-{number}"), controls=(replace(samples.control(1, each, Severity.LOW), rule=rule),))
+        for number, each in enumerate(results)
+    ]
+    scans(samples.result(*hosts))
+    said = run(capsys, "scan", "local")
+    assert ("ours/web asks nothing of any of these hosts" in said.err) is told
 
 
 def test_a_report_that_cannot_be_written_does_not_stop_the_others(
