@@ -4,7 +4,7 @@ from driftscan.compare.accounting import accounting
 from driftscan.compare.diff import Diff, diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
-from driftscan.compare.identities import identities, is_reference, shared_identities
+from driftscan.compare.identities import changed_identities, identities, is_reference, shared_identities
 from driftscan.compare.transaction import Transaction
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Evidence",
     "Transaction",
     "accounting",
+    "changed_identities",
     "diff",
     "fold",
     "identities",

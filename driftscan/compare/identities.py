@@ -32,22 +32,29 @@ def identities(resources: Resources, zones: Iterable[Zone] | Matcher) -> dict[st
     return found
 
 
-def is_reference(own: Mapping[str, str], reference: Reference) -> bool:
-    """Whether a host is the very machine that a reference was taken of: same machine-id and same host keys."""
+def is_reference(own: Mapping[str, str], reference: Reference, name: str = "") -> bool:
+    """Whether a host is the very machine that a reference was taken of: same machine-id, and same host keys or the
+    reference's name: one of its keys may be another now."""
     theirs = reference.identities
-    keys = [name for name in theirs if name.startswith(HOST_KEY)]
-    return bool(keys) and MACHINE_ID in theirs and all(own.get(name) == theirs[name] for name in (MACHINE_ID, *keys))
+    keys = [each for each in theirs if each.startswith(HOST_KEY)]
+    if not keys or MACHINE_ID not in theirs or own.get(MACHINE_ID) != theirs[MACHINE_ID]:
+        return False
+    return name == reference.host or all(own.get(each) == theirs[each] for each in keys)
 
 
 def shared_identities(
-    own: Mapping[str, str], references: Iterable[Reference], others: Mapping[str, Mapping[str, str]]
+    own: Mapping[str, str],
+    references: Iterable[Reference],
+    others: Mapping[str, Mapping[str, str]],
+    *,
+    name: str = "",
 ) -> tuple[Mutation, ...]:
     """A mutation for each reference (that this host is not) and each other host with which a host shares identities.
-    `own` and the values of `others` (by host name) are what `identities` gave."""
+    `own` and the values of `others` (by host name) are what `identities` gave; `name`: that of the host."""
     found = [
         _mutation(shared, f"the reference {reference.host}")
         for reference in references
-        if not is_reference(own, reference) and (shared := _shared(own, reference.identities))
+        if not is_reference(own, reference, name) and (shared := _shared(own, reference.identities))
     ]
     found.extend(
         _mutation(shared, f"the host {name}")
@@ -55,6 +62,24 @@ def shared_identities(
         if (shared := _shared(own, theirs))
     )
     return tuple(found)
+
+
+def changed_identities(own: Mapping[str, str], before: Mapping[str, str]) -> tuple[Mutation, ...]:
+    """A mutation for host keys, and one for a machine-id, that are not those by which the same machine was known
+    before. What is made once, at first boot, is made anew by nobody but a person."""
+    changed = {name: Delta(old, own[name]) for name, old in sorted(before.items()) if name in own and own[name] != old}
+    keys = {name: delta for name, delta in changed.items() if name.startswith(HOST_KEY)}
+    ids = {name: delta for name, delta in changed.items() if name == MACHINE_ID}
+    causes = ((CauseType.HOST_KEY_CHANGED, keys), (CauseType.CONFIGURATION_CHANGED, ids))
+    return tuple(_renewed(cause, deltas) for cause, deltas in causes if deltas)
+
+
+def _renewed(cause: CauseType, deltas: Mapping[str, Delta]) -> Mutation:
+    why = "not the one that this machine had"
+    heart = [_difference(name, delta, why) for name, delta in deltas.items()]
+    more = f" and {len(heart) - 1} more" if len(heart) > 1 else ""
+    verb = "are not those" if more else "is not the one"
+    return make(cause, heart[0].key, f"{heart[0].key}{more} {verb} that this machine had", heart)
 
 
 def _candidates(resources: Resources, matcher: Matcher) -> Iterator[str]:
@@ -74,19 +99,19 @@ def _shared(own: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]
 
 
 def _mutation(shared: Mapping[str, str], whose: str) -> Mutation:
-    paths = [name.partition(":")[2] for name in shared]
-    heart = [
-        Difference(
-            kind="file",
-            key=path,
-            change=Change.MODIFIED,
-            attributes={"sha256": Delta(None, digest)},
-            zone=ZoneClass.IDENTITY,
-            zone_reason="each host has its own",
-            why=f"equal to that of {whose}",
-        )
-        for path, digest in zip(paths, shared.values(), strict=True)
-    ]
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    title = f"{paths[0]}{more} equal to that of {whose}"
-    return make(CauseType.IDENTITY_SHARED, paths[0], title, heart, detail=f"equal to that of {whose}")
+    why = f"equal to that of {whose}"
+    heart = [_difference(name, Delta(None, digest), why) for name, digest in shared.items()]
+    more = f" and {len(heart) - 1} more" if len(heart) > 1 else ""
+    return make(CauseType.IDENTITY_SHARED, heart[0].key, f"{heart[0].key}{more} {why}", heart, detail=why)
+
+
+def _difference(name: str, digests: Delta, why: str) -> Difference:
+    return Difference(
+        kind="file",
+        key=name.partition(":")[2],
+        change=Change.MODIFIED,
+        attributes={"sha256": digests},
+        zone=ZoneClass.IDENTITY,
+        zone_reason="each host has its own",
+        why=why,
+    )

@@ -99,7 +99,8 @@ def follow(
         return now
     if replaced(before.machine, now.machine):
         return replace(now, young=True, before=before.last)
-    machine = {**before.machine, **now.machine}
+    # Keys that first boot has made stay those that the machine is known by; what says otherwise is a difference.
+    machine = {**before.machine, **now.machine} if before.first is None else {**now.machine, **before.machine}
     if before.first is None:
         young = before.young and before.manifest == now.manifest
         return replace(now, machine=machine, young=young, before=before.before)

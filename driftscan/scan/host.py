@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from driftscan.compare.attribute import attribute, missing
 from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
-from driftscan.compare.identities import identities, shared_identities
+from driftscan.compare.identities import changed_identities, identities, is_reference, shared_identities
+from driftscan.compare.lineage import replaced as is_another
 from driftscan.compare.logins import logins
 from driftscan.model.drift import CauseType, Difference, Mutation
 from driftscan.model.result import HostImage, ImageMatch, PolicyUse
@@ -31,7 +32,7 @@ from driftscan.scan.observe import Observation, observing, take_snapshot
 from driftscan.scan.on_file import ON_FILE
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.outside import FOR_ADVISORIES, Deriver
-from driftscan.scan.own import Own
+from driftscan.scan.own import Expected, Own
 from driftscan.scan.parsing import kinds
 from driftscan.scan.plans import Plans
 from driftscan.scan.progress import Progress, Silent
@@ -201,7 +202,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
     )
     known = replace(known, shipments=job.proofs.of(seen.target, differences, taken.resources))
     mine = identities(taken.resources, zones)
-    mutations = (*_explained(differences, known), *shared_identities(mine, manifest.references, {}), *sighting.lost)
+    mutations = (*_explained(differences, known), *_identity(job, seen.target, mine, expected), *sighting.lost)
     assessment = Assessment.of(
         seen.target,
         taken,
@@ -220,6 +221,19 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
     )
     scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first)
     return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
+
+
+def _identity(job: Job, target: Target, mine: Mapping[str, str], expected: Expected) -> tuple[Mutation, ...]:
+    """What is another's, and what was another while the machine stayed the same: as its birth, else the first of the
+    earlier scans, else the manifest has it, if the host is the one that was baked."""
+    references = expected.manifest.references
+    history = job.states.history(target)
+    before = [each.identities for each in references if is_reference(mine, each, target.name)]
+    before += [history.machine] if history else []
+    before += [expected.machine] if expected.machine else []
+    known = before[-1] if before else {}
+    changed = () if is_another(known, mine) else changed_identities(mine, known)
+    return (*shared_identities(mine, references, {}, name=target.name), *changed)
 
 
 def _explained(differences: Sequence[Difference], known: Evidence) -> tuple[Mutation, ...]:

@@ -1,7 +1,7 @@
 """The reference of one host: its image, and beside it its birth, or what hosts launched alike had at birth."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from driftscan.model.manifest import Manifest
 from driftscan.model.snapshot import ImageRef
@@ -27,6 +27,8 @@ class Expected:
     apart: frozenset[str] = frozenset()
     since: str = ""
     """When it was so, or had been baked; UTC, RFC 3339. What a log tells from before that is no matter of this host."""
+    machine: Mapping[str, str] = field(default_factory=dict)
+    """By what the machine was known when it was born (`lineage.machine_of`); empty: no birth of it is on record."""
     notes: tuple[str, ...] = ()
 
 
@@ -74,7 +76,7 @@ class Own:
             return self._alike(seen, manifest, (_OTHER_MACHINE,))
         doubts = tuple(f"its birth (recorded {birth.taken_at}) is in doubt: {doubt}" for doubt in birth.doubts)
         plan = born.plan(self._plans.of(manifest, born=True), self._made, birth)
-        return Expected(self._made, plan, born=True, since=birth.taken_at, notes=doubts)
+        return Expected(self._made, plan, born=True, since=birth.taken_at, machine=birth.machine, notes=doubts)
 
     def _alike(self, seen: Observation, manifest: Manifest, notes: tuple[str, ...]) -> Expected:
         """That of a host without a birth: its image, and what others that were launched alike had at birth."""

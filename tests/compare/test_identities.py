@@ -1,6 +1,6 @@
 """Values that must be one host's own."""
 
-from driftscan.compare import identities, is_reference, shared_identities
+from driftscan.compare import changed_identities, identities, is_reference, shared_identities
 from driftscan.model.drift import CauseType
 from driftscan.model.snapshot import Reference
 from tests.compare.building import A, B, C, directory, file, resources, zone
@@ -48,3 +48,25 @@ def test_two_hosts_with_one_identity() -> None:
     assert found.title == f"{ID} and 1 more equal to that of the host twin"
     (again,) = shared_identities(host(A, B), [], {"another twin": host(A, B)})
     assert again.id == found.id
+
+
+def test_the_reference_itself_may_have_another_key_now() -> None:
+    assert not is_reference(host(A, B), reference(A, C))
+    assert is_reference(host(A, B), reference(A, C), "golden")
+    assert not is_reference(host(C, B), reference(A, B), "golden")  # launched from an image that kept its key
+    assert shared_identities(host(A, B), [reference(A, C)], {}, name="golden") == ()
+    assert shared_identities(host(C, B), [reference(A, B)], {}, name="golden")
+
+
+def test_keys_and_machine_id_that_were_made_anew() -> None:
+    (key,) = changed_identities(host(A, C), host(A, B))
+    assert (key.cause.type, key.title) == (CauseType.HOST_KEY_CHANGED, f"{KEY} is not the one that this machine had")
+    assert key.differences[0].attributes["sha256"].expected == B
+    (made,) = changed_identities(host(C, B), host(A, B))
+    assert (made.cause.type, made.cause.subject) == (CauseType.CONFIGURATION_CHANGED, ID)
+
+
+def test_what_was_not_known_or_is_gone_is_no_other() -> None:
+    assert changed_identities(host(A, B), {}) == ()
+    assert changed_identities({}, host(A, B)) == ()
+    assert changed_identities({"instance_id": "b"}, {"instance_id": "a"}) == ()
