@@ -28,8 +28,28 @@ SHELL_LASTS = 3600 * SECOND
 MOST_FILES = 200
 _LONGEST = 300
 _ACCOUNTS = frozenset({"user", "group", "password"})
-_SET_BY = {"host_entry": "/etc/hosts", "dns": "/etc/resolv.conf"}
+_SET_BY = {
+    "host_entry": "/etc/hosts",
+    "dns": "/etc/resolv.conf",
+    "mount": "/etc/fstab",
+    "user": "/etc/passwd",
+    "group": "/etc/group",
+    "password": "/etc/shadow",
+    "package": "/var/lib/dpkg/status",
+}
 """Files that a zone may accept because the facts in them are compared: a command names the file, not the fact."""
+_SET_WITH = {
+    "firewall_chain": frozenset({"nft", "iptables", "iptables-restore", "ip6tables", "ip6tables-restore", "ufw"}),
+    "interface": frozenset({"ip", "ifconfig", "ifup", "ifdown", "nmcli", "networkctl", "brctl"}),
+    "address": frozenset({"ip", "ifconfig", "dhclient", "nmcli"}),
+    "route": frozenset({"ip", "route", "nmcli"}),
+    "mount": frozenset({"mount", "umount"}),
+    "sysctl": frozenset({"sysctl"}),
+    "kernel_module": frozenset({"modprobe", "insmod", "rmmod"}),
+}
+"""Programs by which facts are changed that no file has; a command seldom calls a chain or a route by its key."""
+_LOOKS = frozenset({"show", "list", "ls", "-L", "-S", "-n", "-a", "-l", "--list", "monitor", "status"})
+"""Words of commands that only look."""
 _SHARED = frozenset(
     {
         *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/usr/local", "/usr/local/bin", "/usr/local/sbin"),
@@ -104,13 +124,13 @@ def _missing(log: str, why: str) -> Mutation:
 
 def _attributed(mutation: Mutation, evidence: Evidence, acts: Sequence[Act]) -> Mutation:
     sessions = evidence.witness.sessions
-    if mutation.cause.type in _PACKAGES:
+    if mutation.cause.type in _PACKAGES and mutation.attribution.grade is not Grade.NONE:
         return _operation(mutation, evidence, acts)
     if heard := listening.opened(mutation, acts):
         return _by(mutation, *heard, sessions)
     thing = _thing(mutation)
     if not thing.times:
-        named = [act for act in acts if _names(act, thing)] or _writers(mutation, acts)
+        named = _told(mutation, acts, thing)
         made = all(item.change is Change.ADDED for item in mutation.differences if item.kind in _ACCOUNTS)
         return _by(mutation, named[0 if made else -1], Grade.CONSISTENT, sessions) if named else mutation
     for act in reversed(acts):
@@ -122,12 +142,36 @@ def _attributed(mutation: Mutation, evidence: Evidence, acts: Sequence[Act]) -> 
     return _present(mutation, thing, sessions)
 
 
-def _writers(mutation: Mutation, acts: Sequence[Act]) -> list[Act]:
+def _told(mutation: Mutation, acts: Sequence[Act], thing: _Thing) -> list[Act]:
+    """Acts that may have done what has no time of its own. An address is named for many reasons, an account for few."""
+    kinds = {item.kind for item in mutation.differences}
+    named = [act for act in acts if _names(act, thing)]
+    if kinds <= {"host_entry", "dns"}:
+        return _writers(kinds, acts) or named
+    return named or _writers(kinds, acts) or _by_tools(kinds, acts)
+
+
+def _writers(kinds: Iterable[str], acts: Sequence[Act]) -> list[Act]:
     """Acts that name the files in which the facts stand; none if they are of several people."""
-    files = frozenset(_SET_BY[item.kind] for item in mutation.differences if item.kind in _SET_BY)
+    files = frozenset(_SET_BY[kind] for kind in kinds if kind in _SET_BY)
     nothing: frozenset[str] = frozenset()
-    found = [act for act in acts if _names(act, _Thing(files, nothing, nothing, ()))]
-    return found if len({act.actor for act in found}) == 1 else []
+    return _of_one([act for act in acts if _names(act, _Thing(files, nothing, nothing, ()))])
+
+
+def _by_tools(kinds: Iterable[str], acts: Sequence[Act]) -> list[Act]:
+    """Acts that ran what changes such facts; none if they are of several people."""
+    tools = frozenset(tool for kind in kinds for tool in _SET_WITH.get(kind, ()))
+    return _of_one([act for act in acts if act.deed is Deed.COMMAND and _runs(act.command, tools)])
+
+
+def _runs(command: str, tools: frozenset[str]) -> bool:
+    """Whether a command line runs one of these programs, and not only to look."""
+    told = words(command)
+    return not tools.isdisjoint(map(basename, told)) and _LOOKS.isdisjoint(told)
+
+
+def _of_one(acts: list[Act]) -> list[Act]:
+    return acts if len({act.actor for act in acts}) == 1 else []
 
 
 def _thing(mutation: Mutation) -> _Thing:
@@ -198,7 +242,8 @@ def _names(act: Act, thing: _Thing) -> bool:
         return bool(act.names & (thing.accounts | thing.names | thing.paths))
     told = words(act.command)
     accounts = thing.accounts - {"root"}  # whom commands name for other reasons
-    if not accounts.isdisjoint(told) or not thing.names.isdisjoint(told):
+    rows = {word.partition(":")[0] for word in told} if accounts else told
+    if not accounts.isdisjoint(rows) or not thing.names.isdisjoint(told):
         return True
     places = _places(act.directory, act.command)
     if not thing.paths.isdisjoint(places):

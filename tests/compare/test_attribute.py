@@ -286,6 +286,36 @@ def test_a_fact_is_named_by_the_file_that_sets_it(kind: str, key: str, path: str
     assert given_to(item, witness=Witness(two)).grade is Grade.NONE  # either may have done it
 
 
+CHAIN, ROUTE = added(thing("firewall_chain", "ip/nat/PREROUTING")), added(thing("route", "ipv4/0.0.0.0/0/eth0/50"))
+TOOR = added(thing("user", "toor", uid=0))
+HALF = modified("package", "tar/all", status=("installed", "half"))
+
+
+@pytest.mark.parametrize(
+    ("item", "command", "grade"),
+    [
+        (CHAIN, "/usr/bin/sh -c 'nft add table ip nat; nft -f x'", "consistent"),
+        (CHAIN, "/usr/sbin/nft list ruleset", "none"),
+        (ROUTE, "/usr/sbin/ip route add default dev eth0 metric 50", "consistent"),
+        (ROUTE, "/usr/sbin/ip route show", "none"),
+        (modified("interface", "eth0", mtu=(1500, 1400)), "/usr/sbin/ip link set eth0 mtu 1400", "consistent"),
+        (modified("sysctl", "vm.swappiness", current_value=("1", "2")), "/usr/sbin/sysctl --system", "consistent"),
+        (TOOR, "/usr/bin/sh -c 'echo toor:x:0:0::/root:/bin/sh >> /etc/passwd'", "consistent"),
+        (TOOR, "/usr/bin/vim /etc/passwd", "consistent"),
+        (HALF, "/usr/bin/sed -i s/a/b/ /var/lib/dpkg/status", "consistent"),
+        (HALF, "/usr/bin/less /etc/motd", "none"),
+    ],
+)
+def test_what_no_file_tells_is_told_by_what_sets_it(item: Difference, command: str, grade: str) -> None:
+    assert given_to(item, witness=Witness((act(command),))).grade == grade
+
+
+def test_an_address_is_named_for_other_reasons_than_its_row_in_hosts() -> None:
+    item = modified("host_entry", "127.0.0.1", hostnames=(("localhost",), ("localhost", "x")))
+    writes, serves = act("/usr/bin/tee -a /etc/hosts"), act("/usr/bin/app --listen 127.0.0.1", NOON + SECOND)
+    assert given_to(item, witness=Witness((writes, serves))).command == writes.command
+
+
 def listening(
     *, port: int = 8088, program: str = "/usr/bin/python3.11", unit: str = "", began: int = NOON
 ) -> Difference:

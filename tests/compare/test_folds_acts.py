@@ -1,10 +1,13 @@
 """One act that touches many things, or two places at once, is one mutation."""
 
+from dataclasses import replace
+
 import pytest
 
 from driftscan.compare import fold
 from driftscan.compare.evidence import Evidence
 from driftscan.model.drift import CauseType, Difference, Mutation
+from driftscan.model.zone import ZoneClass
 from tests.compare.building import A, B, C, added, directory, file, link, modified, removed, resources, thing
 
 
@@ -171,3 +174,32 @@ def test_what_was_moved_is_one_act() -> None:
     assert found["file-removed /usr/bin/yes"].title == "/usr/bin/yes moved to /usr/bin/yes.distrib"
     assert found["file-removed /usr/share/doc/x"].explains == 4
     assert {"file-removed /home/eve/notes", "file-added /home/eve/.ssh/authorized_keys"} <= set(found)
+
+
+def accepted(item: Difference) -> Difference:
+    return replace(item, zone=ZoneClass.DERIVED, allowed=True)
+
+
+def test_a_file_that_a_zone_accepts_follows_what_stands_in_it() -> None:
+    hosts = accepted(modified("file", "/etc/hosts", sha256=(A, B)))
+    fstab = accepted(modified("file", "/etc/fstab", sha256=(A, B)))
+    found = folded(
+        hosts,
+        fstab,
+        modified("host_entry", "127.0.0.1", hostnames=(("a",), ("b",))),
+        added(thing("mount", "/a", device="none", type="tmpfs", config_device=None)),
+        added(thing("mount", "/b", device=None, config_device="/dev/sdz")),
+    )
+    assert keys(found["name-resolution-changed name resolution"]) == {"127.0.0.1", "/etc/hosts"}
+    assert keys(found["mount-changed /a"]) == {"/a"}
+    assert keys(found["mount-changed /b"]) == {"/b", "/etc/fstab"}
+
+
+def test_subordinate_ids_are_no_matter_of_a_user_that_changed_otherwise() -> None:
+    found = folded(
+        modified("user", "eve", shell=("/bin/sh", "/bin/bash")),
+        modified("file", "/etc/subuid", sha256=(A, B)),
+        accepted(modified("file", "/etc/passwd", sha256=(A, B))),
+    )
+    assert keys(found["account-changed eve"]) == {"eve", "/etc/passwd"}
+    assert "configuration-changed /etc/subuid" in found

@@ -128,6 +128,17 @@ def test_an_identity_that_one_scan_did_not_see_is_not_forgotten() -> None:
     assert came_back(history, X)
 
 
+def test_a_machine_stays_known_by_what_it_had_first() -> None:
+    made_anew = {**ONE, KEY: "new"}
+    history = story(scan(), scan(machine=made_anew), scan(machine={**made_anew, OTHER_KEY: "added"}))
+    assert history is not None
+    assert history.machine == {**ONE, OTHER_KEY: "added"}
+    unsettled = follow(None, scan(), settled=False)
+    later = follow(unsettled, scan(machine=made_anew), settled=True)
+    assert later is not None
+    assert later.machine[KEY] == "new"
+
+
 def test_a_host_that_differs_in_very_much_is_not_kept_whole() -> None:
     many = [change(f"/x{number}") for number in range(MOST + 10)]
     history = story(scan(*many))

@@ -44,7 +44,8 @@ def _user(pool: Pool, row: Difference, groups: list[Difference]) -> Mutation:
     name = row.key
     home = text(row, "directory", "home")
     password = pool.get("password", name)
-    following = [*groups, password, *files(pool, *ACCOUNT_FILES)]
+    held = [path for path in ACCOUNT_FILES if row.change is not Change.MODIFIED or not path.startswith("/etc/sub")]
+    following = [*groups, password, *files(pool, *held)]
     following += [*files(pool, f"/var/mail/{name}", f"/var/spool/mail/{name}"), *_home(pool, home, row.change)]
     return pool.fold(_CAUSE[row.change], name, _title(row, groups, home), [row], following)
 

@@ -105,6 +105,7 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
         rows = [row for kind in subject.kinds for row in pool.of(kind) if row.id not in of_interfaces]
         behind = _behind(pool, subject)
         for group, files in _groups(subject, rows, behind, evidence):
+            files += [found for path in subject.paths if _may_stand_in(group, subject) and (found := pool.file(path))]
             name = group[0].key if subject.apart else subject.name
             if subject.name == "network":
                 files += [row for row in pool.of("sysctl") if row.id in of_interfaces]
@@ -129,18 +130,27 @@ def _groups(
 ) -> Iterator[tuple[list[Difference], list[Difference]]]:
     """Rows that are one mutation, with the files that may have set them."""
     if subject.apart:
-        yield from (([row], behind) for row in rows)
+        yield from (([row], list(behind)) for row in rows)
         return
     found: dict[str, list[Difference]] = {}
     for row in rows:
         found.setdefault(_file_of(subject, row, evidence), []).append(row)
     for path, group in found.items():
         if set(found) == {""}:  # nobody knows which file it was
-            yield group, behind
+            yield group, list(behind)
         else:
             before = {_was(row, subject.set_by) for row in group}
             named = {path, *before, *(each.rpartition("/")[0] for each in (path, *before))}
             yield group, [item for item in behind if item.key in named]
+
+
+def _may_stand_in(rows: list[Difference], subject: _Subject) -> bool:
+    """Whether facts stand in the subject's own file, which a zone may accept since they are compared: names and
+    resolvers all do, a mount if fstab says something else of it now."""
+    if subject.kinds == ("mount",):
+        deltas = [delta for row in rows for name, delta in row.attributes.items() if name.startswith("config_")]
+        return any(delta.expected != delta.actual for delta in deltas)
+    return subject.kinds in {("dns",), ("host_entry",)}
 
 
 def _file_of(subject: _Subject, row: Difference, evidence: Evidence) -> str:
