@@ -60,6 +60,7 @@ _SHARED = frozenset(
 _FRONTS = frozenset({"adduser", "deluser", "addgroup"})
 """Commands that run account tools."""
 _RUNNERS = TOOLS | _FRONTS | {"crontab"}
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "env"})
 _MOST_RUNNERS = 100
 """A log may be made to hold thousands of lines of one second."""
 _PACKAGES = frozenset(
@@ -133,9 +134,12 @@ def _attributed(mutation: Mutation, evidence: Evidence, acts: Sequence[Act]) -> 
         named = _told(mutation, acts, thing)
         made = all(item.change is Change.ADDED for item in mutation.differences if item.kind in _ACCOUNTS)
         return _by(mutation, named[0 if made else -1], Grade.CONSISTENT, sessions) if named else mutation
-    for act in reversed(acts):
-        if _at_that_time(act, thing.times) and _names(act, thing):
-            return _by(mutation, act, Grade.RECORDED, sessions)
+    near = [act for act in reversed(acts) if _at_that_time(act, thing.times)]
+    of_account = replace(thing, paths=frozenset())  # its files are those of all accounts
+    for each in (of_account, thing) if thing.accounts else (thing,):
+        for act in near:
+            if _names(act, each):
+                return _by(mutation, act, Grade.RECORDED, sessions)
     for act in reversed(acts):
         if act.deed is Deed.SHELL and _at_that_time(act, thing.times, SHELL_LASTS):
             return _by(mutation, act, Grade.CONSISTENT, sessions)
@@ -220,20 +224,26 @@ def _whole(acts: Sequence[Act]) -> tuple[Act, ...]:
         ran = next((each for each in reversed(ran_lately) if _ran(each, act)), None) if act.names else None
         by = replace(act, actor=ran.actor, command=ran.command, line=f"{ran.line}; {act.line}") if ran else act
         found.append(by)
-        if by.deed is Deed.COMMAND and basename(by.command.partition(" ")[0]) in _RUNNERS:
+        if by.deed is Deed.COMMAND and not _RUNNERS.isdisjoint(_programs(by.command)):
             ran_lately.append(by)
     return tuple(found)
 
 
 def _ran(earlier: Act, act: Act) -> bool:
     """Whether this is the command of sudo that ran an account tool, or crontab."""
-    ran, *options = earlier.command.split()
+    ran, options = _programs(earlier.command), earlier.command.split()
     since = act.at - earlier.at
     if act.deed is Deed.ACCOUNT:
-        return 0 <= since <= 5 * SECOND and basename(ran) in {act.command, *_FRONTS}
-    if basename(ran) != "crontab" or "-l" in options:
+        return 0 <= since <= 5 * SECOND and not ran.isdisjoint({act.command, *_FRONTS})
+    if "crontab" not in ran or "-l" in options:
         return False
     return 0 <= since <= (SHELL_LASTS if "-e" in options else 5 * SECOND)  # an editor may be open for long
+
+
+def _programs(command: str) -> frozenset[str]:
+    """The names of what a command line runs: of a shell's script, of all its words."""
+    first = basename(command.partition(" ")[0])
+    return frozenset(map(basename, words(command))) if first in _SHELLS else frozenset({first})
 
 
 def _names(act: Act, thing: _Thing) -> bool:
@@ -249,7 +259,7 @@ def _names(act: Act, thing: _Thing) -> bool:
     if not thing.paths.isdisjoint(places):
         return True
     # `cp helper /usr/local/bin`, `tar -x -C /opt/tool`, `rm -r /opt/tool`: its directory, and its own name or one above
-    deep = {place for place in places if place.count("/") >= 2}
+    deep = {place.removesuffix("/*") for place in places if place.count("/") >= 2}
     return any((dirname(path) in deep and _comes_with(path, told)) or _above(path, deep) for path in thing.paths)
 
 

@@ -15,8 +15,10 @@ _VERSION = re.compile(r"[0-9][0-9.]*$")
 
 
 def times(items: Iterable[Difference]) -> tuple[int, ...]:
-    """When the processes of listeners began (nanoseconds since 1970), as far as that is known."""
-    found = [item.observed.get("began") for item in items if item.kind == "listen" and item.change is Change.ADDED]
+    """When processes, those of listeners too, began (nanoseconds since 1970), as far as that is known. What runs from
+    a deleted file may have begun long before that went."""
+    came = (item for item in items if item.kind in {"listen", "process"} and item.change is Change.ADDED)
+    found = [item.observed.get("began") for item in came if _actual(item, "deleted") is not True]
     return tuple(sorted(time for time in found if isinstance(time, int) and time > 0))
 
 

@@ -176,7 +176,7 @@ def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
 
 
 def began(observed: Mapping[str, Value], shown: Clock, which: Callable[[Sequence[int]], int]) -> int:
-    """When the process of a listener or library began, from what was observed of it; of several `which` (min, max):
+    """When a process began, or that of a listener or library, from what was observed of it; of several `which` (min, max):
     nanoseconds since 1970; 0: not known."""
     started = observed.get("started")
     ticks = (

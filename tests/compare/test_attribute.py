@@ -13,6 +13,7 @@ from driftscan.compare.transaction import Item, Transaction
 from driftscan.compare.witness import Act, Deed, Missing, Session, Witness
 from driftscan.model.drift import Attribution, CauseType, Difference, Grade
 from driftscan.model.times import SECOND, nanoseconds, utc
+from driftscan.model.zone import ZoneClass
 from tests.compare.building import A, B, added, file, modified, thing
 
 NOON = nanoseconds("2026-11-26T12:00:00Z")
@@ -314,6 +315,28 @@ def test_an_address_is_named_for_other_reasons_than_its_row_in_hosts() -> None:
     item = modified("host_entry", "127.0.0.1", hostnames=(("localhost",), ("localhost", "x")))
     writes, serves = act("/usr/bin/tee -a /etc/hosts"), act("/usr/bin/app --listen 127.0.0.1", NOON + SECOND)
     assert given_to(item, witness=Witness((writes, serves))).command == writes.command
+
+
+def test_an_account_tool_in_a_script_has_who_ran_the_script() -> None:
+    by = act("/usr/bin/sh -c 'useradd -o -u 0 sysd'")
+    found = given_to(
+        added(thing("user", "sysd", uid=0)), witness=Witness((by, account_act("useradd", "sysd", NOON + SECOND)))
+    )
+    assert (found.actor, found.command) == ("alice", by.command)
+
+
+def test_of_an_account_the_act_that_names_it_not_the_last_on_a_file_of_all() -> None:
+    held = replace(changed("/etc/subuid", NOON + 5 * SECOND), allowed=True, zone=ZoneClass.DERIVED)
+    by, later = act("/usr/sbin/useradd eve"), act("/usr/bin/vim /etc/subuid", NOON + 4 * SECOND)
+    found = given_to(added(thing("user", "eve", uid=1001)), held, witness=Witness((by, later)))
+    assert found.command == by.command
+
+
+def test_what_runs_has_the_time_at_which_it_began() -> None:
+    item = replace(added(thing("process", "/memfd:x", reasons=("memory",))), observed={"began": NOON})
+    assert given_to(item, witness=Witness((), (login(),))).grade is Grade.GUESSED
+    gone = replace(added(thing("process", "/usr/sbin/x", reasons=("deleted",), deleted=True)), observed={"began": NOON})
+    assert given_to(gone, witness=Witness((), (login(),))).grade is Grade.NONE
 
 
 def listening(

@@ -203,3 +203,71 @@ def test_subordinate_ids_are_no_matter_of_a_user_that_changed_otherwise() -> Non
     )
     assert keys(found["account-changed eve"]) == {"eve", "/etc/passwd"}
     assert "configuration-changed /etc/subuid" in found
+
+
+def test_a_key_in_a_home_that_was_there_comes_with_the_account() -> None:
+    key = added(thing("authorized_key", "toor/SHA256:1", key_file="/root/.ssh/authorized_keys"))
+    found = one(added(thing("user", "toor", uid=0, directory="/root")), key)
+    assert keys(found) == {"toor", "toor/SHA256:1"}
+    files = accepted(modified("file", "/root/.ssh/authorized_keys", sha256=(A, B)))
+    assert "access-granted toor" in folded(added(thing("user", "toor", uid=0, directory="/root")), key, files)
+
+
+def test_a_second_name_of_a_set_id_program() -> None:
+    have = resources([file("/usr/bin/sudo", mode="4755", nlink=2, sha256=B)])
+    found = folded(
+        added(file("/opt/old", mode="4755", nlink=2, sha256=B)),
+        modified("file", "/usr/bin/sudo", nlink=(1, 2)),
+        modified("file", "/usr/bin/who", nlink=(1, 2)),
+        evidence=Evidence(resources=have),
+    )
+    assert keys(found["privilege-bits /opt/old"]) == {"/opt/old", "/usr/bin/sudo"}
+    assert "binary-changed /usr/bin/who" in found
+
+
+def test_a_program_that_another_took_the_place_of() -> None:
+    found = one(modified("file", "/usr/bin/who", sha256=(B, C)), added(file("/usr/bin/who.real", sha256=B)))
+    assert (found.cause.type, found.title) == (
+        CauseType.BINARY_CHANGED, "/usr/bin/who changed: content; the old one is /usr/bin/who.real now",
+    )  # fmt: skip
+    kept = one(modified("file", "/etc/a.conf", sha256=(B, C)), added(file("/etc/a.conf~", sha256=B)))
+    assert kept.cause.type is CauseType.CONFIGURATION_CHANGED
+    assert len(fold([modified("file", "/etc/a.conf", sha256=(B, C)), added(file("/etc/a.conf~", sha256=A))])) == 2
+
+
+def test_a_directory_changes_with_what_lies_in_it() -> None:
+    top = "/usr/share/x"
+    rows = [modified("file", f"{top}/{number}", mode=("0644", "0646")) for number in range(12)]
+    found = one(modified("file", top, mode=("0755", "0757")), *rows)
+    assert (found.explains, found.title) == (13, f"13 files beneath {top} changed (mode)")
+
+
+def test_a_name_that_went_over_to_another_unit() -> None:
+    found = one(
+        modified("service", "graphical.target", aliases=(("default.target", "x.target"), ("x.target",))),
+        modified("service", "rescue.target", aliases=((), ("default.target",))),
+        added(link("/etc/systemd/system/default.target", "/usr/lib/systemd/system/rescue.target")),
+    )
+    assert found.explains == 3
+
+
+def test_a_pair_of_keys_is_one_act() -> None:
+    found = one(added(file("/root/.ssh/id_rsa", mode="0600")), added(file("/root/.ssh/id_rsa.pub")))
+    assert found.cause.subject == "/root/.ssh/id_rsa"
+
+
+def test_a_library_lies_anywhere() -> None:
+    assert one(added(file("/opt/lib/libz.so.1"))).cause.type is CauseType.BINARY_ADDED
+
+
+def test_a_process_of_a_program_that_the_image_never_had() -> None:
+    image = Evidence(
+        baseline_files={"nginx/amd64": ("/usr/sbin/nginx", "/bin/sh")}, resources=resources([file("/usr/bin/x")])
+    )
+    rows = {path: added(thing("process", path, reasons=("deleted",))) for path in ("/usr/sbin/nginx", "/usr/bin/sh")}
+    rows |= {path: added(thing("process", path, reasons=("deleted",))) for path in ("/usr/bin/x", "/usr/sbin/agentd")}
+    rows["/opt/live"] = added(thing("process", "/opt/live", reasons=("outside",)))
+    found = folded(*rows.values(), evidence=image)
+    details = {item.cause.subject: item.cause.detail for item in found.values()}
+    assert details == dict.fromkeys(rows, "") | {"/usr/sbin/agentd": "of no image, and gone from disk"}
+    assert one(rows["/usr/sbin/agentd"]).cause.detail == ""

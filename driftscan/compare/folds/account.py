@@ -46,8 +46,17 @@ def _user(pool: Pool, row: Difference, groups: list[Difference]) -> Mutation:
     password = pool.get("password", name)
     held = [path for path in ACCOUNT_FILES if row.change is not Change.MODIFIED or not path.startswith("/etc/sub")]
     following = [*groups, password, *files(pool, *held)]
+    following += _keys(pool, row)
     following += [*files(pool, f"/var/mail/{name}", f"/var/spool/mail/{name}"), *_home(pool, home, row.change)]
     return pool.fold(_CAUSE[row.change], name, _title(row, groups, home), [row], following)
+
+
+def _keys(pool: Pool, row: Difference) -> Iterator[Difference]:
+    """Of an account that came to a home that was there: the keys that lay in it."""
+    for key in pool.of("authorized_key") if row.change is Change.ADDED else ():
+        lies = text(key, "key_file", "file", "path")
+        if key.key.partition("/")[0] == row.key and lies and pool.file(lies) is None:
+            yield key
 
 
 def _title(row: Difference, groups: list[Difference], home: str) -> str:

@@ -13,7 +13,7 @@ from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 _PROGRAMS = re.compile(r"(?:/usr(?:/local)?)?/(?:s?bin|libexec|games)/.+|/opt/.+/s?bin/[^/]+")
 _LIBRARIES = re.compile(
-    r"(?:/usr(?:/local)?)?/lib(?:32|64|x32)?/.+\.(?:so(?:\.[0-9.]{1,20})?|ko(?:\.[a-z0-9]{1,4})?|py|pl|pm)"
+    r"(?:/usr(?:/local)?)?/lib(?:32|64|x32)?/.+\.(?:py|pl|pm)|/.+\.(?:so(?:\.[0-9.]{1,20})?|ko(?:\.[a-z0-9]{1,4})?)"
 )
 _BOOT = re.compile(r"/boot/.+")
 

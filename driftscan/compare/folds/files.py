@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import counted, moved, word
-from driftscan.compare.folds._trees import masses, trees
+from driftscan.compare.folds._trees import alike, masses, trees
 from driftscan.compare.pool import Pool
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
@@ -28,11 +28,17 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
                 yield pool.fold(_cause(change, top), top, title, heart, members)
     for (directory, how), members in masses(pool.of("file")).items():
         change = members[0].change
+        root = pool.get("file", directory)
+        if root is not None and alike(root) == how:
+            members = [root, *members]  # noqa: PLW2901 - the directory with what lies in it
         attributes = f" ({', '.join(how[1:])})" if len(how) > 1 else ""
         title = f"{len(members)} files beneath {directory} {word(change)}{attributes}"
         yield pool.fold(_cause(change, directory + "/"), directory + attributes, title, [], members)
     for item in pool.of("file"):
-        yield pool.fold(_cause(item.change, item.key), item.key, _title(item), [item])
+        if item in pool:
+            public = pool.get("file", f"{item.key}.pub") if item.change is not Change.MODIFIED else None
+            pair = [public] if public is not None and public.change is item.change else []
+            yield pool.fold(_cause(item.change, item.key), item.key, _title(item), [item], pair)
 
 
 def _cause(change: Change, path: str) -> CauseType:

@@ -33,13 +33,15 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
 
 
 def _vanished(pool: Pool, row: Difference, evidence: Evidence) -> str:
-    """Of what runs from a file that is gone: whether anybody but the process ever had it. Empty: that is so, or nobody
-    can tell."""
+    """Of what runs from a file that is gone: whether the image never had that file. Empty: it had, or another took its
+    place, or nobody can tell."""
     reasons = value(row, "reasons")
-    if not isinstance(reasons, tuple) or "deleted" not in reasons or not evidence.every_package:
+    if not isinstance(reasons, tuple) or "deleted" not in reasons or not evidence.baseline_files:
         return ""
-    known = pool.file(row.key) or evidence.resources.get("file", row.key) or evidence.owners_of(row.key)
-    return "" if known else "of no image and no package, and gone from disk"
+    names = {row.key, row.key.removeprefix("/usr")}
+    packaged = any(not names.isdisjoint(paths) for paths in evidence.baseline_files.values())
+    known = packaged or pool.file(row.key) or evidence.resources.get("file", row.key)
+    return "" if known else "of no image, and gone from disk"
 
 
 def _program(row: Difference) -> str:

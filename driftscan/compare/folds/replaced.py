@@ -14,9 +14,11 @@ from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 _CHOICES = "/etc/alternatives/"
 _DATABASE = "/var/lib/dpkg/alternatives/"
+_MOST_ENDS = 20
 _DIVERSIONS = ("/var/lib/dpkg/diversions", "/var/lib/dpkg/diversions-old")
 _CODE = ("/usr/", "/lib", "/bin", "/sbin", "/opt/", "/boot/")
-_ASIDE = re.compile(r"(?P<name>.+?)[._~-][^/]*", re.DOTALL)
+_ASIDE = re.compile(r"[._~-]")
+"""With what that begins which is put at the end of a name."""
 
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
@@ -24,6 +26,10 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for item in pool.of("file"):
         if item in pool and item.change is Change.MODIFIED and {"type", "target"} & set(item.attributes):
             yield from _otherwise(pool, item)
+    for new in pool.of("file"):
+        if new in pool and (old := _replaced(pool, new)):
+            title = f"{old.key} changed: content; the old one is {new.key} now"
+            yield pool.fold(_cause(old.key), old.key, title, [old], [new])
     for old, new in _moved(pool):
         following = [*pool.beneath(old.key), new, *pool.beneath(new.key)]
         if new.key == f"{old.key}.distrib":  # dpkg-divert(1)
@@ -56,11 +62,7 @@ def _choice(item: Difference) -> str:
 def _otherwise(pool: Pool, item: Difference) -> Iterator[Mutation]:
     """What is of another type now, or a link that leads elsewhere; nothing where nothing came or went with it. Under a
     directory of code all that it leads to is as grave as itself; elsewhere it takes but copies of what was there."""
-    cause = CauseType.FILE_CHANGED
-    if item.key.startswith(_CODE):
-        cause = CauseType.BINARY_CHANGED
-    elif item.key.startswith("/etc/"):
-        cause = CauseType.CONFIGURATION_CHANGED
+    cause = _cause(item.key)
     gone = [each for each in pool.beneath(item.key) if each.change is Change.REMOVED]
     led = led_to(pool, item)
     came = [led, *pool.beneath(led.key)] if led else []
@@ -71,6 +73,29 @@ def _otherwise(pool: Pool, item: Difference) -> Iterator[Mutation]:
     if gone or came:
         came += came_above(pool, came)
         yield pool.fold(cause, item.key, _became(item, gone), [item], [*gone, *came])
+
+
+def _cause(path: str) -> CauseType:
+    if path.startswith(_CODE):
+        return CauseType.BINARY_CHANGED
+    return CauseType.CONFIGURATION_CHANGED if path.startswith("/etc/") else CauseType.FILE_CHANGED
+
+
+def _replaced(pool: Pool, new: Difference) -> Difference | None:
+    """What has another content now, and had the one of this new file, which lies beside it under its name and more."""
+    digest = text(new, "sha256") if new.change is Change.ADDED else ""
+    for name in _shorter(new.key) if digest else ():
+        old = pool.get("file", name)
+        if old is not None and old.change is Change.MODIFIED and _before(old) == digest:
+            return old
+    return None
+
+
+def _shorter(path: str) -> Iterator[str]:
+    """What a name may have been before something was put at its end, the longest first."""
+    directory = path.rpartition("/")[0] + "/"
+    ends = [found.start() for found in _ASIDE.finditer(path, len(directory) + 1)]
+    yield from (path[:end] for end in reversed(ends[:_MOST_ENDS]))
 
 
 def _before(item: Difference) -> str:
@@ -92,8 +117,7 @@ def _moved(pool: Pool) -> Iterator[tuple[Difference, Difference]]:
     to another place may mean something else there."""
     gone = dict(_trees(pool, Change.REMOVED))
     for top, members in _trees(pool, Change.ADDED):
-        found = _ASIDE.fullmatch(top)
-        old = found["name"] if found else ""
+        old = next((name for name in _shorter(top) if name in gone), "")
         content = _content(top, members)
         if old in gone and content == _content(old, gone[old]) and any(digest for _, digest in content):
             item, new = pool.get("file", old), pool.get("file", top)

@@ -156,10 +156,14 @@ def _aliases(row: Difference) -> Iterator[str]:
 
 
 def _families(rows: Iterable[Difference]) -> list[list[Difference]]:
-    """A timer or socket and the service that it starts came or went together; a change is one unit's own."""
+    """A timer or socket and the service that it starts came or went together; a change is one unit's own, but that a
+    name (`default.target`) went over from one to another."""
     found: dict[tuple[str, Change], list[Difference]] = {}
     for row in rows:
         stem = row.key if row.change is Change.MODIFIED else row.key.rpartition(".")[0]
+        delta = row.attributes.get("aliases") if row.change is Change.MODIFIED else None
+        if delta is not None and len(names := _paths(delta.expected) ^ _paths(delta.actual)) == 1:
+            stem = f"name {next(iter(names))}"
         found.setdefault((stem, row.change), []).append(row)
     return list(found.values())
 
