@@ -176,8 +176,8 @@ def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:
 
 
 def began(observed: Mapping[str, Value], shown: Clock, which: Callable[[Sequence[int]], int]) -> int:
-    """When a process began, or that of a listener or library, from what was observed of it; of several `which` (min, max):
-    nanoseconds since 1970; 0: not known."""
+    """When a process began, or that of a listener or library, from what was observed of it; of several `which` (min,
+    max): nanoseconds since 1970; 0: not known."""
     started = observed.get("started")
     ticks = (
         [tick for tick in started if isinstance(tick, int) and 0 < tick < 1 << 62] if isinstance(started, tuple) else []

@@ -205,12 +205,13 @@ def test_subordinate_ids_are_no_matter_of_a_user_that_changed_otherwise() -> Non
     assert "configuration-changed /etc/subuid" in found
 
 
-def test_a_key_in_a_home_that_was_there_comes_with_the_account() -> None:
+def test_a_key_in_a_home_that_was_there_comes_with_a_second_root() -> None:
     key = added(thing("authorized_key", "toor/SHA256:1", key_file="/root/.ssh/authorized_keys"))
     found = one(added(thing("user", "toor", uid=0, directory="/root")), key)
     assert keys(found) == {"toor", "toor/SHA256:1"}
     files = accepted(modified("file", "/root/.ssh/authorized_keys", sha256=(A, B)))
     assert "access-granted toor" in folded(added(thing("user", "toor", uid=0, directory="/root")), key, files)
+    assert "access-granted toor" in folded(added(thing("user", "toor", uid=1001, directory="/root")), key)
 
 
 def test_a_second_name_of_a_set_id_program() -> None:

@@ -52,8 +52,9 @@ def _user(pool: Pool, row: Difference, groups: list[Difference]) -> Mutation:
 
 
 def _keys(pool: Pool, row: Difference) -> Iterator[Difference]:
-    """Of an account that came to a home that was there: the keys that lay in it."""
-    for key in pool.of("authorized_key") if row.change is Change.ADDED else ():
+    """Of a second root that came to a home that was there: the keys that lay in it. They grant nothing more; to any
+    other account they open a door of its own."""
+    for key in pool.of("authorized_key") if row.change is Change.ADDED and value(row, "uid") == 0 else ():
         lies = text(key, "key_file", "file", "path")
         if key.key.partition("/")[0] == row.key and lies and pool.file(lies) is None:
             yield key
