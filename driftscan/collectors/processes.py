@@ -68,7 +68,6 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             },
             {
                 "pids": tuple(sorted(row.pid for row, _ in cases)),
-                "started": (min(row.started for row, _ in cases),),
                 "names": tuple(sorted({path_text(row.name) for row, _ in cases})),
                 "executables": tuple(sorted({path_text(row.exe) for row, _ in cases})),
                 "started": tuple(sorted({row.started for row, _ in cases})),
