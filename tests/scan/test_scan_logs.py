@@ -1,13 +1,14 @@
 """What the logs of a target say: its clock's zone, whatever a host calls it, and which logins had a terminal."""
 
+import json
 import struct
 
 import pytest
 
 from driftscan.model.source import Capture, Captures, Source, Status
 from driftscan.model.times import SECOND, nanoseconds, utc
-from driftscan.scan.logs import CLOCK, FILES, SOURCES, WTMP, clock, read
-from tests.compare.building import link, resources
+from driftscan.scan.logs import CLOCK, FILES, JOURNAL, SOURCES, WTMP, clock, read
+from tests.compare.building import file, link, resources
 
 NOON = nanoseconds("2026-11-26T12:00:00Z")
 WINTER = f"{NOON // SECOND} +0100\n"
@@ -74,3 +75,40 @@ def test_a_login_with_a_terminal(records: list[bytes], expected: bool | None) ->
     captures = Captures([Capture(source, Status.OK, told.get(source, b"")) for source in SOURCES])
     (session,) = read(captures, resources([])).sessions
     assert session.terminal is expected
+
+
+KEPT = "2026-11-26T13:53:17.123284+00:00 h3 sshd[446]: pam_unix(sshd:session): session closed for user root\n"
+AFTER = "2026-11-26T13:54:00.506517+00:00 h3 sshd[340]: Connection reset by 10.204.70.1 port 60608\n"
+DOWN = ("1795701201783321", "94", "Received signal 15; terminating.")
+SUDO = ("1795701201700000", "444", "pam_unix(sudo:session): session closed for user root")
+KEY = ("1795701201700000", "450", "Accepted publickey for root from 192.0.2.7 port 5 ssh2: ED25519 SHA256:a")
+
+
+@pytest.mark.parametrize(
+    ("journaled", "missing"),
+    [
+        ((DOWN,), []),  # a Debian 12 host that was shut down in order
+        ((SUDO, DOWN), []),  # by `sudo reboot`
+        ((SUDO,), ["1 entries that the journal has are not in it"]),
+        ((KEY, SUDO, DOWN), ["1 entries that the journal has are not in it"]),
+    ],
+)
+def test_what_ends_while_a_machine_is_shut_down_was_taken_from_no_log(
+    journaled: tuple[tuple[str, str, str], ...], missing: list[str]
+) -> None:
+    rows = [
+        {
+            "__REALTIME_TIMESTAMP": at,
+            "_PID": pid,
+            "SYSLOG_IDENTIFIER": "sudo" if "sudo" in said else "sshd",
+            "MESSAGE": said,
+        }
+        for at, pid, said in journaled
+    ]
+    told: dict[Source, bytes] = {
+        FILES["/var/log/auth.log"]: (KEPT + AFTER).encode(),
+        JOURNAL: "\n".join(map(json.dumps, rows)).encode(),
+        CLOCK: b"1795703000 +0000\n",
+    }
+    captures = Captures([Capture(source, Status.OK, told.get(source, b"")) for source in SOURCES])
+    assert [each.why for each in read(captures, resources([file("/var/log/auth.log")])).missing] == missing
