@@ -17,10 +17,16 @@ def until_scan(store: "Store", result: ScanResult) -> Overview | None:
     cannot be read, which keeping the scan will tell."""
     until = datetime.fromisoformat(result.started_at)
     try:
-        first = store.first_scan()
-        if not first:
-            return None
-        since = max(until - timedelta(days=DAYS), datetime.fromisoformat(first))
-        return overview(store.spells_with(result, text_of(since)), since, until) if since < until else None
+        since = beginning(store, until)
+        return overview(store.spells_with(result, text_of(since)), since, until) if since is not None else None
     except DriftscanError:
         return None
+
+
+def beginning(store: "Store", until: datetime) -> datetime | None:
+    """From when on drift is told: for DAYS, or since the first scan that is kept; None where none was before `until`.
+    IncompleteError if the store cannot be read."""
+    first = store.first_scan()
+    if not first or datetime.fromisoformat(first) >= until:
+        return None
+    return max(until - timedelta(days=DAYS), datetime.fromisoformat(first))

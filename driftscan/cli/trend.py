@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from driftscan.cli import _options as opt
 from driftscan.cli._command import Call, Command
 from driftscan.cli._targets import place
+from driftscan.cli._trends import beginning
 from driftscan.errors import UsageError
 from driftscan.model.amount import words_of
 from driftscan.model.names import show
@@ -31,10 +32,12 @@ def _run(call: Call) -> int:
     from driftscan.store import Store
 
     now = clock()
-    since = opt.moment(call.settings.since, now) if call.settings.since else now - timedelta(days=DAYS)
+    store = Store(place(call))
+    asked = opt.moment(call.settings.since, now) if call.settings.since else beginning(store, now)
+    since = asked or now - timedelta(days=DAYS)
     if since >= now:
         raise UsageError(f"--since {call.settings.since}: is not before now", "Give an age such as 30d, or a past day.")
-    spells = Store(place(call)).spells(text_of(since))
+    spells = store.spells(text_of(since))
     if call.settings.format == "html":
         from driftscan.reports._trend_page import page
 
@@ -99,7 +102,7 @@ COMMAND = Command(
     name="trend",
     summary="show how drift moves: how much, where, how long it stays, what it comes from, who makes it",
     examples=(
-        ("driftscan trend", "the last 30 days, by cause"),
+        ("driftscan trend", "the last 30 days, or since the first scan, by cause"),
         ("driftscan trend --by host --since 7d", "which hosts drift most"),
         ("driftscan trend --by group", "by the labels of hosts: role=web, env=prod"),
         ("driftscan trend --by actor -o json", "who changes servers by hand, for machines"),

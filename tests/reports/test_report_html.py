@@ -309,6 +309,40 @@ def test_what_differs_in_one_attribute_is_not_the_same() -> None:
     assert len(View(samples.result(one, other)).happenings) == 4
 
 
+def test_a_finding_that_hosts_have_in_two_forms_is_one_cohort() -> None:
+    one = samples.drifted()
+    judged = one.mutations[0]
+    text = replace(judged.mutation.differences[0], text="+another")
+    other = replace(judged, mutation=replace(judged.mutation, differences=(text, *judged.mutation.differences[1:])))
+    hosts = (
+        replace(one, host="a", mutations=(judged,)),
+        replace(one, host="b", mutations=(other,)),
+        replace(one, host="c", mutations=(other,)),
+    )
+    given = samples.result(*hosts)
+    (alike,) = View(given).cohorts
+    assert [row.host.host for row in alike.rows] == ["a", "b", "c"]
+    assert [each.number for each in alike.happenings] == [0, 1]
+    page = Page(_render(given))
+    assert "3 of 3 hosts" in page.text
+    assert page.text.count(", one of 2 forms") == 2
+    assert page.text.count("Other hosts have it otherwise:") == 2
+    assert [each["data-m"] for each in page.of("li") if each.get("class") == "cohort"] == ["0 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("short\x1b", "short\\x1b"),
+        ("a" * 200 + "; " + "b" * 200, "a" * 200 + " …"),
+        ("a " * 200, "a " * 149 + "a …"),
+        ("a" * 400, "a" * 300 + " …"),
+    ],
+)
+def test_a_long_sentence_ends_where_one_of_its_parts_does(text: str, said: str) -> None:
+    assert markup.gist(text) == said
+
+
 def test_differences_beyond_the_shown_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "SHOWN", 5)
     monkeypatch.setattr(view, "NAMED", 10)

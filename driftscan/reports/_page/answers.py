@@ -104,7 +104,7 @@ def _who(happenings: Iterable[Happening]) -> str:
         told.append(f"{len(ranked) - FIRST:,} others")
     if total - known:
         of = "any of them" if not known else f"{total - known:,} of {words.plural(total, 'mutation')}"
-        told.append(f"no log tells who made {of}")
+        told.append(f"{'no' if told else 'No'} log tells who made {of}")
     return "; ".join(told)
 
 
@@ -121,7 +121,7 @@ def _cured(hosts: Sequence[HostResult]) -> str:
     lasting = Counter(cure.cause for cure in bad if cure.replacement_cures is False)
     for cause, number in sorted(lasting.items(), key=lambda item: (-item[1], item[0])):
         where = "" if cause is CureCause.UNKNOWN else f": the fault lies with the {cause.value}"
-        told.append(f"it does not cure {words.plural(number, 'host')}{where}")
+        told.append(f"{'it' if told else 'A replacement'} does not cure {words.plural(number, 'host')}{where}")
     if unknown := sum(cure.replacement_cures is None for cure in bad):
-        told.append(f"of {words.plural(unknown, 'host')} nobody knows")
+        told.append(f"{'of' if told else 'Of'} {words.plural(unknown, 'host')} nobody knows")
     return "; ".join(told)

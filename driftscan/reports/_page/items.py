@@ -96,6 +96,28 @@ class Row:
 
 
 @dataclass(slots=True)
+class Alike:
+    """A finding of one or more hosts, which need not have it difference by difference alike."""
+
+    happenings: list[Happening] = field(default_factory=list)
+
+    @property
+    def first(self) -> Happening:
+        """The most urgent of its forms."""
+        return self.happenings[0]
+
+    @property
+    def severity(self) -> Severity:
+        """The worst."""
+        return max(each.severity for each in self.happenings)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The hosts that have it, each once."""
+        return list({row.number: row for each in self.happenings for row in each.rows}.values())
+
+
+@dataclass(slots=True)
 class Asked:
     """A control with its results on all hosts that were asked."""
 

@@ -53,6 +53,15 @@ def brief(text: str, most: int = LONGEST) -> str:
     return f"{show(text[:most])}… ({more:,} more characters)" if more > 0 else show(text)
 
 
+def gist(text: str) -> str:
+    """The beginning of a sentence, up to the last of its parts that fits; it stands in full elsewhere."""
+    if len(text) <= LINE:
+        return show(text)
+    head = text[:LINE]
+    end = max(head.rfind("; "), head.rfind(" ")) if head.rfind("; ") < LINE // 2 else head.rfind("; ")
+    return f"{show(head[:end] if end > 0 else head)} …"
+
+
 def render(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     """The pieces of a page."""
     stream = environment().get_template(template).stream(values)
@@ -83,6 +92,7 @@ def environment() -> "Environment":
             "when": _when,
             "long": words_of,
             "line": lambda text: brief(text, LINE),
+            "gist": gist,
             "data": lambda value: Markup(data(value)),  # noqa: S704 - escaped by `data`
             "raw_inline": lambda given: Markup(given.text),  # noqa: S704 - a file of this package
         }

@@ -51,7 +51,7 @@
         && (own ? !(action || verdict || group) || each[3].some((host) => stays[host]) : each[3].some((host) => stays[host] && words.every((word) => index.hosts[host][4].includes(word) || each[2].includes(word))));
     });
     fits.forEach((fit, number) => { if (mutations[number]) mutations[number].hidden = !fit; told += fit; });
-    for (const each of cohorts) each.hidden = !fits[each.dataset.m];
+    for (const each of cohorts) each.hidden = !each.dataset.m.split(" ").some((number) => fits[number]);
     index.controls.forEach(([text, hosts], number) => { if (controls[number]) controls[number].hidden = any && !(words.length && includes(text, words)) && !hosts.some((host) => stays[host]); });
     const quiet = get("quiet");
     for (const { part, rows } of parts) part.hidden = rows.every((row) => row.hidden);

@@ -48,7 +48,8 @@ class Trends:
     def times(self) -> list[str]:
         """Evenly from the beginning to the end; days alone where they tell them apart."""
         since, until = (datetime.fromisoformat(each) for each in (self.given.since, self.given.until))
-        form = "%Y-%m-%d" if until - since >= timedelta(days=TICKS) else "%m-%d %H:%M"
+        forms = ((timedelta(days=TICKS), "%Y-%m-%d"), (timedelta(hours=1), "%m-%d %H:%M"))
+        form = next((form for least, form in forms if until - since >= least), "%H:%M:%S")
         return [(since + (until - since) * tick / (TICKS - 1)).strftime(form) for tick in range(TICKS)]
 
     @property

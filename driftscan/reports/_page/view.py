@@ -14,7 +14,7 @@ from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver
 from driftscan.reports import _words as words
 from driftscan.reports._page.answers import answers
-from driftscan.reports._page.items import UNSCANNED, Accepted, Asked, Baking, Blind, Happening, Row
+from driftscan.reports._page.items import UNSCANNED, Accepted, Alike, Asked, Baking, Blind, Happening, Row
 
 BEGIN = 3
 """Hosts that the headline names."""
@@ -187,9 +187,9 @@ class View:
     def _of_image(self) -> Counter[str]:
         return Counter(row.image for row in self.rows if row.host.verdict not in {Verdict.UNREACHABLE, Verdict.GONE})
 
-    def of(self, happening: Happening) -> int:
-        """Of how many hosts of the images of those that have it."""
-        return sum(self._of_image[image] for image in {row.image for row in happening.rows})
+    def of(self, rows: list[Row]) -> int:
+        """How many hosts have the images that these have."""
+        return sum(self._of_image[image] for image in {row.image for row in rows})
 
     @cached_property
     def _numbers(self) -> dict[tuple[str, str], int]:
@@ -237,11 +237,23 @@ class View:
             key=lambda each: (-each[2], -each[1], each[0]),
         )
 
-    @property
-    def cohorts(self) -> list[Happening]:
+    @cached_property
+    def cohorts(self) -> list[Alike]:
         """What more than one host has; what befell most of them first."""
-        found = [each for each in self.happenings if len(each.sightings) > 1 and each.is_open]
-        return sorted(found, key=lambda each: (-each.severity, -len(each.sightings), each.number))
+        found: dict[str, Alike] = {}
+        for each in self.open_happenings:
+            found.setdefault(each.mutation.id, Alike()).happenings.append(each)
+        several = [(len(each.rows), each) for each in found.values()]
+        several.sort(key=lambda pair: (-pair[1].severity, -pair[0], pair[1].first.number))
+        return [each for hosts, each in several if hosts > 1]
+
+    @cached_property
+    def forms(self) -> dict[str, list[Happening]]:
+        """Of each finding, the ways in which hosts have it."""
+        found: dict[str, list[Happening]] = {}
+        for each in self.happenings:
+            found.setdefault(each.mutation.id, []).append(each)
+        return found
 
     @cached_property
     def bakings(self) -> list[Baking]:
