@@ -235,7 +235,7 @@ def _encode(capture: Capture, blobs: dict[str, Buffer]) -> dict[str, Any]:
                 "sockets": sorted(row.sockets),
                 "looked": row.looked,
                 "apart": row.apart,
-                "loaded": [[file.path.hex(), file.fate, file.sha256] for file in row.loaded],
+                "loaded": [[file.path.hex(), file.fate, file.sha256, file.since] for file in row.loaded],
             }
             for row in capture.processes
         ],
@@ -268,8 +268,12 @@ def _process(raw: dict[str, Any]) -> ProcessRow:
         visible=bool(raw["visible"]),
         looked=Status(raw.get("looked", Status.UNSUPPORTED)),  # it is not in older recordings
         apart=bool(raw.get("apart")),
-        loaded=tuple(LoadedFile(bytes.fromhex(path), Fate(fate), sha) for path, fate, sha in raw.get("loaded", ())),
+        loaded=tuple(_loaded(*file) for file in raw.get("loaded", ())),
     )
+
+
+def _loaded(path: str, fate: str, sha256: str, since: int) -> LoadedFile:
+    return LoadedFile(bytes.fromhex(path), Fate(fate), sha256, int(since))
 
 
 def _source(raw: dict[str, Any]) -> Source:

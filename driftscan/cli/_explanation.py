@@ -16,7 +16,7 @@ SIGNS = {"added": "+", "removed": "-", "modified": "~", "unknown": "?"}
 INDENT = "  "
 HEAD = 16
 NOT_COMPARED = "not told: it is compared with no other hosts of the image, or too few could tell"
-_TIMES = frozenset({"atime", "began", "btime", "ctime", "mtime"})
+_TIMES = frozenset({"atime", "began", "btime", "ctime", "mtime", "written"})
 
 
 def explain(found: Found, style: Style) -> Iterator[str]:

@@ -59,6 +59,8 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 def _resource(name_of: str, uses: list[tuple[ProcessRow, LoadedFile]], owners: Mapping[int, str]) -> Resource:
     digests = {file.sha256 for _, file in uses}
     known: dict[str, Value] = {} if "" in digests else {"sha256": tuple(sorted(digests))}
+    since = max(file.since for _, file in uses)
+    written: dict[str, Value] = {"written": since} if since > 0 else {}
     return Resource(
         LIBRARY.name,
         name_of,
@@ -73,6 +75,7 @@ def _resource(name_of: str, uses: list[tuple[ProcessRow, LoadedFile]], owners: M
             "pids": tuple(sorted({row.pid for row, _ in uses})),
             "paths": tuple(sorted({path_text(file.path) for _, file in uses})),
             "started": tuple(sorted({row.started for row, _ in uses})),
+            **written,
         },
     )
 

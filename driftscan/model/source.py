@@ -183,11 +183,13 @@ class Fate(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
     """A file that a process has loaded code from, and that its path leads to no more. `sha256`: of the content that
-    runs; empty where it could not be read."""
+    runs; empty where it could not be read. `since`: when what has the path now last changed (ctime, nanoseconds since
+    1970); 0 where nothing has."""
 
     path: bytes
     fate: Fate
     sha256: str = ""
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

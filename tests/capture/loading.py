@@ -70,7 +70,10 @@ def loader(folder: Path) -> Iterator[int]:
 
 
 def told(row: ProcessRow, folder: Path) -> Mapping[bytes, tuple[Fate, str]]:
-    """What a probe tells of it: name -> what became of the file, and the digest of what runs."""
+    """What a probe tells of it: name -> what became of the file, and the digest of what runs. Where another file is in
+    its place, it tells since when."""
+    for file in row.loaded:
+        assert (file.since > 1_700_000_000 * 10**9) is (file.fate in {Fate.REPLACED, Fate.EQUAL})
     return {file.path.removeprefix(bytes(folder) + b"/"): (file.fate, file.sha256) for file in row.loaded}
 
 

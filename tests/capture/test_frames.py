@@ -15,7 +15,19 @@ from driftscan.capture.probe.frames import Decoder, Splitter
 from driftscan.capture.probe.render import requests
 from driftscan.capture.probe.words import unescape
 from driftscan.errors import ProbeError, UnavailableError
-from driftscan.model.source import Capture, Captures, Command, File, Glob, Processes, Source, Status, Tree
+from driftscan.model.source import (
+    Capture,
+    Captures,
+    Command,
+    Fate,
+    File,
+    Glob,
+    LoadedFile,
+    Processes,
+    Source,
+    Status,
+    Tree,
+)
 from driftscan.stored import Spool
 
 NONCE = "0123456789abcdef0123456789abcdef"
@@ -42,6 +54,7 @@ STREAM = b"".join(
         frame(b"end 2 ok 3 tail"),
         frame(b"begin 3"),
         frame(b"process 1 0 0 init /sbin/init 0 17,4 - 99 1"),
+        frame(b"process 2 0 0 x /x 0 - - 99 1 truncated 1", b"deleted - /a\\0040b 0\nequal " + b"a" * 64 + b" /c 7"),
         frame(b"end 3 ok - -"),
         frame(b"begin 4", WALK),
         frame(b"end 4 ok - -"),
@@ -71,6 +84,10 @@ def test_a_whole_stream_is_decoded() -> None:
     assert third.status is Status.FAILED, "exit code 3 is not among those that are success"
     assert third.exit_code == 3
     assert fourth.processes[0].sockets == {4, 17}
+    assert fourth.processes[0].looked is Status.UNSUPPORTED, "an older probe does not look at what is loaded"
+    second_process = fourth.processes[1]
+    assert (second_process.looked, second_process.apart) == (Status.TRUNCATED, True)
+    assert second_process.loaded == (LoadedFile(b"/a b", Fate.DELETED), LoadedFile(b"/c", Fate.EQUAL, "a" * 64, 7))
     assert fifth.data == b"", "what may be large lies elsewhere"
     assert content(fifth) == WALK
 

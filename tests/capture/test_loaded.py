@@ -49,14 +49,14 @@ def test_what_is_beyond_a_limit_is_told(limit: str, most: int, pid: int, monkeyp
 def test_no_more_content_is_read_than_may_be(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded, "MOST_CONTENT", 5000)
     _, _, files = loaded.loaded_by([pid])[pid]
-    assert sum(digest == b"-" for _, digest, _ in files) >= len(EXPECTED) - 1
+    assert sum(digest == b"-" for _, digest, _, _ in files) >= len(EXPECTED) - 1
 
 
 def test_who_keeps_us_waiting_is_left_out(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the mappings of a process do whose memory is locked while a file system does not answer."""
     look = loaded.Mappings.look
 
-    def slow(self: loaded.Mappings, base: bytes, apart: bool, files: list[tuple[bytes, bytes, bytes]]) -> bytes:
+    def slow(self: loaded.Mappings, base: bytes, apart: bool, files: list[tuple[bytes, bytes, bytes, bytes]]) -> bytes:
         if base == b"/proc/%d/" % os.getppid():
             time.sleep(60)
         return look(self, base, apart, files)

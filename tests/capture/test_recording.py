@@ -11,7 +11,21 @@ from driftscan.capture.live import open_rootfs
 from driftscan.capture.recording import Recorder, Replay
 from driftscan.errors import UsageError
 from driftscan.model.lines import pieces
-from driftscan.model.source import Capture, Captures, Command, File, Glob, Processes, Source, Status, Tree, WalkRule
+from driftscan.model.source import (
+    Capture,
+    Captures,
+    Command,
+    Fate,
+    File,
+    Glob,
+    LoadedFile,
+    Processes,
+    ProcessRow,
+    Source,
+    Status,
+    Tree,
+    WalkRule,
+)
 from driftscan.stored import Spool, Stored
 
 SOURCES: tuple[Source, ...] = (
@@ -48,6 +62,21 @@ def test_a_replay_answers_as_the_target_did(recorded: Path, tmp_path: Path) -> N
     assert replay.facts == session.facts
     again = replay.ask(SOURCES)
     assert [again[source] for source in SOURCES] == [live[source] for source in SOURCES]
+    replay.close()
+
+
+def test_what_processes_have_loaded_is_kept(tmp_path: Path) -> None:
+    loaded = (LoadedFile(b"/usr/lib/\xff.so", Fate.REPLACED, "a" * 64, 7), LoadedFile(b"/memfd:x", Fate.MEMORY))
+    row = ProcessRow(
+        pid=1, ppid=0, uid=0, name=b"x", exe=b"/x", deleted=False, sockets=frozenset(), unit=b"", started=1,
+        looked=Status.OK, apart=True, loaded=loaded,
+    )  # fmt: skip
+    recorder = Recorder()
+    recorder([Processes()], Captures([Capture(Processes(), Status.OK, processes=(row,))]))
+    path = tmp_path / "x.capture"
+    recorder.write(str(path), TargetFacts(True, True, "web-1"), "web-1")
+    replay = Replay(str(path))
+    assert replay.ask([Processes()])[Processes()].processes == (row,)
     replay.close()
 
 

@@ -211,7 +211,7 @@ def _process(row: Mapping[str, Any]) -> ProcessRow:
     values["sockets"] = frozenset(values["sockets"])
     values["looked"] = Status(values.get("looked", "ok"))
     values["loaded"] = tuple(
-        LoadedFile(decode_name(path), Fate(fate), *sha256) for path, fate, *sha256 in values.get("loaded", ())
+        LoadedFile(decode_name(path), Fate(fate), *more) for path, fate, *more in values.get("loaded", ())
     )
     for name in ("name", "exe", "unit"):
         values[name] = decode_name(values[name])

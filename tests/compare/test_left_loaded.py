@@ -1,5 +1,7 @@
 """Libraries that run without their files go with what happened to the files, if that explains them."""
 
+from dataclasses import replace
+
 import pytest
 
 from driftscan.compare import diff, fold
@@ -140,6 +142,11 @@ def test_a_file_changed_by_hand_says_who_runs_the_old_one(item: Difference, caus
             library(state="deleted", units=()),
             f"{SSL}, whose file is gone, is loaded by /usr/sbin/nginx, /usr/sbin/sshd",
         ),
+        (library(units=("a",)), f"{SSL}, with another content than its file has, is loaded by a"),
+        (
+            added(thing("library", SSL, state="replaced")),
+            f"{SSL}, whose file was replaced since, is loaded by a process",
+        ),
         (
             added(thing("library", SSL, state="equal")),
             f"{SSL}, whose file was written anew with the same content, is loaded by a process",
@@ -179,3 +186,16 @@ def test_old_code_that_the_reference_ran_may_be_gone() -> None:
     ):
         (found,) = diff(manifest(before, zones=zones), snapshot(*now)).differences
         assert found.allowed is allowed
+
+
+@pytest.mark.parametrize(
+    ("written_at", "began", "actor"),
+    [(AT, AT - HOUR, "root"), (AT, AT + HOUR, None), (AT + HOUR, AT - HOUR, None), (0, AT - HOUR, None)],
+)
+def test_a_package_manager_that_wrote_the_file_did_it(written_at: int, began: int, actor: str | None) -> None:
+    """A version that came and went, or the same again: no package differs. What began later is none of its doing."""
+    row = library(state="equal")
+    row = replace(row, observed={"began": began, "written": written_at})
+    evidence = replace(EVIDENCE, package_files={})
+    (found,) = fold((row,), evidence)
+    assert (found.attribution.actor, found.cause.detail) == (actor, "in the paths of package libssl3/amd64")

@@ -8,7 +8,7 @@ data. The nonce has 128 random bits, so nothing that a target holds can look lik
     member STATUS MODE UID GID PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
     entries, links, hashes       data: the parts of a walk without Python (`shell_walk.py`)
     process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE LOOKED APART
-                                 data: a line `STATE SHA256 PATH` for each file that it has loaded and that is gone; the
+                                 data: a line `STATE SHA256 PATH SINCE` for each file that it has loaded and that is gone; the
                                  last two words, and the data, are missing where an older probe is part of the image
     sections                     data: the packed sections of a step (`model/digests.py`)
     end K STATUS EXIT DETAIL
@@ -352,5 +352,5 @@ def _process(words: tuple[bytes, ...], data: bytes) -> ProcessRow:
 
 
 def _loaded(line: bytes) -> LoadedFile:
-    state, sha256, path = line.split(b" ")
-    return LoadedFile(unescape(path), Fate(state.decode()), unescape(sha256).decode("ascii"))
+    state, sha256, path, since = line.split(b" ")
+    return LoadedFile(unescape(path), Fate(state.decode()), unescape(sha256).decode("ascii"), int(since))

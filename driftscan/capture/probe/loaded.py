@@ -18,7 +18,7 @@ from driftscan.capture.probe.crew import write_all
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    File = tuple[bytes, bytes, bytes]  # state, digest, path
+    File = tuple[bytes, bytes, bytes, bytes]  # state, digest, path, when its name was given to another file
     Loaded = tuple[bytes, bool, list[File]]  # status, apart
 
 MAPPING = re.compile(
@@ -84,9 +84,9 @@ def read_by_another(pids: "list[int]") -> "list[Loaded]":
 
 
 def decoded(record: bytes) -> "Loaded":
-    """Fields with NUL between: status, apart, and three of each file."""
+    """Fields with NUL between: status, apart, and four of each file."""
     fields = record.split(b"\0")
-    return fields[0], fields[1] == b"1", list(zip(fields[2::3], fields[3::3], fields[4::3]))
+    return fields[0], fields[1] == b"1", list(zip(fields[2::4], fields[3::4], fields[4::4], fields[5::4]))
 
 
 class Mappings:
@@ -174,16 +174,16 @@ class Mappings:
                 path = path.replace(b"\\012", b"\n")
         digest = self.digest(place, (found.group(3), found.group(4), found.group(5)))
         if path.startswith(IN_MEMORY):
-            return b"memory", digest, path
+            return b"memory", digest, path, b"0"
         here = (base + b"root" if apart else b"") + path
         if is_mapped(here + GONE, found):
             return None
         try:
             status = os.lstat(here)
         except OSError:
-            return b"deleted", digest, path
+            return b"deleted", digest, path, b"0"
         equal = not apart and digest != b"-" and stat.S_ISREG(status.st_mode) and self.digest(here, here) == digest
-        return (b"equal" if equal else b"replaced"), digest, path
+        return (b"equal" if equal else b"replaced"), digest, path, b"%d" % status.st_ctime_ns
 
     def digest(self, place: bytes, key: object) -> bytes:
         """The SHA-256 of a file, remembered by a key; `-`: it could not be read, or it is too much."""

@@ -272,7 +272,11 @@ class Probe:
         for pid, (visible, words_of) in rows.items():
             status, apart, files = loaded[pid] if visible else (b"forbidden", False, [])
             self.mark("process", *words_of, int(visible), status, int(apart))
-            self.out(b"\n".join(b"%s %s %s" % (state, digest, escape(path)) for state, digest, path in files))
+            self.out(
+                b"\n".join(
+                    b"%s %s %s %s" % (state, digest, escape(path), since) for state, digest, path, since in files
+                )
+            )
         hidden = sum(not visible for visible, _ in rows.values())
         return "ok", "-", ("%d processes of other users were not visible" % hidden if hidden else "")
 

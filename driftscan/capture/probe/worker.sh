@@ -227,9 +227,9 @@ gone_files() { # /proc/PID EXECUTABLE, encoded; lines `INODE PATH` on standard i
     case $ENCODED in *'\0134\0060\0061\0062'*) ENCODED=$(printf %s "$ENCODED" | sed 's/\\0134\\0060\\0061\\0062/\\0012/g') ;; esac
     decode "$ENCODED"
     fate=deleted
-    if [ -e "$top$DECODED" ] || [ -L "$top$DECODED" ]; then fate=replaced; fi
+    since=$(stat -c %Z "$top$DECODED" 2>/dev/null) && fate=replaced
     case $DECODED in /memfd:*) fate=memory ;; esac
-    if [ "$ENCODED" != "$2" ] && [ "$(stat -c %i "$top$DECODED (deleted)" 2>/dev/null)" != "$inode" ]; then printf '%s - %s\n' "$fate" "$ENCODED"; fi
+    if [ "$ENCODED" != "$2" ] && [ "$(stat -c %i "$top$DECODED (deleted)" 2>/dev/null)" != "$inode" ]; then printf '%s - %s %s\n' "$fate" "$ENCODED" "${since:-0}${since:+000000000}"; fi
   done
 }
 

@@ -1,13 +1,15 @@
 """Which package changes belong together: the steps of one operation as apt's history logged it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Transaction
-from driftscan.model.drift import CauseType, Change, Difference
+from driftscan.model.drift import Attribution, CauseType, Change, Difference, Grade
 from driftscan.model.versions import compare_dpkg, compare_rpm
 
+_UNATTENDED = re.compile(r"(?:/usr/bin/python3 )?/usr/bin/unattended-upgrades?(?: --?[a-z][a-z-]*)*")
 _WEIGHT = (
     CauseType.PACKAGE_DOWNGRADED,
     CauseType.PACKAGE_INSTALLED,
@@ -124,3 +126,22 @@ def _operation(group: list[Step], entry: Transaction) -> Operation:
         cause, chosen = CauseType.PACKAGE_DOWNGRADED, downgraded
     chosen = tuple(step for step in chosen if step.cause is cause)
     return Operation(cause, tuple(group), chosen, entry)
+
+
+def done_by(entry: Transaction | None) -> Attribution:
+    """Who did what a package manager logged; nobody, where it logged nothing."""
+    if entry is None:
+        return Attribution()
+    lines = [f"{entry.log}: begun {entry.start or 'at an unreadable time'}"]
+    if entry.command:
+        lines.append(f"command line: {entry.command}")
+    if entry.requested_by:
+        lines.append(f"requested by: {entry.requested_by}")
+    actor = entry.requested_by.partition(" ")[0] or ("unattended-upgrades" if _unattended(entry.command) else "root")
+    return Attribution(Grade.RECORDED, actor, entry.command or None, entry.start or None, tuple(lines))
+
+
+def _unattended(command: str) -> bool:
+    """Whether this is unattended-upgrades where its package puts it. It takes nothing but options: what asks for a
+    package, or for an upgrade, is apt under another name."""
+    return _UNATTENDED.fullmatch(command) is not None

@@ -1,19 +1,17 @@
 """A package operation: packages installed, removed, upgraded or downgraded together, with their files and all that
 the operation generates. What lies in a package's paths but is not what it shipped is promoted, never folded."""
 
-import re
 from collections.abc import Iterator
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._contents import Contents, follow
 from driftscan.compare.folds._generated import generated
-from driftscan.compare.folds._operations import Operation, Step, operations, steps
+from driftscan.compare.folds._operations import Operation, Step, done_by, operations, steps
 from driftscan.compare.folds._parts import and_more, moved
 from driftscan.compare.pool import Pool
-from driftscan.model.drift import Attribution, CauseType, Grade, Mutation
+from driftscan.model.drift import CauseType, Mutation
 
-_UNATTENDED = re.compile(r"(?:/usr/bin/python3 )?/usr/bin/unattended-upgrades?(?: --?[a-z][a-z-]*)*")
 _VERB = {
     CauseType.PACKAGE_INSTALLED: "installed",
     CauseType.PACKAGE_REMOVED: "removed",
@@ -55,7 +53,7 @@ def _mutation(pool: Pool, operation: Operation, contents: Contents) -> Mutation:
         [*others, *contents.items],
         detail=contents.proof.words,
         proof=contents.proof,
-        attribution=_attribution(operation),
+        attribution=done_by(operation.entry),
     )
 
 
@@ -78,25 +76,6 @@ def _fact(step: Step) -> str:
     if step.old and step.new:
         return f"{name} {step.old} -> {step.new}"
     return f"{name} {step.new or step.old}".strip()
-
-
-def _attribution(operation: Operation) -> Attribution:
-    entry = operation.entry
-    if entry is None:
-        return Attribution()
-    lines = [f"{entry.log}: begun {entry.start or 'at an unreadable time'}"]
-    if entry.command:
-        lines.append(f"command line: {entry.command}")
-    if entry.requested_by:
-        lines.append(f"requested by: {entry.requested_by}")
-    actor = entry.requested_by.partition(" ")[0] or ("unattended-upgrades" if _unattended(entry.command) else "root")
-    return Attribution(Grade.RECORDED, actor, entry.command or None, entry.start or None, tuple(lines))
-
-
-def _unattended(command: str) -> bool:
-    """Whether this is unattended-upgrades where its package puts it. It takes nothing but options: what asks for a
-    package, or for an upgrade, is apt under another name."""
-    return _UNATTENDED.fullmatch(command) is not None
 
 
 fold = Fold("package", 100, _apply)
