@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 def _run(call: Call) -> int:
     from driftscan.cli._alerts import alerts
+    from driftscan.cli._since import beside_earlier
     from driftscan.cli._trends import until_scan
     from driftscan.scan import fleet
     from driftscan.store import Store
@@ -42,7 +43,8 @@ def _run(call: Call) -> int:
         progress.close()
         kept = not any(target.past for target in targets)
         if kept:
-            result = replace(result, trends=until_scan(Store(place(call)), result))
+            store = Store(place(call))
+            result = replace(beside_earlier(store, result), trends=until_scan(store, result))
         unwritten = _report(call, result, screen, files, told if kept else None)
     for waiver, state in result.waivers:
         if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:

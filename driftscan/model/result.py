@@ -74,6 +74,27 @@ class PolicyUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A finding that earlier scans of a host knew and this one would have seen. `why`: `gone`, `image` (it is judged
+    against another image), `host-gone`."""
+
+    id: str
+    title: str
+    severity: Severity
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """This scan of a host beside those that the store knew before it: ids of findings that are new (or came back) and
+    of those of which severity, action, state or title are others; and what is no longer there."""
+
+    new: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    resolved: tuple[Resolved, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult:
     """All we know of one host after one scan."""
 
@@ -100,6 +121,8 @@ class HostResult:
     errors: tuple[HostErrorRecord, ...] = ()
     timings: Mapping[str, int] = field(default_factory=dict)
     """Phase -> milliseconds."""
+    since: Since | None = None
+    """None: no store knew the host before, or it was not asked."""
 
     @property
     def whole(self) -> bool:

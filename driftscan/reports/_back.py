@@ -29,7 +29,9 @@ from driftscan.model.result import (
     Mode,
     PolicyUse,
     Reading,
+    Resolved,
     ScanResult,
+    Since,
 )
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Gap, Status
@@ -94,6 +96,18 @@ def _host(data: Json) -> HostResult:
             HostErrorRecord(kind=one["kind"], message=one["message"], hint=one["hint"]) for one in data["errors"]
         ),
         timings=data["timings"],
+        since=_since(data["since"]) if data.get("since") else None,
+    )
+
+
+def _since(data: Json) -> Since:
+    return Since(
+        new=tuple(data["new"]),
+        updated=tuple(data["updated"]),
+        resolved=tuple(
+            Resolved(id=one["id"], title=one["title"], severity=Severity.parse(one["severity"]), why=one["why"])
+            for one in data["resolved"]
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Recommendation, RuleRef, Severity, Verdict
 from driftscan.model.proof import WORTH, Proof
 from driftscan.model.resource import Value
-from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.result import HostResult, ScanResult, Since
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage
 from driftscan.model.source import Gap
 from driftscan.model.waiver import Waiver
@@ -92,6 +92,18 @@ def host(result: HostResult) -> dict[str, Any]:
             {"kind": error.kind, "message": plain(error.message), "hint": plain(error.hint)} for error in result.errors
         ],
         "timings": dict(sorted(result.timings.items())),
+        "since": _since(result.since) if result.since else None,
+    }
+
+
+def _since(since: Since) -> dict[str, Any]:
+    return {
+        "new": list(since.new),
+        "updated": list(since.updated),
+        "resolved": [
+            {"id": each.id, "title": plain(each.title), "severity": each.severity.word, "why": each.why}
+            for each in since.resolved
+        ],
     }
 
 

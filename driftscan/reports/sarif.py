@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from driftscan import __version__
 from driftscan.model.finding import Severity
-from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.result import HostResult, ScanResult, Since
 from driftscan.reports import _findings as finding
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
@@ -71,12 +71,18 @@ def _render(result: ScanResult, _style: Style) -> Iterator[str]:
         yield f"{',' if written else ''}\n{text}"
         written += 1
     invocation = _invocation(result, rules.results.total() - written)
+    resolved = _resolved(result)
     rest = {
         "invocations": [invocation],
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {BASE: {"description": {"text": "The policies that driftscan ships."}}},
         "automationDetails": {"id": f"driftscan/{plain(result.id)}"},
-        "properties": {"scan": plain(result.id), "mode": result.mode, "by": plain(result.by)},
+        "properties": {
+            "scan": plain(result.id),
+            "mode": result.mode,
+            "by": plain(result.by),
+            **({"resolved": resolved} if resolved else {}),
+        },
     }
     yield f"\n],\n{json.dumps(rest)[1:-1]}}}]}}\n"
 
@@ -117,11 +123,12 @@ def _rule_id(one: Finding) -> str:
 
 def _results(result: ScanResult, index: dict[str, int]) -> Iterator[dict[str, Any]]:
     """The most severe first; once over the fleet for each severity, rather than all results in memory."""
+    beside = any(host.since for host in result.hosts)
     for severity in sorted(Severity, reverse=True):
         for host in result.hosts:
             judged = [one.severity for one in host.mutations] + [one.severity for one in host.controls]
             if severity in judged:
-                yield from (_result(host, one, index) for one in _told(host) if one.severity is severity)
+                yield from (_result(host, one, index, beside) for one in _told(host) if one.severity is severity)
 
 
 def _tool(rules: _Rules, index: dict[str, int]) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def _rule(name: str, one: Finding, worst: Severity) -> dict[str, Any]:
     }
 
 
-def _result(host: HostResult, one: Finding, index: dict[str, int]) -> dict[str, Any]:
+def _result(host: HostResult, one: Finding, index: dict[str, int], beside: bool) -> dict[str, Any]:
     name = _rule_id(one)
     who = words.short(host.host, 200)
     said = "\n".join((f"{who}: {one.title} ({one.action.word})", *one.lines, f"driftscan explain {one.id}"))
@@ -160,12 +167,38 @@ def _result(host: HostResult, one: Finding, index: dict[str, int]) -> dict[str, 
         **({"ruleIndex": index[name]} if name in index else {}),
         "kind": "fail",
         "level": LEVELS[one.severity],
+        **({"baselineState": _state(host.since, one.id)} if beside else {}),
         "message": {"text": _cut(said)},
         "locations": [_location(finding.place(one, host), host, one)],
         "partialFingerprints": {FINGERPRINT: finding.fingerprint(host, one.id)},
         "suppressions": _suppressions(one),
         "properties": {"finding": one.id, "host": who, "severity": one.severity.word, "action": one.action.word},
     }
+
+
+def _state(since: Since | None, finding_id: str) -> str:
+    """Beside earlier scans (3.27.24). Of a host that they did not reach all is new."""
+    if since is None or finding_id in since.new:
+        return "new"
+    return "updated" if finding_id in since.updated else "unchanged"
+
+
+def _resolved(result: ScanResult) -> list[dict[str, str]]:
+    """What earlier scans knew and this one would have seen. No results of the state `absent`: services that do not heed
+    it would show them as open."""
+    told = [
+        {
+            "fingerprint": finding.fingerprint(host, each.id),
+            "finding": each.id,
+            "host": words.short(host.host, 200),
+            "title": words.short(each.title, finding.TITLE),
+            "why": each.why,
+        }
+        for host in result.hosts
+        if host.since
+        for each in host.since.resolved
+    ]
+    return told[:MOST_NOTIFIED]
 
 
 def _cut(text: str) -> str:

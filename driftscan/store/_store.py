@@ -13,7 +13,7 @@ from driftscan.errors import IncompleteError
 from driftscan.model.event import Event
 from driftscan.model.finding import Severity
 from driftscan.model.place import Place
-from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.result import HostResult, ScanResult, Since
 from driftscan.model.trend import Spell
 from driftscan.store._blobs import Blobs
 from driftscan.store._bucket import Bucket
@@ -24,6 +24,7 @@ from driftscan.store._outbox import Outbox, Watching
 from driftscan.store._prune import GRACE, Pruned, Retention, prune_rows
 from driftscan.store._rows import FindingRow, HostRow, LastRow, ScanRow, ScanSummary, as_row
 from driftscan.store._schema import finding, host, host_result, host_watch, scan
+from driftscan.store._since import since_known
 from driftscan.store._spells import spells, spells_with
 from driftscan.store._write import storable
 
@@ -145,6 +146,11 @@ class Store:
         """The same as it will be when a scan is kept that is not kept yet."""
         with self._database.read() as connection:
             return spells_with(connection, result, since) if connection is not None else []
+
+    def since_known(self, result: ScanResult) -> dict[str, Since]:
+        """By name, what a scan that is not kept yet says beside those that are, of hosts that one of them reached."""
+        with self._database.read() as connection:
+            return since_known(connection, result) if connection is not None else {}
 
     def first_scan(self) -> str:
         """When the earliest scan began that is kept; empty if none is."""

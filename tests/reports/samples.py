@@ -32,7 +32,16 @@ from driftscan.model.finding import (
 )
 from driftscan.model.names import encode_name
 from driftscan.model.proof import Proof, Rank
-from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, PolicyUse, ScanResult
+from driftscan.model.result import (
+    HostErrorRecord,
+    HostImage,
+    HostResult,
+    ImageMatch,
+    PolicyUse,
+    Resolved,
+    ScanResult,
+    Since,
+)
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, FileCoverage
 from driftscan.model.source import Gap, Status
 from driftscan.model.times import text_of
@@ -264,6 +273,13 @@ def drifted() -> HostResult:
         coverage=COMPLETE,
         files=FileCoverage(seen=33012, hashed=33012),
         timings={"connect": 31, "capture": 1200, "compare": 88},
+        since=Since(
+            new=("F-00000001",),
+            updated=("F-00000002",),
+            resolved=(
+                Resolved(id="F-000000ff", title="/etc/\x1b[31m<b>|gone added", severity=Severity.MEDIUM, why="gone"),
+            ),
+        ),
     )
 
 

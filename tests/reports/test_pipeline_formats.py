@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftscan import content, schema_check
 from driftscan.model.drift import Cause, CauseType
 from driftscan.model.finding import Action, RuleRef, Severity, Verdict
-from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.result import HostResult, Resolved, ScanResult, Since
 from driftscan.plugins import discover
 from driftscan.reports import _findings as finding
 from driftscan.reports import csv, github, gitlab, prometheus, sarif
@@ -136,6 +136,25 @@ def test_sarif_keeps_githubs_limits_and_says_what_is_left_out(monkeypatch: pytes
     assert (
         "left out" in _run(samples.result(*hosts))["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     )
+
+
+def test_sarif_says_what_is_new_beside_earlier_scans_at_all_results_or_at_none() -> None:
+    known, first = _drifting("a", 3), _drifting("b", 1)
+    assert not any("baselineState" in one for one in _run(samples.result(known, first))["results"])
+    gone = Resolved(id="F-9", title="x\x1b[31m", severity=Severity.LOW, why="gone")
+    since = Since(new=("F-00000000",), updated=("F-00000001",), resolved=(gone,))
+    run = _run(samples.result(replace(known, since=since), first))
+    states = {(one["properties"]["host"], one["properties"]["finding"]): one["baselineState"] for one in run["results"]}
+    assert states == {
+        ("a", "F-00000000"): "new",
+        ("a", "F-00000001"): "updated",
+        ("a", "F-00000002"): "unchanged",
+        ("b", "F-00000000"): "new",
+    }
+    (resolved,) = run["properties"]["resolved"]
+    assert (resolved["host"], resolved["finding"], resolved["title"]) == ("a", "F-9", "x\\x1b[31m")
+    quiet = replace(samples.clean("a"), since=Since(resolved=(gone,)))
+    assert _run(samples.result(quiet))["properties"]["resolved"][0]["why"] == "gone"
 
 
 def test_sarif_has_at_most_twenty_tags_per_rule() -> None:

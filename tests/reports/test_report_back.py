@@ -54,7 +54,7 @@ def test_what_older_reports_of_version_1_lack_is_empty() -> None:
         del data["scan"][field]
     del data["waivers"]
     for host in data["hosts"]:
-        for field in ("labels", "origin", "notes"):
+        for field in ("labels", "origin", "notes", "since"):
             del host[field]
         del host["coverage"]["reading"]
         for control in host["controls"]:

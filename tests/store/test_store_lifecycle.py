@@ -1,6 +1,7 @@
 """First seen, last seen, resolved, returned: what each scan may say of findings that it does not have, and what not."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,16 @@ from hypothesis import strategies as st
 
 from driftscan.model.drift import Cause, CauseType, Change, Difference, Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, Verdict
-from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, PolicyUse, ScanResult
+from driftscan.model.result import (
+    HostErrorRecord,
+    HostImage,
+    HostResult,
+    ImageMatch,
+    PolicyUse,
+    Resolved,
+    ScanResult,
+    Since,
+)
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
 from driftscan.model.source import Gap, Status
 from driftscan.store import FindingRow, Store
@@ -51,11 +61,15 @@ def gap(*hides: str) -> tuple[CollectorCoverage, ...]:
     return (replace(FILES, status=CollectorStatus.PARTIAL, gaps=(hidden,)),)
 
 
-def save(store: Store, hour: int, *hosts: HostResult, minutes: int = 1, policies: str = "a") -> None:
+def scan(number: int, hour: int, *hosts: HostResult, minutes: int = 1, policies: str = "a") -> ScanResult:
     used = tuple(PolicyUse(name, 1, "sha256:00", "f") for name in policies)
-    number = len(store.scans(1000))
     ended = at(hour + minutes // 60, minutes % 60)
-    made = ScanResult(id=f"s{number}", started_at=at(hour), finished_at=ended, mode="full", hosts=hosts, policies=used)
+    return ScanResult(id=f"s{number}", started_at=at(hour), finished_at=ended, mode="full", hosts=hosts, policies=used)
+
+
+def save(store: Store, hour: int, *hosts: HostResult, minutes: int = 1, policies: str = "a") -> None:
+    number = len(store.scans(1000))
+    made = scan(number, hour, *hosts, minutes=minutes, policies=policies)
     foreseen = store.spells_with(made, "")
     store.save(made, b"")
     if number:  # of no store nothing is foreseen
@@ -79,6 +93,25 @@ def test_a_life(store: Store) -> None:
     row = one(store)
     assert (row.first_seen, row.opened_at, row.last_seen, row.resolved_at) == (at(1), at(5), at(5), None)
     assert (row.returned, row.returned_at) == (1, at(5))
+
+
+def test_what_is_new_beside_earlier_scans(store: Store) -> None:
+    def beside(hour: int, *found: JudgedMutation, **more: Any) -> Since | None:
+        return store.since_known(scan(99, hour, replace(web(*found), **more))).get("web-1")
+
+    assert beside(1, mutation("F-a")) is None
+    save(store, 1, replace(web(mutation("F-a"), mutation("F-b")), controls=(control("F-c", Result.FAIL),)))
+    passed = (control("F-c", Result.PASS),)
+    worse = replace(mutation("F-b"), severity=Severity.CRITICAL)
+    gone = Resolved(id="F-c", title="F-c", severity=Severity.LOW, why="gone")
+    assert beside(2, mutation("F-a"), worse, mutation("F-d"), controls=passed) == Since(
+        new=("F-d",), updated=("F-b",), resolved=(gone,)
+    )
+    assert beside(2, torn=("dpkg ran",)) == Since()
+    save(store, 2, replace(web(mutation("F-b")), controls=passed))
+    assert beside(3, mutation("F-a"), mutation("F-b")) == Since(new=("F-a",))
+    assert store.since_known(scan(99, 3, web(name="another"))) == {}
+    assert len(store.scans()) == 2
 
 
 @pytest.mark.parametrize(
