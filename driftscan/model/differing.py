@@ -9,6 +9,8 @@ from driftscan.model.patched import Patched
 from driftscan.model.records import Records, Row
 
 Changed: TypeAlias = tuple[str, bytes | None, bytes | None]
+_KIND = END[:-1]
+_MAPPING = OBSERVED + b"{"
 _MOST_LINES = 4096
 _FIRST_WINDOW, _LARGEST_WINDOW = 16 << 10, 128 << 10
 
@@ -71,20 +73,15 @@ def _key(table: Records, index: int) -> str | None:
 
 
 def _by_windows(old: Packed, new: Packed) -> Iterator[Changed]:
-    """Two texts: equal bytes are compared as bytes; lines are looked at from the first byte that differs until the
-    texts run alike again."""
+    """Two texts: equal bytes are compared as bytes, lines only where bytes differ, and no line is taken apart before
+    more of it differs than what was observed."""
     left, right = _Side(old), _Side(new)
     while True:
         _pass_over(left, right)
-        left.stand()
-        right.stand()
         if left.raw is None and right.raw is None:
             return
-        while left.raw != right.raw:
-            if left.raw and right.raw and _same_but_for_evidence(left.raw, right.raw):
-                left.step()
-                right.step()
-            elif right.raw is None or (left.raw is not None and left.key < right.key):
+        while not _alike(left.raw, right.raw):
+            if right.raw is None or (left.raw is not None and left.key < right.key):
                 yield left.key, left.line, None
                 left.step()
             elif left.raw is None or right.key < left.key:
@@ -99,26 +96,41 @@ def _by_windows(old: Packed, new: Packed) -> Iterator[Changed]:
         right.check()
 
 
-def _same_but_for_evidence(ours: bytes, theirs: bytes) -> bool:
-    """Whether one line tells what was observed and the other, which is the same else, does not: as a manifest beside a
-    snapshot. No line need be taken apart to see that."""
-    short, long = (ours, theirs) if len(ours) < len(theirs) else (theirs, ours)
-    return short.endswith(END) and long.startswith(OBSERVED, len(short) - 1) and long.startswith(short[:-1])
+def _alike(ours: bytes | None, theirs: bytes | None) -> bool:
+    """Whether lines are the same but for what was observed, as far as can be seen without taking them apart."""
+    if ours == theirs:
+        return True
+    if ours is None or theirs is None:
+        return False
+    place = ours.find(_MAPPING)
+    if place < 0 or not theirs.startswith(_MAPPING, place):
+        short, long = (ours, theirs) if len(ours) < len(theirs) else (theirs, ours)
+        return short.endswith(END) and long.startswith(OBSERVED, len(short) - 1) and long.startswith(short[:-1])
+    if ours[:place] != theirs[:place] or not ours.endswith(_KIND, 0, place):
+        return False
+    seen = ours[place:] + theirs[place:]  # in each one mapping that holds no other, then the end of the line
+    return ours.endswith(b"}}") and theirs.endswith(b"}}") and seen.count(b"{") == 2 and seen.count(b"}") == 4
 
 
 class _Side:
-    """A place in one of two texts that are walked through together. Its line is taken apart when it is asked for."""
+    """A place in one of two texts that are walked through together: the beginning of a line, or the end. Lines are read
+    some at a time, and taken apart when they are asked for."""
 
     def __init__(self, table: Packed) -> None:
         self.text: Lines = table.text
-        self.offset = self.text.offset(table.first)
+        self.offset = self._start = self.text.offset(table.first)
         self.end = self.text.offset(table.stop)
-        self.raw: bytes | None = None
         self._table = table
-        self._start = self.offset
-        self._lines: Iterator[bytes] = iter(())
-        self._row: Row | None = None
-        self._before: tuple[bytes, Row | None] | None = None
+        self._lines: list[bytes] = []
+        self._at = 0
+        self._row: tuple[int, Row] = (-1, ("", b"", b""))
+
+    @property
+    def raw(self) -> bytes | None:
+        """The line; None: the end."""
+        if self._at == len(self._lines):
+            self.take(self.window(_FIRST_WINDOW))
+        return self._lines[self._at] if self._lines else None
 
     @property
     def key(self) -> str:
@@ -130,24 +142,37 @@ class _Side:
         """The compared part of the line."""
         return self._look()[1]
 
-    def stand(self) -> None:
-        """Begin with the line that begins here."""
-        self.raw = self._row = self._before = None
-        if self.offset == self.end:
-            return
-        before = self.text.begin(self.offset - 1) if self.offset > self._start else self.offset
-        self._lines = self.text.onward(before)
-        if before < self.offset:
-            self._before = next(self._lines), None
-        self.raw = next(self._lines)
+    @property
+    def waiting(self) -> int:
+        """How many lines were read that begin here or behind."""
+        return len(self._lines) - self._at
 
-    def step(self) -> None:
-        """On to the next line."""
-        assert self.raw is not None
-        self._before = self.raw, self._row
-        self.offset += len(self.raw) + 1
-        self.raw = next(self._lines) if self.offset < self.end else None
-        self._row = None
+    def window(self, size: int) -> bytes:
+        """Some bytes from here on, among them one line at least; nothing at the end."""
+        while True:
+            stop = min(self.offset + size, self.end)
+            data = self.text.buffer.read(self.offset, stop)
+            if b"\n" in data or stop == self.end:
+                return data
+            size *= 2
+
+    def take(self, window: bytes) -> None:
+        """Read the lines that are whole in a window that begins here."""
+        self._lines, self._at = window.split(b"\n")[:-1], 0
+
+    def skip(self, size: int) -> None:
+        """Go on by whole lines of so many bytes, whether they were read or not."""
+        self.offset += size
+        self._lines, self._at = [], 0
+
+    def ahead(self, count: int) -> list[bytes]:
+        """Some of the lines that wait."""
+        return self._lines[self._at : self._at + count]
+
+    def step(self, count: int = 1) -> None:
+        """Go on by some of the lines that wait."""
+        self.offset += sum(map(len, self.ahead(count))) + count
+        self._at += count
 
     def check(self) -> None:
         """Raise what `key` raises, if there is a line."""
@@ -155,38 +180,57 @@ class _Side:
             self._look()
 
     def _look(self) -> Row:
-        if self._row is None:
+        offset, row = self._row
+        if offset != self.offset:
             assert self.raw is not None
-            self._row = self._table.row_at(self.offset, self.raw)
-            if self._before is not None:
-                raw, row = self._before
-                last = (row or self._table.row_at(self.offset - len(raw) - 1, raw))[0]
-                if self._row[0] <= last:
-                    raise self._table.unsorted(self.text.number(self.offset), self._row[0], last)
-        return self._row
+            last = self._before()
+            row = self._table.row_at(self.offset, self.raw)
+            if last is not None and row[0] <= last:
+                raise self._table.unsorted(self.text.number(self.offset), row[0], last)
+            self._row = self.offset, row
+        return row
+
+    def _before(self) -> str | None:
+        """The key of the line before; None: there is none."""
+        if self.offset == self._start:
+            return None
+        begin = self.offset - len(self._lines[self._at - 1]) - 1 if self._at else self.text.begin(self.offset - 1)
+        offset, row = self._row
+        if offset != begin:
+            row = self._table.row_at(begin, self._lines[self._at - 1] if self._at else next(self.text.onward(begin)))
+        return row[0]
 
 
 def _pass_over(left: _Side, right: _Side) -> None:
-    """Go on to the beginning of the first lines of which any byte differs, or to the end of what is common."""
+    """Go on to the first lines that are not alike, or to the end of what is common."""
     step = _FIRST_WINDOW
-    while size := min(step, left.end - left.offset, right.end - right.offset):
-        ours = left.text.buffer.read(left.offset, left.offset + size)
-        theirs = right.text.buffer.read(right.offset, right.offset + size)
-        same = ours == theirs
-        size = size if same else _common(ours, theirs)
-        left.offset += size
-        right.offset += size
-        if not same:
-            break
-        step = min(2 * step, _LARGEST_WINDOW)
-    back = left.offset - left.text.begin(left.offset)
-    left.offset -= back
-    right.offset -= back
+    if left.raw == right.raw:  # so that bytes are compared as bytes, whatever waits
+        left.skip(0)
+        right.skip(0)
+    while True:
+        if not (left.waiting and right.waiting):
+            ours, theirs = left.window(step), right.window(step)
+            same = ours == theirs
+            equal = ours.rfind(b"\n", 0, len(ours) if same else _common(ours, theirs)) + 1
+            step = _FIRST_WINDOW if equal and not same else min(2 * step, _LARGEST_WINDOW)
+            if equal:
+                left.skip(equal)
+                right.skip(equal)
+                continue
+            left.take(ours)
+            right.take(theirs)
+        most = min(left.waiting, right.waiting)
+        pairs = zip(left.ahead(most), right.ahead(most), strict=True)
+        alike = next((number for number, pair in enumerate(pairs) if not _alike(*pair)), most)
+        left.step(alike)
+        right.step(alike)
+        if alike < most or not most:
+            return
 
 
 def _common(ours: bytes, theirs: bytes) -> int:
     """How many bytes are equal from the beginning on."""
-    low, high = 0, len(ours)
+    low, high = 0, min(len(ours), len(theirs))
     while low < high:
         middle = (low + high + 1) // 2
         if ours[low:middle] == theirs[low:middle]:

@@ -1,14 +1,15 @@
 """Quick answers about the file table, so that a rule about the whole tree decodes only the few records it is about.
 
-Records are canonical JSON (`model.codec`): a column has one spelling, and a quote within a text is escaped, so the
-column's name in quotes with its colon is found nowhere else before it. A column with few different values is read once
-for all rules; a condition is then asked once per value instead of once per file. A record that lacks the column, or
-whose value is not plain, is let through: what is let through is still judged.
+What is asked of the key is asked of it alone. Records are canonical JSON (`model.codec`): a column has one spelling,
+and a quote within a text is escaped, so the column's name in quotes with its colon is found nowhere else before it. A
+column with few different values is read once for all rules; a condition is then asked once per value instead of once
+per file. A record that lacks the column, or whose value is not plain, is let through: what is let through is still
+judged.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from driftscan.model.records import Records
@@ -42,11 +43,20 @@ class Survey:
     def narrowed(self, indices: Iterable[int], predicates: Iterable[Predicate | None]) -> list[int]:
         """Those of the records of which all of the predicates may hold."""
         found = list(indices)
-        for predicate in predicates:
-            for name, condition in predicate.columns if predicate else ():
-                if name in COLUMNS:
-                    found = self._passing(found, name, condition)
+        asked = [each for predicate in predicates if predicate for each in predicate.columns]
+        for name, condition in asked:
+            if name in COLUMNS:
+                found = self._passing(found, name, condition)
+        for name, condition in asked:  # when few are left, as each has a key of its own
+            if name == "key" and not condition.needs:
+                found = [index for index, key in self._keys(found) if condition.test(key, NOWHERE) is not False]
         return found
+
+    def _keys(self, indices: list[int]) -> Iterator[tuple[int, str]]:
+        if len(indices) * _WORTH_READING > len(self._lines):
+            keys = self._records.keys[indices[0] : indices[-1] + 1]
+            return ((index, keys[index - indices[0]]) for index in indices)
+        return ((index, self._records.row(index)[0]) for index in indices)
 
     def values(self, name: str) -> list[bytes]:
         """Of one of COLUMNS the JSON of each record's value, empty where it lacks the column."""

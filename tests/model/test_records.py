@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from driftscan.errors import UsageError
 from driftscan.model import differing as module
 from driftscan.model import lines
-from driftscan.model.codec import canonical, encode_resource
+from driftscan.model.codec import canonical, decode_resource, encode_resource
 from driftscan.model.differing import differing
 from driftscan.model.lines import Buffer, Held, Lines
 from driftscan.model.packed import Packed, cut, joined
@@ -91,7 +91,8 @@ def sizes(request: pytest.FixtureRequest) -> Iterator[None]:
 def row(key: str, size: int, seen: int) -> Row:
     extra: dict[str, Value] = {'},"key":"': "x", "key": "y", "kind": "file", "observed": {}} if size == 3 else {}
     line = encode_resource(Resource("file", key, {"size": size, "xattrs": extra}))
-    return key, line, canonical({"mtime": seen, "n": {"observed": {"kind": "file"}}}) if seen else b""
+    more: dict[str, Value] = {"n": {"observed": {"kind": "file"}}} if seen == 3 else {}
+    return key, line, canonical({"mtime": seen, **more}) if seen else b""
 
 
 keys = st.sampled_from(HOSTILE) | st.text(max_size=4).map(lambda name: f"/{name}")
@@ -276,6 +277,38 @@ def test_a_row_that_says_two_things_is_found_by_whoever_looks_closely() -> None:
     table = Packed(Lines(Held("m", line + b"\n"), len(line) + 1))
     with pytest.raises(UsageError, match="m:1: is not the row of a file"):
         table.check()
+
+
+PARTS = [
+    b'"attributes":{"size":1}', b'"attributes":{"x":{"kind":"file","observed":{"a":1}}}',
+    b'"attributes":{"x":{"kind":"file","observed":{"a":2}}}', b'"key":"/b"', b'"key":"/\\"},{"', b'"kind":"file"',
+    b'"kind":"user"', b'"observed":{"a":1}', b'"observed":{"a":2}', b'"observed":{"a":"}"}', b'"observed":{"a":{}}',
+    b'"observed":5',
+]  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=6), min_size=2, max_size=2))
+def test_lines_that_pass_for_alike_say_the_same(parts: list[list[bytes]]) -> None:
+    """Whatever order their parts have, and whatever is said twice."""
+    ours, theirs = (b"{" + b",".join(each) + b"}" for each in parts)
+    if module._alike(ours, theirs):
+        assert compared(ours) == compared(theirs)
+
+
+def compared(line: bytes) -> bytes | None:
+    try:
+        return encode_resource(decode_resource(line))
+    except ValueError:
+        return None
+
+
+def test_lines_are_alike_whatever_was_observed() -> None:
+    line = canonical({"attributes": {"size": 1}, "key": "/a", "kind": "file"})
+    seen = [b"", b'{"mtime":1}', b'{"ctime":1,"mtime":22}']
+    lines = [joined(line, one) for one in seen]
+    assert all(module._alike(one, other) for one in lines for other in lines)
+    changed = line.replace(b"1", b"2")
+    assert not any(module._alike(joined(line, one), joined(changed, other)) for one in seen for other in seen)
 
 
 def test_a_table_needs_no_more_memory_than_is_looked_at(tmp_path: Path) -> None:

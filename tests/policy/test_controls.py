@@ -320,6 +320,8 @@ def test_finding_is_stable_and_action_is_none_unless_it_failed(tmp_path: Path) -
             {"capabilities": {"present": True}, "uid": 0},
             {"mode": {"known": True}},
             {"capabilities": {"contains": '"'}},
+            {"key": {"not": {"glob": ["*/f0?", "/f11"]}}},
+            {"uid": 0, "key": "/f02"},
         ]
     ),
 )
