@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Path: TypeAlias = tuple[str | int, ...]
+MAX_NAMED = 20
+"""Words that a message names of those that would be known."""
 MAX_SHOWN = 60
 """Characters of a value that a message quotes."""
 _EXPECTED = {
@@ -54,16 +56,26 @@ def problems(data: Any, schema: Mapping[str, Any]) -> tuple[Problem, ...]:
 
 
 def did_you_mean(word: str, known: Iterable[str], *, all_known: bool = True) -> str:
-    """`; did you mean 'x'?`, else `; one of: ...` for a short list (unless `all_known` is false), else nothing."""
+    """`; did you mean 'x'?`, else `; one of: ...` for those that have the word within them, else for a short list
+    (unless `all_known` is false), else nothing."""
     names = sorted(set(known))
     folded = {name.lower(): name for name in reversed(names)}
-    cutoff = 0.6 if len(word) > 4 else 0.7  # of short words half the letters are alike by chance
-    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=cutoff)
-    if close:
+    close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    if close and _alike(word.lower(), close[0]):
         return f"; did you mean '{show(folded[close[0]])}'?"
-    if all_known and names and len(names) <= 20:
+    within = [name for name in names if word and word.lower() in name.lower()]
+    if 0 < len(within) <= MAX_NAMED:
+        return "; one of: " + show(", ".join(within))
+    if all_known and names and len(names) <= MAX_NAMED:
         return "; one of: " + show(", ".join(names))
     return ""
+
+
+def _alike(word: str, other: str) -> bool:
+    """Of short words half the letters are alike by chance: all of them in another order, or all but few."""
+    if len(word) > 4 or sorted(word) == sorted(other):
+        return True
+    return difflib.SequenceMatcher(None, word, other).ratio() >= 0.7
 
 
 def quoted(value: object) -> str:

@@ -115,6 +115,17 @@ DRIFT_KEYS: Mapping[str, str] = {
 }
 """By a key of a drift rule that there is not."""
 
+MATCH_KEYS: Mapping[str, str] = {
+    **dict.fromkeys(("file", "path", "name", "resource"), "write key, with kind where it is no path"),
+    **dict.fromkeys(("any_of", "or", "any"), "write a list under one key, or two rules"),
+    **dict.fromkeys(("all_of", "and"), "everything that is given must fit"),
+    **dict.fromkeys(("not", "except", "exclude"), "write unless"),
+    **dict.fromkeys(("where", "require"), "write actual for what the host has, expected for what the image has"),
+    **dict.fromkeys(("severity", "recommendation", "allow", "applies_to"), "it stands beside match, not in it"),
+    "type": "write cause, or kind",
+}
+"""By a key of a match that there is not."""
+
 POLICY_KEYS: Mapping[str, str] = {
     **dict.fromkeys(
         ("apiVersion", "kind", "metadata", "spec"),
@@ -138,6 +149,10 @@ _NO_GLOB = (
         "keys are globs, not expressions: `*`, `?`, or a list of them",
     ),
     (re.compile(r"\{[^{}]*,[^{}]*\}"), "globs have no {a,b}: write a list of keys"),
+    (
+        re.compile(r"\A~[^/]*/|(?:\A|/)\$[A-Z_]+(?:/|\Z)"),
+        "nothing is filled in: write /root, /home/*, or the path itself",
+    ),
 )
 _MEANT: tuple[Callable[[str], str], ...] = (
     str.lower,

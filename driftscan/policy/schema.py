@@ -170,8 +170,12 @@ def _drift(kinds: Mapping[str, Kind]) -> Schema:
     if kinds:
         match["kind"] = words_of(sorted(kinds))
     chosen = differing(kinds, "asked")
-    match["unless"] = titled("unless", dict(match), allOf=chosen)
-    own = {"on": {"enum": ["mutation"]}, "match": titled("match", match, allOf=chosen), "allow": TEXT}
+    said: Schema = {
+        "x-expected": "what it is about, such as {cause: file-changed, key: /etc/app/**}",
+        "x-instead": dict(familiar.MATCH_KEYS),
+    }
+    match["unless"] = titled("unless", dict(match), allOf=chosen) | said
+    own = {"on": {"enum": ["mutation"]}, "match": titled("match", match, allOf=chosen) | said, "allow": TEXT}
     judged = {"if": {"not": {"required": ["allow"]}}, "then": _lacks("drift rule", "severity", "recommendation", "why")}
     accepted = {"if": {"required": ["allow"]}, "then": {"properties": dict.fromkeys(_JUDGED, False)}}
     together = [judged, accepted, _QUARANTINE, _expecting("match", "no-match")] if kinds else []

@@ -39,6 +39,7 @@ def test_only_what_there_is_not_is_put_in_other_words() -> None:
     whole = schema(KINDS)
     assert not set(familiar.POLICY_KEYS) & set(whole["properties"])
     assert not set(familiar.CONTROL_KEYS) & set(whole["$defs"]["control"]["properties"])
+    assert not set(familiar.MATCH_KEYS) & set(whole["$defs"]["drift"]["properties"]["match"]["properties"])
     assert not set(familiar.DRIFT_KEYS) & set(whole["$defs"]["drift"]["properties"])
 
 
@@ -49,6 +50,7 @@ def test_only_what_there_is_not_is_put_in_other_words() -> None:
         ("file", "/"),
         ("file", "**/*.service"),
         ("file", "/srv/pages/[id].js"),
+        ("file", "/srv/classes/Foo$BAR.class"),
         ("package", "libssl3*"),
         ("service", "sshd"),
         ("service", r"systemd-cryptsetup@dev\\x2dsda.service"),
