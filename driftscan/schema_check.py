@@ -56,16 +56,15 @@ def problems(data: Any, schema: Mapping[str, Any]) -> tuple[Problem, ...]:
 
 
 def did_you_mean(word: str, known: Iterable[str], *, all_known: bool = True) -> str:
-    """`; did you mean 'x'?`, else `; one of: ...` for those that have the word within them, else for a short list
+    """`; did you mean 'x'?`, else `; one of: ...` for words joined by '-' of which it is one, else for a short list
     (unless `all_known` is false), else nothing."""
     names = sorted(set(known))
     folded = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
     if close and _alike(word.lower(), close[0]):
         return f"; did you mean '{show(folded[close[0]])}'?"
-    within = [name for name in names if word and word.lower() in name.lower()]
-    if 0 < len(within) <= MAX_NAMED:
-        return "; one of: " + show(", ".join(within))
+    if having := [name for name in names if word.lower() in name.lower().split("-")]:
+        return "; one of: " + show(", ".join(having))
     if all_known and names and len(names) <= MAX_NAMED:
         return "; one of: " + show(", ".join(names))
     return ""
