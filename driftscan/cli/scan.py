@@ -32,7 +32,6 @@ def _run(call: Call) -> int:
     from driftscan.cli._since import beside_earlier
     from driftscan.cli._trends import until_scan
     from driftscan.scan import fleet
-    from driftscan.store import Store
 
     screen, files = screen_format(call.settings.format), outputs(call.settings.report)
     told = alerts(call)
@@ -43,6 +42,8 @@ def _run(call: Call) -> int:
         progress.close()
         kept = not any(target.past for target in targets)
         if kept:
+            from driftscan.store import Store
+
             store = Store(place(call))
             result = replace(beside_earlier(store, result), trends=until_scan(store, result))
         unwritten = _report(call, result, screen, files, told if kept else None)

@@ -196,7 +196,10 @@ def test_trends_have_words_beside_each_drawing(page: Page, shown: str) -> None:
 
 def test_where_nothing_is_known_or_nothing_was_there_are_no_trends() -> None:
     nothing = overview([], datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
-    for given_trends in (None, nothing):
+    made = samples.fleet().trends
+    assert made
+    impossible = [replace(made, since="2026-99-99T10:00:00Z"), replace(made, since=made.until)]
+    for given_trends in (None, nothing, *impossible):
         assert "#trends" not in _render(replace(samples.fleet(), trends=given_trends))
 
 

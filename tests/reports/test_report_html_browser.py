@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from driftscan.reports import audit, html
+from driftscan.reports import _trend_page, audit, html
 from driftscan.reports._base import Report, Style
 from tests.reports import fleets, samples
 
@@ -47,6 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _write(made / "hostile.html", html.report, samples.fleet())
     _write(made / "fleet.html", html.report, fleets.fleet(HOSTS))
     _write(made / "audit.html", audit.report, samples.fleet())
+    trends = samples.fleet().trends
+    assert trends
+    (made / "trend.html").write_text("".join(_trend_page.page(trends)), "utf-8")
     text = (made / "hostile.html").read_text("utf-8")
     attack = "<script>document.title = 'executed'</script><p id=attack style='position: fixed'>x</p>"
     (made / "attacked.html").write_text(text.replace("</main>", f"{attack}</main>"), "utf-8")
@@ -103,7 +106,7 @@ def fleet(browser: "Browser", folder: Path) -> Iterator[Opened]:
         assert len(opened.asked) == 1
 
 
-@pytest.mark.parametrize("name", ["hostile", "fleet", "audit"])
+@pytest.mark.parametrize("name", ["hostile", "fleet", "audit", "trend"])
 def test_it_opens_quietly_and_asks_for_nothing(browser: "Browser", folder: Path, name: str) -> None:
     with Opened(browser, folder / f"{name}.html") as opened:
         opened.page.evaluate(OPEN_ALL)
@@ -127,6 +130,7 @@ def test_search_and_filters(fleet: Opened) -> None:
     assert 0 < page.locator("#rows > details:not([hidden])").count() < every
     assert page.locator("#happenings > details:not([hidden])").count() == 1
     assert "mutations" in page.inner_text("#shown")
+    assert page.locator("#quiet .part:not([hidden])").count() == 0  # nor their heads
     assert page.locator("#cells a.away").count() > 0
     fleet.search("nginx nobody-has-this")
     assert page.locator("#rows > details:not([hidden])").count() == 0
@@ -142,6 +146,17 @@ def test_search_and_filters(fleet: Opened) -> None:
     page.click("#clear")
     page.select_option("#f-group", label="role db")
     assert all(each.startswith("db-") for each in fleet.shown("#rows > details:not([hidden]) h3"))
+
+
+def test_on_a_phone_filters_are_there_when_they_are_asked_for(browser: "Browser", folder: Path) -> None:
+    with Opened(browser, folder / "fleet.html", width=360) as opened:
+        page = opened.page
+        assert page.is_visible("#q")
+        assert not page.is_visible("#f-action")
+        page.check("#filters")
+        assert page.is_visible("#f-action")
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.id") == "q"
 
 
 def test_order_and_groups(fleet: Opened) -> None:
@@ -230,7 +245,9 @@ def test_it_fits_and_is_looked_at(browser: "Browser", folder: Path, shots: Path,
         assert opened.page.evaluate(WIDER) <= 0
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("hostile", "light"), ("hostile", "dark"), ("audit", "light")])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("hostile", "light"), ("hostile", "dark"), ("audit", "light"), ("trend", "light")]
+)
 def test_accessible(browser: "Browser", folder: Path, name: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - as above
 

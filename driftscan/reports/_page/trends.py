@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from driftscan.model.trend import HAND, SPANS, Line, Overview, Ranking, Stay
+from driftscan.reports._page.timeline import moment
 
 HEIGHT = 40
 """Of a drawing; its width is the number of its steps."""
@@ -23,7 +24,7 @@ TITLES = {
 
 def values(given: Overview | None) -> dict[str, Any]:
     """What the template needs."""
-    shown = Trends(given) if given is not None and not _is_empty(given.total) else None
+    shown = Trends(given) if given is not None and _can_be_drawn(given) else None
     return {"trends": shown, "height": HEIGHT, "hand": HAND, "steps": steps, "told": told}
 
 
@@ -96,8 +97,11 @@ def told(line: Line) -> str:
     return f"from {line.series[0]:,} to {line.series[-1]:,}, at most {max(line.series):,}"
 
 
-def _is_empty(total: Line) -> bool:
-    return not (total.open or total.opened or total.resolved)
+def _can_be_drawn(given: Overview) -> bool:
+    """Whether there was anything, in a time that can be: a report may be by anyone."""
+    since, until, total = moment(given.since), moment(given.until), given.total
+    something = bool(total.open or total.opened or total.resolved)
+    return something and since is not None and until is not None and since < until
 
 
 def _tells(ranking: Ranking) -> bool:
