@@ -2,6 +2,7 @@
 Packages have package URLs with distribution, architecture and source, by which such scanners find their advisories."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +17,16 @@ SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 KINDS = ("package", "python_package", "npm_package")
 _GONE = {"config-files", "not-installed"}
 """dpkg's states of a package whose files are gone (dpkg(1), package states)."""
+_CPE = re.compile(r"cpe:/[aho](?::[A-Za-z0-9._~%-]*){1,6}")
+"""CPE_NAME as os-release(5) has it; some write what is none, and CycloneDX refuses the whole bill for that."""
 _KEPT = ("type", "status", "source", "source_version", "directory", "installer")
 """Attributes that have no place of their own."""
 _SUBJECT = "driftscan:subject"
+_SYSTEM = "os_version:-"
+_NAMESPACES = {"rhel": "redhat", "opensuse-leap": "opensuse", "opensuse-tumbleweed": "opensuse"}
+"""ID of os-release(5) -> namespace of package URLs, where that is another name (purl-spec: PURL-TYPES)."""
+_TRIVY = "aquasecurity:trivy:Src"
+"""Properties by which Trivy knows the source package; it reads no `upstream`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +56,15 @@ def bom(subject: Subject) -> Iterator[str]:
     }
     yield f'{json.dumps(head)[:-1]},\n"components": ['
     before = "\n"
+    parts: dict[str, list[str]] = {_SUBJECT: [], _SYSTEM: []} if attributes else {_SUBJECT: []}
     for component in _components(subject.resources, attributes):
         yield before + json.dumps(component)
         before = ",\n"
-    yield "\n]}\n"
+        name = component["bom-ref"]
+        of_system = attributes and name.startswith("package:")
+        parts[_SYSTEM if of_system else _SUBJECT].append(name)
+    dependencies = [{"ref": name, "dependsOn": found} for name, found in parts.items()]
+    yield f'\n],\n"dependencies": {json.dumps(dependencies)}}}\n'
 
 
 def _metadata(subject: Subject) -> dict[str, Any]:
@@ -77,10 +90,11 @@ def _components(resources: Resources, system: Mapping[str, Value]) -> Iterator[d
     if system:
         yield {
             "type": "operating-system",
-            "bom-ref": "os_version:-",
+            "bom-ref": _SYSTEM,
             "name": _text(system, "platform") or "linux",
             **({"version": _text(system, "version_id")} if system.get("version_id") else {}),
             "description": _text(system, "pretty_name"),
+            **({"cpe": cpe} if _CPE.fullmatch(cpe := _text(system, "cpe_name")) else {}),
         }
     for kind in KINDS:
         for resource in resources.of(kind):
@@ -91,19 +105,40 @@ def _components(resources: Resources, system: Mapping[str, Value]) -> Iterator[d
 def _component(resource: Resource, system: Mapping[str, Value]) -> dict[str, Any]:
     given = resource.attributes
     purl = _purl(resource, system)
-    kept = {
-        name: _text(given, name) for name in ("type", "status", "source", "source_version", "directory", "installer")
-    }
+    kept = {f"driftscan:{name}": _text(given, name) for name in _KEPT}
+    kept |= _source(resource)
     return {
-        "type": "library",
+        "type": "library" if purl else "application",  # Trivy refuses a bill with a library of which it has no URL
         "bom-ref": f"{resource.kind}:{plain(resource.key)}",
         "name": _text(given, "name") or plain(resource.key),
         "version": _text(given, "version"),
         **({"publisher": _text(given, "maintainer")} if given.get("maintainer") else {}),
         **({"licenses": [{"license": {"name": _text(given, "license")}}]} if given.get("license") else {}),
         **({"purl": purl} if purl else {}),
-        "properties": [{"name": f"driftscan:{name}", "value": value} for name, value in kept.items() if value],
+        "properties": [{"name": name, "value": value} for name, value in kept.items() if value],
     }
+
+
+def _source(resource: Resource) -> dict[str, str]:
+    """The source package in Trivy's words, with the parts of its version: advisories of most systems name sources."""
+    given = resource.attributes
+    kind, name = _text(given, "type"), _text(given, "source")
+    version = _text(given, "source_version") or _text(given, "version")
+    if resource.kind != "package" or not name:
+        return {}
+    if kind == "rpm":  # the name of a file: bash-5.2-1.el9.src.rpm
+        parts = name.removesuffix(".src.rpm").rsplit("-", 2)
+        if len(parts) != 3:
+            return {}
+        name, number, release = parts
+        epoch = _text(given, "version").partition(":")[0] if ":" in _text(given, "version") else ""
+    elif kind == "deb":
+        epoch, _, version = version.rpartition(":")
+        number, _, release = version.rpartition("-") if "-" in version else (version, "", "")
+    else:
+        epoch, number, release = "", version, ""
+    told = {"Name": name, "Version": number, "Release": release, "Epoch": epoch if epoch.isdecimal() else ""}
+    return {_TRIVY + part: value for part, value in told.items()}
 
 
 def _purl(resource: Resource, system: Mapping[str, Value]) -> str:
@@ -119,7 +154,8 @@ def _purl(resource: Resource, system: Mapping[str, Value]) -> str:
     elif resource.kind == "npm_package":
         kind, (namespace, _, name) = "npm", name.rpartition("/")
     else:
-        kind, namespace = _text(given, "type"), _text(system, "platform")
+        platform = _text(system, "platform")
+        kind, namespace = _text(given, "type"), _NAMESPACES.get(platform, platform)
         qualifiers = _qualifiers(given, system)
         if kind == "rpm" and ":" in version:
             qualifiers["epoch"], _, version = version.partition(":")

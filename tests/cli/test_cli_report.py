@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -137,7 +138,7 @@ APK = (
 )
 
 
-def _bom(tmp_path: Path, capsys: Capture, found: tuple[Resource, ...], status: CollectorStatus) -> dict[str, object]:
+def _bom(tmp_path: Path, capsys: Capture, found: tuple[Resource, ...], status: CollectorStatus) -> dict[str, Any]:
     resources = Resources({(one.kind, one.key): one for one in found})
     coverage = (CollectorCoverage("packages", 1, ("package",), status, len(found)),)
     manifest = Manifest(
@@ -153,7 +154,7 @@ def _bom(tmp_path: Path, capsys: Capture, found: tuple[Resource, ...], status: C
     shown = run(capsys, "report", "cyclonedx", "--from", f"manifest:{tmp_path / 'web.manifest'}")
     assert shown.out == out.read_text("utf-8")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(shown.out) is None
-    loaded: dict[str, object] = json.loads(shown.out)
+    loaded: dict[str, Any] = json.loads(shown.out)
     return loaded
 
 
@@ -186,6 +187,83 @@ def test_a_bill_of_materials_of_a_manifest(
     assert components[0]["type"] == "operating-system"
     assert [one.get("purl", "") for one in components[1:]] == purls
     assert bom["compositions"] == [{"aggregate": "complete", "assemblies": ["driftscan:subject"]}]
+
+
+@pytest.mark.parametrize(
+    ("package", "source"),
+    [
+        (
+            _package("deb", "login", "1:4.13-1+b1", "amd64", source="shadow", source_version="1:4.13-1"),
+            {"Name": "shadow", "Version": "4.13", "Release": "1", "Epoch": "1"},
+        ),
+        (
+            _package("deb", "tzdata", "2024a-0+deb12u1", "all", source="tzdata", source_version="2024a-0+deb12u1"),
+            {"Name": "tzdata", "Version": "2024a", "Release": "0+deb12u1"},
+        ),
+        (
+            _package("deb", "native", "3.1", "all", source="native", source_version="3.1"),
+            {"Name": "native", "Version": "3.1"},
+        ),
+        (
+            _package("rpm", "bash-doc", "1:5.1-9.el9", "x86_64", source="bash-5.1-9.el9.src.rpm"),
+            {"Name": "bash", "Version": "5.1", "Release": "9.el9", "Epoch": "1"},
+        ),
+        (_package("rpm", "gpg-pubkey", "1-2", "", source="(none)"), {}),
+        (
+            _package("apk", "libssl3", "3.1.4-r5", "x86_64", source="openssl"),
+            {"Name": "openssl", "Version": "3.1.4-r5"},
+        ),
+    ],
+)
+def test_trivy_is_told_the_source_package(
+    package: Resource, source: dict[str, str], tmp_path: Path, capsys: Capture
+) -> None:
+    (found,) = _components(_bom(tmp_path, capsys, (package,), CollectorStatus.COMPLETE))
+    prefix = "aquasecurity:trivy:Src"
+    told = {one["name"]: one["value"] for one in found["properties"] if one["name"].startswith(prefix)}
+    assert told == {prefix + name: value for name, value in source.items()}
+
+
+def _components(bom: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = bom["components"]
+    return found
+
+
+def test_packages_are_the_systems_and_others_the_images(tmp_path: Path, capsys: Capture) -> None:
+    """Trivy takes for packages of the system what that depends on, whatever their type; what has no URL is no library
+    to it, or it refuses the whole."""
+    bom = _bom(tmp_path, capsys, (*DEBIAN, _package("rpm", "alien", "1-1", "noarch")), CollectorStatus.COMPLETE)
+    relations = {one["ref"]: one["dependsOn"] for one in bom["dependencies"]}
+    refs = [one["bom-ref"] for one in _components(bom)]
+    assert sorted(refs) == sorted(name for names in relations.values() for name in names)
+    assert all(name.startswith("package:") for name in relations["os_version:-"])
+    assert relations["driftscan:subject"][0] == "os_version:-"
+    assert {one["type"] for one in _components(bom)[1:] if not one.get("purl")} == {"application"}
+
+
+@pytest.mark.parametrize(
+    ("platform", "namespace"), [("rhel", "redhat"), ("opensuse-leap", "opensuse"), ("fedora", "fedora")]
+)
+def test_a_package_url_has_the_namespace_that_others_write(
+    platform: str, namespace: str, tmp_path: Path, capsys: Capture
+) -> None:
+    system = _resource("os_version", "-", platform=platform, version_id="9")
+    found = _bom(tmp_path, capsys, (system, _package("rpm", "bash", "5.1-9", "x86_64")), CollectorStatus.COMPLETE)
+    assert _components(found)[1]["purl"] == f"pkg:rpm/{namespace}/bash@5.1-9?arch=x86_64&distro={platform}-9"
+
+
+@pytest.mark.parametrize(
+    ("cpe", "told"),
+    [
+        ("cpe:/o:redhat:enterprise_linux:9::baseos", True),
+        ("cpe:2.3:o:amazon:amazon_linux:2023", False),
+        ("cpe:/o:x\n\x1b", False),
+    ],
+)
+def test_only_a_cpe_that_is_one_is_told(cpe: str, told: bool, tmp_path: Path, capsys: Capture) -> None:
+    system = _resource("os_version", "-", platform="x", version_id="9", cpe_name=cpe)
+    (found,) = _components(_bom(tmp_path, capsys, (system,), CollectorStatus.COMPLETE))
+    assert found.get("cpe") == (cpe if told else None)
 
 
 def test_a_bill_with_gaps_says_that_it_is_incomplete(tmp_path: Path, capsys: Capture) -> None:
