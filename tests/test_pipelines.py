@@ -124,6 +124,10 @@ def test_the_gate_of_a_pipeline_fails_what_nobody_declared_and_still_reports(che
     told = checkout / "summary.md"
     assert shell(checkout, summary["run"], {"GITHUB_STEP_SUMMARY": str(told)}).returncode == 0
     assert told.read_text() == (checkout / "out/gate.md").read_text()
+    (checkout / "out/gate.md").write_text("x" * (1 << 20))
+    told.unlink()
+    assert shell(checkout, summary["run"], {"GITHUB_STEP_SUMMARY": str(told)}).returncode == 0
+    assert told.stat().st_size < 1 << 20
 
 
 def test_jenkins_runs_what_the_shell_can_read() -> None:

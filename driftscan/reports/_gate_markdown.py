@@ -27,7 +27,10 @@ def _lines(result: GateResult) -> Iterator[str]:
     yield from _open("Not explained", [each for change in result.changes for each in change.residual], every=True)
     yield from _open("Not checked", [each for change in result.changes for each in change.unproved], every=False)
     yield from _list("Identities of the approved image", [prose(one.mutation.title) for one in result.identities])
-    failed = [one for one in result.controls if one.result in {Result.FAIL, Result.UNKNOWN}]
+    failed = sorted(
+        (one for one in result.controls if one.result in {Result.FAIL, Result.UNKNOWN}),
+        key=lambda one: (-one.severity, one.result is Result.UNKNOWN, one.id),
+    )
     controls = [f"**{one.severity.word}**, {one.result.value}: {prose(one.title)} ({code(one.id)})" for one in failed]
     yield from _list("Controls", controls)
     unused = [f"{code(entry.title)} ({code(entry.origin)})" for entry in result.unused]

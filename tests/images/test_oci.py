@@ -147,6 +147,20 @@ def test_upper_layers_take_away_replace_and_add() -> None:
     assert tree.read(b"/lib/../hard", 10)[0] == b"a"
 
 
+def test_a_name_of_a_file_is_taken_away_and_its_others_stay() -> None:
+    """Hard links within a layer and to a lower one; the upper layer gives the file another mode and a capability."""
+    capability = {"SCHILY.xattr.security.capability": "\x01\x00\x00\x02"}
+    lower = [member("a", data=b"1"), member("b", HARD, linkname="a"), member("null", tarfile.CHRTYPE, devmajor=1)]
+    middle = [member(".wh.a"), member("c", HARD, linkname="./b", mode=0o4755, pax_headers=capability)]
+    tree = tree_of(lower, middle, [member(".wh.b"), member("a", data=b"other")])
+    assert names(tree) == ["/a", "/c", "/null"]
+    status = tree.lstat(b"/c")
+    assert (tree.read(b"/c", 9)[0], status.st_mode, status.st_nlink) == (b"1", 0o104755, 1)
+    assert b"security.capability" in tree.find(b"/c").extended()
+    assert tree.lstat(b"/null").st_mode == 0o020644
+    assert tree.read(b"/a", 9)[0] == b"other"
+
+
 def test_the_last_of_several_members_of_one_name_counts() -> None:
     tree = tree_of([member("a", data=b"1"), member("a", data=b"22"), member("./a", data=b"333", uid=7)])
     assert (tree.read(b"/a", 9)[0], tree.lstat(b"/a").st_uid, names(tree)) == (b"333", 7, ["/a"])
