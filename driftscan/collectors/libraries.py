@@ -1,4 +1,5 @@
-"""Libraries that programs run with although their files are gone: what an upgrade left in memory, and what hides there.
+"""Libraries that programs run with although their files are gone, or lie where everybody may write: what an upgrade
+left in memory, and what hides there.
 
 One resource per path, whatever number of processes has it loaded. A program's own file is `process`'s affair. What runs
 from a container's root has a path of its own there, and is told apart: no package of the host explains it.
@@ -16,14 +17,15 @@ from driftscan.model.source import Captures, Fate, Gap, LoadedFile, ProcessRow, 
 
 LIBRARY = Kind(
     name="library",
-    doc="A library that programs run with although its file was replaced or removed, or never was one.",
+    doc="A library that programs run with although its file was replaced, was removed, never was one, or lies in "
+    "scratch space (/tmp, /var/tmp, /dev/shm, /run).",
     key="path; `container:PATH` in another root; `/memfd:NAME` in memory; outside the directories of programs, runs of "
-    "8 hexadecimal digits in it as `*`",
+    "8 hexadecimal digits, and UUIDs, in it as `*`",
     attributes={
         "state": Attribute(
             str,
             "`replaced`: another file has its name; `equal`: another file with the same content; `deleted`: none has; "
-            "`memory`: it never was a file. The gravest, where several are true",
+            "`memory`: it never was a file; `scratch`: it is there, where everybody may write. The gravest of several",
         ),
         "sha256": Attribute(tuple, "digests of what runs; absent where it could not be read"),
         "programs": Attribute(tuple, "executables that run with it"),
@@ -99,7 +101,7 @@ def _gaps(rows: tuple[ProcessRow, ...]) -> Iterator[Gap]:
 collector = Collector(
     name="libraries",
     version=1,
-    doc="Libraries that run although their files are replaced, removed, or never were",
+    doc="Libraries that run although their files are replaced, removed, never were, or are in scratch space",
     kinds=(LIBRARY,),
     sources=(PROCESSES, PASSWD),
     parse=parse,

@@ -33,7 +33,7 @@ PROCESS = Kind(
 
 PROGRAMS = (b"/usr/", b"/bin/", b"/sbin/", b"/lib/", b"/lib32/", b"/lib64/", b"/libx32/", b"/opt/", b"/snap/")
 """Where images have their programs."""
-_RANDOM = re.compile(rb"[0-9a-f]{8,}")
+_RANDOM = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}")
 _NUMBERED = (
     (re.compile(r"session-[^.]*\.scope"), "session-*.scope"),
     (re.compile(r"user@[0-9]+\.service"), "user@*.service"),

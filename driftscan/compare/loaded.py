@@ -18,7 +18,9 @@ _OLD = ("replaced", "deleted")
 
 def is_gone(row: Difference) -> bool:
     """Whether this is a library, or a program of the image's directories, that runs without its file."""
-    return row.kind == LIBRARY or (row.kind == PROCESS and _actual(row, "reasons") == ("deleted",))
+    if row.kind == LIBRARY:
+        return _actual(row, "state") != "scratch"
+    return row.kind == PROCESS and _actual(row, "reasons") == ("deleted",)
 
 
 def left_by(row: Difference, file: Difference) -> bool:

@@ -168,12 +168,14 @@ class Member:
 
 
 class Fate(StrEnum):
-    """What became of a file whose code still runs, the gravest first."""
+    """What is wrong with a file whose code runs, the gravest first."""
 
     MEMORY = "memory"
     """It never was a file: memory with a name (memfd_create(2))."""
     DELETED = "deleted"
     """Nothing has its name any more."""
+    SCRATCH = "scratch"
+    """It is there, in a directory that everybody may write to."""
     REPLACED = "replaced"
     """Another file has its name."""
     EQUAL = "equal"
@@ -182,9 +184,9 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
-    """A file that a process has loaded code from, and that its path leads to no more. `sha256`: of the content that
-    runs; empty where it could not be read. `since`: when what has the path now last changed (ctime, nanoseconds since
-    1970); 0 where nothing has."""
+    """A file that a process has loaded code from, and that its path leads to no more, or to where everybody may write.
+    `sha256`: of the content that runs; empty where it could not be read. `since`: when what has the path now last
+    changed (ctime, nanoseconds since 1970); 0 where nothing has."""
 
     path: bytes
     fate: Fate

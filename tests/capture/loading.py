@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from driftscan.model.source import Fate, ProcessRow
 
@@ -27,7 +28,7 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 """It maps each file of a directory as a loader does, but for one as a compiler at run time does, and one as data."""
-_STAY = (b"same", b"a name (deleted)")
+_STAY = {b"same": Fate.SCRATCH, b"a name (deleted)": Fate.SCRATCH, b"compiled and there": None}
 _GO = {
     b"deleted": Fate.DELETED,
     b"replaced": Fate.REPLACED,
@@ -41,7 +42,7 @@ _GO = {
 }
 """None: it is no code that a loader loaded."""
 IN_MEMORY = b"/memfd:x3f2a91c77"
-EXPECTED = {**{name: fate for name, fate in _GO.items() if fate}, IN_MEMORY: Fate.MEMORY}
+EXPECTED = {**{name: fate for name, fate in (_GO | _STAY).items() if fate}, IN_MEMORY: Fate.MEMORY}
 
 
 def text(name: bytes) -> bytes:
@@ -50,8 +51,14 @@ def text(name: bytes) -> bytes:
 
 
 @contextmanager
-def loader(folder: Path) -> Iterator[int]:
-    """The process's number. Its files lie in `folder`, and most are changed behind its back."""
+def loader() -> Iterator[tuple[int, Path]]:
+    """The process's number, and where its files lie, in scratch space; most are changed behind its back."""
+    with TemporaryDirectory(dir="/tmp", prefix="loaded-") as place, _loader(Path(place)) as pid:
+        yield pid, Path(place)
+
+
+@contextmanager
+def _loader(folder: Path) -> Iterator[int]:
     for name in (*_STAY, *_GO):
         _path(folder, name).write_bytes(text(name))
     argv = [sys.executable, "-c", _PROGRAM, str(folder)]
@@ -73,7 +80,7 @@ def told(row: ProcessRow, folder: Path) -> Mapping[bytes, tuple[Fate, str]]:
     """What a probe tells of it: name -> what became of the file, and the digest of what runs. Where another file is in
     its place, it tells since when."""
     for file in row.loaded:
-        assert (file.since > 1_700_000_000 * 10**9) is (file.fate in {Fate.REPLACED, Fate.EQUAL})
+        assert (file.since > 1_700_000_000 * 10**9) is (file.fate in {Fate.REPLACED, Fate.EQUAL, Fate.SCRATCH})
     return {file.path.removeprefix(bytes(folder) + b"/"): (file.fate, file.sha256) for file in row.loaded}
 
 

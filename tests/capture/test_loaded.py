@@ -16,18 +16,19 @@ from tests.capture.loading import EXPECTED, loader, text, told
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("loaded")
+def loading() -> Iterator[tuple[int, Path]]:
+    with loader() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def pid(folder: Path) -> Iterator[int]:
-    with loader(folder) as pid:
-        yield pid
+def pid(loading: tuple[int, Path]) -> int:
+    return loading[0]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone may read what is mapped")
-def test_python_tells_what_is_gone_and_what_it_holds(pid: int, folder: Path) -> None:
+def test_python_tells_what_is_gone_and_what_it_holds(loading: tuple[int, Path]) -> None:
+    pid, folder = loading
     session = ProbeSession(LocalTransport(), "/", time.monotonic() + 60)
     found = session.ask([Processes()])[Processes()]
     session.close()
@@ -56,10 +57,10 @@ def test_who_keeps_us_waiting_is_left_out(pid: int, monkeypatch: pytest.MonkeyPa
     """As the mappings of a process do whose memory is locked while a file system does not answer."""
     look = loaded.Mappings.look
 
-    def slow(self: loaded.Mappings, base: bytes, apart: bool, files: list[tuple[bytes, bytes, bytes, bytes]]) -> bytes:
+    def slow(self: loaded.Mappings, base: bytes, files: list[tuple[bytes, bytes, bytes, bytes]]) -> bytes:
         if base == b"/proc/%d/" % os.getppid():
             time.sleep(60)
-        return look(self, base, apart, files)
+        return look(self, base, files)
 
     monkeypatch.setattr(loaded.Mappings, "look", slow)
     monkeypatch.setattr(loaded, "SILENCE", 0.3)

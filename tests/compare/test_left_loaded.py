@@ -142,6 +142,10 @@ def test_a_file_changed_by_hand_says_who_runs_the_old_one(item: Difference, caus
             library(state="deleted", units=()),
             f"{SSL}, whose file is gone, is loaded by /usr/sbin/nginx, /usr/sbin/sshd",
         ),
+        (
+            library("/tmp/x", "scratch"),
+            "/tmp/x, in a directory that everybody may write to, is loaded by nginx.service, ssh.service",
+        ),
         (library(units=("a",)), f"{SSL}, with another content than its file has, is loaded by a"),
         (
             added(thing("library", SSL, state="replaced")),
@@ -199,3 +203,9 @@ def test_a_package_manager_that_wrote_the_file_did_it(written_at: int, began: in
     evidence = replace(EVIDENCE, package_files={})
     (found,) = fold((row,), evidence)
     assert (found.attribution.actor, found.cause.detail) == (actor, "in the paths of package libssl3/amd64")
+
+
+def test_a_library_in_scratch_space_is_not_explained_by_its_file() -> None:
+    found = causes(added(file("/tmp/x.so", mode="0755")), library("/tmp/x.so", "scratch"))
+    assert CauseType.LIBRARY_FOREIGN in found
+    assert len(found) == 2

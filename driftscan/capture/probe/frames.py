@@ -8,8 +8,8 @@ data. The nonce has 128 random bits, so nothing that a target holds can look lik
     member STATUS MODE UID GID PATH LINK DETAIL     data: the content (LINK is `-`, or `=` and the target)
     entries, links, hashes       data: the parts of a walk without Python (`shell_walk.py`)
     process PID PPID UID NAME EXE DELETED SOCKETS UNIT STARTED VISIBLE LOOKED APART
-                                 data: a line `STATE SHA256 PATH SINCE` for each file that it has loaded and that is gone; the
-                                 last two words, and the data, are missing where an older probe is part of the image
+                                 data: a line `STATE SHA256 PATH SINCE` for each file that it has loaded and that is gone
+                                 or in scratch space; the last two words, and the data, are missing where an older probe is part of the image
     sections                     data: the packed sections of a step (`model/digests.py`)
     end K STATUS EXIT DETAIL
     same K,K,...                 these answers have the digests that were expected, and were not sent

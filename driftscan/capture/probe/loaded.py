@@ -1,4 +1,5 @@
-"""Code that processes run although its file is gone: libraries that were replaced or removed, and memory with a name.
+"""Code that processes run although its file is gone (libraries that were replaced or removed, memory with a name), or
+lies where everybody may write.
 Standard library of Python 3.6 to 3.14; imports nothing of driftscan.
 
 Loaders map privately and executable (proc_pid_maps(5)); compilers at run time and shared memory do not. ` (deleted)` is the
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     Loaded = tuple[bytes, bool, list[File]]  # status, apart
 
 MAPPING = re.compile(
-    rb"^([0-9a-f]+)-([0-9a-f]+) ..xp [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) ([0-9]+) +(/.*) \(deleted\)$", re.MULTILINE
+    rb"^([0-9a-f]+)-([0-9a-f]+) ..xp [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) ([0-9]+) +"
+    rb"(/.* \(deleted\)|/(?:tmp|var/tmp|dev/shm|run)/.*)$",
+    re.MULTILINE,
 )
 GONE = b" (deleted)"
+SCRATCH = (b"/tmp/", b"/var/tmp/", b"/dev/shm/", b"/run/")
 IN_MEMORY = b"/memfd:"
 PIECE_OF_MAPS = 1 << 16
 MOST_OF_MAPS = 64 << 20
@@ -100,40 +104,43 @@ class Mappings:
         self.content = MOST_CONTENT
         self.paths = MOST_OF_PATHS
         self.digests: "dict[object, bytes]" = {}
+        self.inside = b""
+        self.apart = False
 
     def tell(self, pids: "list[int]") -> None:
         """A record for each of them; two NULs alone say that it takes time."""
         for pid in pids:
             base = b"/proc/%d/" % pid
-            apart = False
+            self.inside = b""
+            self.apart = False
             files: "list[File]" = []
             try:
-                apart = (
-                    os.readlink(base + b"ns/mnt") != self.namespace and identity(os.stat(base + b"root/")) != self.top
-                )
-                status = self.look(base, apart, files)
+                if os.readlink(base + b"ns/mnt") != self.namespace:
+                    self.inside = base + b"root"
+                    self.apart = identity(os.stat(base + b"root/")) != self.top
+                status = self.look(base, files)
             except PermissionError:
                 status = b"forbidden"
             except OSError:
                 status = b"ok"  # it ended meanwhile, or is of the kernel
-            fields = [status, b"%d" % apart]
+            fields = [status, b"%d" % self.apart]
             for file in files:
                 fields += file
             write_all(self.output, b"\0".join(fields) + b"\0\0")
 
-    def look(self, base: bytes, apart: bool, files: "list[File]") -> bytes:
+    def look(self, base: bytes, files: "list[File]") -> bytes:
         """The files of one process into a list; the status."""
-        program = os.readlink(base + b"exe")
-        seen = {program[: -len(GONE)] if program.endswith(GONE) else program}
+        seen = {os.readlink(base + b"exe").replace(b"\n", b"\\012")}
         for lines in self.pieces(base):
             if lines is None:
                 return b"truncated"
-            for found in MAPPING.finditer(lines) if GONE in lines else ():
+            told = GONE in lines or any(place in lines for place in SCRATCH)
+            for found in MAPPING.finditer(lines) if told else ():
                 path = found.group(6)
                 if path in seen or found.group(5) == b"0":
                     continue
                 seen.add(path)
-                file = self.judged(base, apart, found)
+                file = self.judged(base, found)
                 if file is None:
                     continue
                 self.paths -= len(file[2])
@@ -162,27 +169,29 @@ class Mappings:
         finally:
             os.close(handle)
 
-    def judged(self, base: bytes, apart: bool, found: "re.Match[bytes]") -> "File | None":
-        """What became of one file; None: its name ends like that of a deleted one, and it is there."""
+    def judged(self, base: bytes, found: "re.Match[bytes]") -> "File | None":
+        """What became of one file; None: it is there, where it may be."""
         place = base + b"map_files/%x-%x" % (int(found.group(1), 16), int(found.group(2), 16))
         path = found.group(6)
         if b"\\012" in path:  # a newline, or these four characters: only the link tells
             try:
-                link = os.readlink(place)
-                path = link[: -len(GONE)] if link.endswith(GONE) else path
+                path = os.readlink(place)
             except OSError:
                 path = path.replace(b"\\012", b"\n")
-        digest = self.digest(place, (found.group(3), found.group(4), found.group(5)))
+        if not path.endswith(GONE) or is_mapped(self.inside + path, found):  # a name may end so, too
+            if self.apart or not path.startswith(SCRATCH):
+                return None
+            return b"scratch", self.digest(place, found.groups()[2:5]), path, since(self.inside + path)
+        path = path[: -len(GONE)]
+        digest = self.digest(place, found.groups()[2:5])
         if path.startswith(IN_MEMORY):
             return b"memory", digest, path, b"0"
-        here = (base + b"root" if apart else b"") + path
-        if is_mapped(here + GONE, found):
-            return None
         try:
-            status = os.lstat(here)
+            status = os.lstat(self.inside + path)
         except OSError:
             return b"deleted", digest, path, b"0"
-        equal = not apart and digest != b"-" and stat.S_ISREG(status.st_mode) and self.digest(here, here) == digest
+        comparable = not self.apart and digest != b"-" and stat.S_ISREG(status.st_mode)
+        equal = comparable and self.digest(self.inside + path, identity(status)) == digest
         return (b"equal" if equal else b"replaced"), digest, path, b"%d" % status.st_ctime_ns
 
     def digest(self, place: bytes, key: object) -> bytes:
@@ -227,6 +236,14 @@ def is_mapped(path: bytes, found: "re.Match[bytes]") -> bool:
     major, minor = int(found.group(3), 16), int(found.group(4), 16)
     device = (os.major(status.st_dev), os.minor(status.st_dev))
     return status.st_ino == int(found.group(5)) and (device == (major, minor) or device[0] == major == 0)
+
+
+def since(path: bytes) -> bytes:
+    """When a file last changed (ctime, nanoseconds)."""
+    try:
+        return b"%d" % os.lstat(path).st_ctime_ns
+    except OSError:
+        return b"0"
 
 
 def identity(status: os.stat_result) -> "tuple[int, int]":

@@ -202,12 +202,13 @@ one_process() { # DIRECTORY PID
   done
   if [ "$visible" = 1 ]; then loaded "$1"; else LOADED='' LOOKED=forbidden APART=0; fi
   mark process "${1#/proc/}" "$parent" "$owner" "$name" "$exe" "$deleted" "${sockets:--}" - "$started" "$visible" "$LOOKED" "$APART"
-  if [ -n "$LOADED" ]; then printf '%s\n' "$LOADED" | gone_files "$1" "$exe"; fi
+  if [ -n "$LOADED" ]; then printf '%s\n' "$LOADED" | gone_files "$exe"; fi
 }
 
 loaded() { # /proc/PID -> LOADED, LOOKED, APART: what loaded.py tells of a process, inode and path of each file
   LOOKED=ok APART=0
-  if ! LOADED=$(sed -n -e '500000{s/.*/!/p;q;}' -e 's,^[0-9a-f]*-[0-9a-f]* ..xp [0-9a-f]* [0-9a-f:]* \([1-9][0-9]*\)  *\(/.*\) (deleted)$,\1 \2,p' 2>/dev/null <"$1/maps") 2>/dev/null; then
+  mapped='^[0-9a-f]+-[0-9a-f]+ ..xp [0-9a-f]+ [0-9a-f:]+ ([1-9][0-9]*) +'
+  if ! LOADED=$(sed -n -E -e '500000{s/.*/!/p;q;}' -e "s,$mapped(/.*) \\(deleted\\)\$,\\1 \\2,p;t" -e "s,$mapped(/(tmp|var/tmp|dev/shm|run)/.*)\$,-\\1 \\2,p" 2>/dev/null <"$1/maps") 2>/dev/null; then
     if [ -e "$1/stat" ]; then LOOKED=forbidden; fi
   fi
   case $LF$LOADED in *"$LF!") LOADED=${LOADED%!} LOOKED=truncated ;; esac
@@ -216,20 +217,23 @@ loaded() { # /proc/PID -> LOADED, LOOKED, APART: what loaded.py tells of a proce
   if [ "$(printf '%s\n' "$LOADED" | wc -l)" -gt 500 ]; then LOADED=$(printf '%s\n' "$LOADED" | head -n 500); LOOKED=truncated; fi
   link_of "$1/ns/mnt"; space=$LINK
   link_of /proc/self/ns/mnt
-  if [ "$space" != "$LINK" ] && [ "$(stat -L -c %d:%i "$1/root/" 2>/dev/null)" != "$(stat -c %d:%i /)" ]; then APART=1; fi
+  inside=
+  if [ "$space" != "$LINK" ]; then
+    inside=$1/root
+    if [ "$(stat -L -c %d:%i "$1/root/" 2>/dev/null)" != "$(stat -c %d:%i /)" ]; then APART=1; fi
+  fi
 }
 
-gone_files() { # /proc/PID EXECUTABLE, encoded; lines `INODE PATH` on standard input: a newline in a path is \012 there
-  top=
-  if [ "$APART" = 1 ]; then top=$1/root; fi
+gone_files() { # EXECUTABLE, encoded; lines `INODE PATH` (`-INODE`: in scratch space) on standard input: a newline is \012
   while read -r inode path; do
     encode "$path"
     case $ENCODED in *'\0134\0060\0061\0062'*) ENCODED=$(printf %s "$ENCODED" | sed 's/\\0134\\0060\\0061\\0062/\\0012/g') ;; esac
+    if [ "$ENCODED" = "$1" ] || [ "$inode$APART" = "-${inode#-}1" ]; then continue; fi
     decode "$ENCODED"
     fate=deleted
-    since=$(stat -c %Z "$top$DECODED" 2>/dev/null) && fate=replaced
-    case $DECODED in /memfd:*) fate=memory ;; esac
-    if [ "$ENCODED" != "$2" ] && [ "$(stat -c %i "$top$DECODED (deleted)" 2>/dev/null)" != "$inode" ]; then printf '%s - %s %s\n' "$fate" "$ENCODED" "${since:-0}${since:+000000000}"; fi
+    since=$(stat -c %Z "$inside$DECODED" 2>/dev/null) && fate=replaced
+    case $inode$DECODED in -*) fate=scratch ;; */memfd:*) fate=memory ;; esac
+    if [ "$(stat -c %i "$inside$DECODED (deleted)" 2>/dev/null)" != "$inode" ]; then printf '%s - %s %s\n' "$fate" "$ENCODED" "${since:-0}${since:+000000000}"; fi
   done
 }
 

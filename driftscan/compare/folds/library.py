@@ -13,6 +13,7 @@ from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 _STATES = {
     "memory": ", which never was a file,",
+    "scratch": ", in a directory that everybody may write to,",
     "deleted": ", whose file is gone,",
     "replaced": ", whose file was replaced since,",
     "other": ", with another content than its file has,",
