@@ -4,6 +4,7 @@ Files are taken in the order of their names whatever their directory; of two fil
 directory hides the other. Of several `install` lines for a module kmod takes the first.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from driftscan.model.source import Captures, Gap, Glob, Line, Member, Redact, St
 _DIRECTORIES = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 FILES = Glob(tuple(f"{directory}/modprobe.d/*.conf" for directory in _DIRECTORIES), redact=Redact.SECRETS)
 MAX_MODULES = 20_000
+_DASH = re.compile(r"\[[^\]]*\]|-")
+"""kmod leaves what stands in brackets as it is: `net-pf-[0-9]` is net_pf_[0-9]."""
 
 KIND = Kind(
     "module_rule",
@@ -28,7 +31,7 @@ KIND = Kind(
         "options": Attribute(tuple, "Parameters that it is loaded with, in order"),
         "file": Attribute(str, "The file that says so first"),
     },
-    shape=r"[^-]*",
+    shape=r"(?:[^-\[]|\[[^\]]*\]?)*",
 )
 
 
@@ -93,7 +96,7 @@ def _joined(text: Iterator[Line]) -> Iterator[str]:
 def _take(found: dict[str, _Module], path: str, parts: list[str]) -> None:
     if len(parts) < 2 or parts[0] not in {"blacklist", "install", "options"}:
         return
-    module = found.setdefault(parts[1].replace("-", "_"), _Module(path))
+    module = found.setdefault(_DASH.sub(lambda match: "_" if match[0] == "-" else match[0], parts[1]), _Module(path))
     if parts[0] == "blacklist":
         module.blacklisted = True
     elif parts[0] == "options":

@@ -152,6 +152,15 @@ def test_groups_that_disagree(tmp_path: Path, one: str, two: str, what: str) -> 
         ("groups: {g: {host: [a]}}", "1:14: unknown key 'host' in group; did you mean 'hosts'?"),
         ("hosts: {a: {port: 0}}", "1:19: 0 is out of range: expected at least 1"),
         ("hosts: {a: {port: '22'}}", "1:19: expected a whole number, found the text '22'"),
+        (
+            "all: {hosts: {a: {}}}",
+            "1:1: unknown key 'all' in inventory: an inventory of Ansible is another file: write hosts and groups",
+        ),
+        ("hosts: {a: {ansible_host: x}}", "1:13: unknown key 'ansible_host' in host: write address"),
+        (
+            "groups: {g: {children: {b: {}}}}",
+            "1:14: unknown key 'children' in group: name the hosts of those groups here, too",
+        ),
         ("hosts: {a: {sudo: alwys}}", "1:19: 'alwys' is not known here; did you mean 'always'?"),
         ("hosts: {a: {sudo: true}}", "1:19: expected one of auto, always, never, found true"),
         ("hosts: {a: {user: 1000}}", "1:19: expected a user name, found a number: put it in quotes"),

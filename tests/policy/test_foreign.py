@@ -56,7 +56,7 @@ def test_only_what_there_is_not_is_put_in_other_words() -> None:
         ("service", r"systemd-cryptsetup@dev\\x2dsda.service"),
         ("sshd_setting", "allowtcpforwarding@group Admins"),
         ("sysctl", "net.ipv4.conf.eth0/100.rp_filter"),
-        ("module_rule", "net_pf_3?"),
+        ("module_rule", "net_pf_3[0-9]"),
         ("setting", "limits:* hard core"),
         ("listen", "tcp/[::]:80"),
         ("mount", "none:UUID=1"),
