@@ -293,7 +293,7 @@ BREAKAGES = (
         "nft flush ruleset; systemctl -q disable nftables; : > /etc/nftables.conf",
     ),
     Breakage(
-        "auditing off",
+        "the audit daemon off",
         ("audit-running", "audit-merged"),
         "systemctl -q disable auditd; echo '-a never,task' >> /etc/audit/audit.rules",
     ),
