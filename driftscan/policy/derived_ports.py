@@ -2,8 +2,9 @@
 at the hooks of a host, as the kernel has them and as they are set at boot."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
 from driftscan.model.snapshot import Resources
@@ -67,7 +68,7 @@ def _hooks(kind: str, chains: Iterable[Resource]) -> Iterator[Resource]:
 
 def open_ports(resources: Resources, _table: Table) -> Iterator[Resource]:
     """See `OPEN_PORT`. Where a rule has a part that is not told, and none that is names the port, it is not known."""
-    incoming = {family: list(_incoming(resources, family)) for family in (IPV4, IPV6)}
+    naming = {family: _naming(list(_incoming(resources, family)), family) for family in (IPV4, IPV6)}
     own = resources.get("sysctl", "net.ipv6.bindv6only")
     both = own is None or own.attributes.get("value") != "1"
     keys = frozenset(each.key for each in resources.of("listen"))
@@ -82,9 +83,11 @@ def open_ports(resources: Resources, _table: Table) -> Iterator[Resource]:
         seen = listen.observed.get("ports", ()) if port == 0 else (port,)
         ports = [each for each in seen if isinstance(each, int)] if isinstance(seen, tuple) else []
         for family in (IPV4, IPV6):
-            name = _naming(incoming[family], str(protocol), ports, family) if family in families else None
-            if family not in families or name is not None:
-                columns[f"{family}_rule"] = name
+            names = [naming[family](str(protocol), each) for each in ports]
+            if family not in families:
+                columns[f"{family}_rule"] = None
+            elif "" in names or (names and None not in names):
+                columns[f"{family}_rule"] = "" if "" in names else names[0]
         yield Resource(OPEN_PORT.name, listen.key, columns)
 
 
@@ -105,39 +108,52 @@ def _families(key: str, keys: frozenset[str], both: bool) -> tuple[str, ...]:
     return (IPV4, IPV6) if both and alone else (IPV6,)
 
 
+@dataclass(frozen=True, slots=True)
 class _Chain:
     """A chain that packets to the host pass, with what its rules say."""
 
-    def __init__(self, resource: Resource, sets: Mapping[str, Resource]) -> None:
-        self.key = resource.key
-        rules = resource.attributes.get("rules")
-        texts = [each for each in rules if isinstance(each, str)] if isinstance(rules, tuple) else []
-        self.rules = [packet_rules.read(text) for text in texts]
-        for rule in self.rules:
-            for name in rule.sets:
-                ports = _of_set(sets.get(f"{self.key.rpartition('/')[0]}/{name}"))
-                rule.opaque |= ports is None
-                rule.ports += [ports] if ports else []
+    key: str
+    rules: tuple[PacketRule, ...]
 
-
-def _of_set(found: Resource | None) -> Ports | None:
-    rules = found.attributes.get("rules") if found else None
-    return packet_rules.elements(rules) if isinstance(rules, tuple) else None
+    @property
+    def targets(self) -> Iterator[str]:
+        """The chains that other packets than those of the loopback go on to."""
+        place = self.key.rpartition("/")[0]
+        return (f"{place}/{target}" for rule in self.rules if not rule.loopback for target in rule.targets)
 
 
 def _incoming(resources: Resources, family: str) -> Iterator[_Chain]:
     """The chains at the hook input, and those that their rules lead to."""
     known = {each.key: each for each in resources.of("firewall_chain")}
-    rest = [each for each in known.values() if family in _starts(each)]
+    rest = [each.key for each in known.values() if family in _starts(each)]
     seen: set[str] = set()
+    sets: dict[str, Ports | None] = {}
     while rest:
-        resource = rest.pop(0)
-        if resource.key not in seen:
-            seen.add(resource.key)
-            yield (found := _Chain(resource, known))
-            place = resource.key.rpartition("/")[0]
-            targets = chain.from_iterable(rule.targets for rule in found.rules)
-            rest += [known[name] for name in (f"{place}/{target}" for target in targets) if name in known]
+        key = rest.pop(0)
+        if key in known and key not in seen:
+            seen.add(key)
+            yield (found := _read(known[key], known, sets))
+            rest += found.targets
+
+
+def _read(resource: Resource, known: Mapping[str, Resource], sets: dict[str, Ports | None]) -> _Chain:
+    """A chain; `sets`: those that were read before, by key."""
+    rules = tuple(packet_rules.read(text) for text in _texts(resource))
+    for rule in rules:
+        for name in rule.sets:
+            key = f"{resource.key.rpartition('/')[0]}/{name}"
+            if key not in sets:
+                found = known.get(key)
+                sets[key] = packet_rules.elements(_texts(found)) if found and "rules" in found.attributes else None
+            ports = sets[key]
+            rule.opaque |= ports is None
+            rule.ports += [ports] if ports else []
+    return _Chain(resource.key, rules)
+
+
+def _texts(resource: Resource) -> tuple[str, ...]:
+    rules = resource.attributes.get("rules")
+    return tuple(each for each in rules if isinstance(each, str)) if isinstance(rules, tuple) else ()
 
 
 def _starts(resource: Resource) -> Sequence[str]:
@@ -149,15 +165,17 @@ def _starts(resource: Resource) -> Sequence[str]:
     return _FAMILIES.get(family, ()) if (has.get("hook"), has.get("type")) == ("input", "filter") else ()
 
 
-def _naming(chains: Iterable[_Chain], protocol: str, ports: Sequence[int], family: str) -> str | None:
-    """The first chain that names the port, or with several one of them, if all are named; empty: there is none; None:
-    that is not known."""
-    asked = [(each.key, rule) for each in chains for rule in each.rules if rule.may_be_of(protocol, family)]
-    named = [next((key for key, rule in asked if _has(rule, port)), "") for port in ports]
-    if named and all(named):
-        return named[0]
-    return None if any(rule.opaque for _, rule in asked) else ""
+def _naming(chains: Iterable[_Chain], family: str) -> Callable[[str, int], str | None]:
+    """Of a protocol and a port the first chain that names it; empty: there is none; None: that is not known."""
 
+    @cache
+    def rules(protocol: str) -> list[tuple[str, PacketRule]]:
+        return [(each.key, rule) for each in chains for rule in each.rules if rule.may_be_of(protocol, family)]
 
-def _has(rule: PacketRule, port: int) -> bool:
-    return any(each.has(port) for each in rule.ports)
+    @cache
+    def named(protocol: str, port: int) -> str | None:
+        asked = rules(protocol)
+        found = next((key for key, rule in asked if any(each.has(port) for each in rule.ports)), "")
+        return found or (None if any(rule.opaque for _, rule in asked) else "")
+
+    return named
