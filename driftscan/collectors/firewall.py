@@ -2,7 +2,9 @@
 
 Asking must not change the host: `nft` and `iptables-save` make the kernel load modules that are not loaded yet, and so
 run only where the kernel already has what they ask for. The scripts below look first, and say by their exit code:
-90: the kernel has no such tables, which is a fact; 91: it has, and there is no program to list them, which is a gap.
+90: the kernel has no such tables, which is a fact; 91: it has, and there is no program to list them, which is a gap;
+92: nft is missing, and what iptables keeps in nftables is told by iptables-save (the CIS Benchmarks want hosts with
+iptables to be so).
 nf_tables compiled into the kernel shows in no list of modules, only among its symbols.
 
 Of rules that iptables wrote into nftables (iptables-nft, ufw) the JSON of `nft` leaves out what matches of iptables'
@@ -14,34 +16,27 @@ Legacy tables have the families `iptables` and `ip6tables`, because a table of n
 """
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from driftscan.collectors import _iptables
 from driftscan.collectors._base import Collector
-from driftscan.collectors._text import key, lines, value
+from driftscan.collectors._text import key, value
 from driftscan.errors import ParseError
 from driftscan.model.codec import canonical
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
-from driftscan.model.source import Captures, Command, Gap, Line, Status
+from driftscan.model.source import Captures, Command, Gap, Status
 
-_NONE, _NO_PROGRAM = 90, 91
-_NFT = """\
+_NONE, _NO_PROGRAM, _NO_NFT = 90, 91, 92
+_NFT = f"""\
 [ -e /sys/module/nf_tables ] || grep -q ' nf_tables_newtable' /proc/kallsyms 2>/dev/null || exit 90
-command -v nft >/dev/null 2>&1 || exit 91
+if ! command -v nft >/dev/null 2>&1; then
+{_iptables.TABLES}{_iptables.SAVE}exit 92
+fi
 rules=$(nft -j list ruleset) || exit $?
 printf '%s\\n' "$rules"
 case $rules in *'"xt":'*) ;; *) exit 0 ;; esac
-for tool in iptables ip6tables; do
-    for program in "$tool-nft-save" "$tool-save"; do
-        command -v "$program" >/dev/null 2>&1 || continue
-        case $("$program" --version 2>/dev/null) in *nf_tables*) ;; *) continue ;; esac
-        printf '@%s\\n' "$tool"
-        "$program" 2>/dev/null
-        break
-    done
-done
-exit 0
+{_iptables.SAVE}exit 0
 """
 _LEGACY = """
 [ -e "/proc/net/$names" ] || exit 90
@@ -54,7 +49,7 @@ for program in "$tool-legacy-save" "$tool-save"; do
 done
 exit 91
 """
-NFT = Command(("sh", "-c", _NFT), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
+NFT = Command(("sh", "-c", _NFT), ok=(0, _NONE, _NO_PROGRAM, _NO_NFT), timeout=60)
 IPTABLES, IP6TABLES = (
     Command(("sh", "-c", f"names={names} tool={tool}{_LEGACY}"), ok=(0, _NONE, _NO_PROGRAM), timeout=60)
     for names, tool in (("ip_tables_names", "iptables"), ("ip6_tables_names", "ip6tables"))
@@ -82,7 +77,6 @@ FIREWALL_CHAIN = Kind(
     plane=Plane.RUNTIME,
     shape=r".*/.*/.*",
 )
-_NFT_FAMILY = {"iptables": "ip", "ip6tables": "ip6"}
 _CHANGING = {"counter": ("packets", "bytes"), "quota": ("used", "used_unit"), "last": ("used",)}
 _GROWING = frozenset({"dynamic", "timeout"})
 _MAX_DEPTH = 60
@@ -101,6 +95,8 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
         elif capture.exit_code == _NO_PROGRAM:
             reason = f"the kernel has tables of {name}, and there is no program to list them"
             yield Gap("firewall", Status.UNSUPPORTED, reason, hides)
+        elif capture.exit_code == _NO_NFT:
+            yield from _iptables.without_nft(captures.text(NFT), NFT)
         else:
             yield from _nft(captures) if source is NFT else _legacy(captures, source, families[0])
 
@@ -108,7 +104,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
 def _nft(captures: Captures) -> Iterator[Resource]:
     """libnftables-json(5): an array of objects, each with one key that says what it is. What iptables-save says of the
     same chains follows it."""
-    ruleset, *saved = re.split(r"^@(iptables|ip6tables)\n", captures.text(NFT), flags=re.MULTILINE)
+    ruleset, parts = _iptables.parted(captures.text(NFT))
     try:
         items = json.loads(ruleset or "{}").get("nftables", [])
         things = [(kind, body) for item in items for kind, body in item.items() if isinstance(body, dict)]
@@ -117,7 +113,7 @@ def _nft(captures: Captures) -> Iterator[Resource]:
             if kind == "rule":
                 comment = {"comment": body["comment"]} if "comment" in body else {}
                 rules.setdefault(_key(body, body.get("chain")), []).append(_text({"expr": body.get("expr")} | comment))
-        _spell_out(rules, saved)
+        _spell_out(rules, parts)
         found: dict[str, Resource] = {}
         for kind, body in things:
             if kind == "chain":
@@ -131,14 +127,13 @@ def _nft(captures: Captures) -> Iterator[Resource]:
     yield from (found[name] for name in sorted(found))
 
 
-def _spell_out(rules: dict[str, list[str]], saved: list[str]) -> None:
+def _spell_out(rules: dict[str, list[str]], parts: dict[str, str]) -> None:
     """Put what iptables-save writes in the place of rules that have matches or targets of iptables' own. Both list a
     chain in its order; where they do not have as many rules, somebody changed it between the two, and it stays."""
-    for tool, text in zip(saved[::2], saved[1::2], strict=True):
-        chains = _saved(lines(NFT, text.encode("utf-8", "surrogateescape")), NFT, _NFT_FAMILY[tool])
-        for name, (_, written) in chains.items():
-            if len(known := rules.get(name, [])) == len(written):
-                rules[name] = [new if '"xt":' in old else old for old, new in zip(known, written, strict=True)]
+    for _, chains in _iptables.saved(parts, NFT):
+        for name, chain in chains.items():
+            if len(known := rules.get(name, [])) == len(chain.rules):
+                rules[name] = [new if '"xt":' in old else old for old, new in zip(known, chain.rules, strict=True)]
 
 
 def _key(body: Mapping[str, Any], name: Any) -> str:
@@ -190,35 +185,10 @@ def _steady(item: Any, depth: int) -> Any:
 
 
 def _legacy(captures: Captures, source: Command, family: str) -> Iterator[Resource]:
-    for name, (policy, rules) in sorted(_saved(captures.lines(source), source, family).items()):
+    for name, chain in sorted(_iptables.chains(captures.lines(source), source, family).items()):
         attributes: dict[str, Value] = {"type": value(name.split("/")[1]), "hook": "", "priority": ""}
-        attributes |= {"policy": policy, "rules": tuple(rules)}
+        attributes |= {"policy": chain.policy, "rules": chain.rules}
         yield Resource(FIREWALL_CHAIN.name, name, attributes)
-
-
-def _saved(given: Iterable[Line], source: Command, family: str) -> dict[str, tuple[str, list[str]]]:
-    """Policy and rules of each chain. iptables-save(8): `*table`, `:CHAIN POLICY [packets:bytes]`, `-A CHAIN rule`,
-    `COMMIT`."""
-    table = ""
-    policies: dict[str, str] = {}
-    rules: dict[str, list[str]] = {}
-    for line in given:
-        text = line.text
-        if text.startswith("*"):
-            table = text[1:].strip()
-        elif text.startswith(":"):
-            words = text[1:].split()
-            if len(words) < 2 or not table:
-                raise ParseError(source, line.number, "no chain")
-            policies[key(f"{family}/{table}/{words[0]}")] = value(
-                words[1].replace("-", "", 1) if words[1] == "-" else words[1]
-            )
-        elif text.startswith("-A "):
-            words = text.split(" ", 2)
-            rules.setdefault(key(f"{family}/{table}/{words[1]}"), []).append(value(words[2] if len(words) > 2 else ""))
-        elif text and text != "COMMIT" and not text.startswith("#"):
-            raise ParseError(source, line.number, "no line of iptables-save")
-    return {name: (policy, rules.get(name, [])) for name, policy in policies.items()}
 
 
 collector = Collector(

@@ -73,7 +73,7 @@ class TestFirewall:
     def test_iptables_is_asked_of_rules_that_nft_does_not_tell(self, tmp_path: Path, shell: str) -> None:
         (tmp_path / "module").mkdir()
         program(tmp_path / "bin", "nft", """echo '{"nftables": [{"rule": {"expr": [{"xt": null}]}}]}'""")
-        program(tmp_path / "bin", "iptables-nft-save", "touch $0.asked; echo nf_tables; exit 1")
+        program(tmp_path / "bin", "iptables-nft-save", "touch $0.asked; echo nf_tables")
         program(tmp_path / "bin", "ip6tables-nft-save", "echo legacy")
         path = program(tmp_path / "bin", "ip6tables-save", "echo nf_tables")
         done = run(firewall.NFT, shell, self.places(tmp_path), path)
@@ -85,6 +85,17 @@ class TestFirewall:
         program(tmp_path / "bin", "nft", """echo '{"nftables": []}'""")
         assert run(firewall.NFT, shell, self.places(tmp_path), path).stdout == '{"nftables": []}\n'
         assert not (tmp_path / "bin/iptables-nft-save.asked").exists()
+
+    def test_without_nft_iptables_and_the_kernel_are_asked(self, tmp_path: Path, shell: str) -> None:
+        (tmp_path / "module").mkdir()
+        program(tmp_path / "bin", "python3", "echo ip filter")
+        program(tmp_path / "bin", "iptables-save", "echo nf_tables")
+        path = str(tmp_path / "bin")  # the machine may have nft
+        program(tmp_path / "bin", "ip6tables-save", "echo nf_tables; case $1 in --version) ;; *) exit 4;; esac")
+        done = run(firewall.NFT, shell, self.places(tmp_path), path)
+        assert (done.returncode, done.stdout) == (92, "@tables\nip filter\n@iptables\nnf_tables\n")
+        program(tmp_path / "bin", "python3", "exit 1")
+        assert run(firewall.NFT, shell, self.places(tmp_path), path).stdout.startswith("@tables\n?\n@iptables\n")
 
     def test_legacy(self, tmp_path: Path, shell: str) -> None:
         places = {'"/proc/net/$names"': f'"{tmp_path}/$names"'}
