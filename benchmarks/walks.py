@@ -17,6 +17,7 @@ from driftscan.capture.probe import render
 from driftscan.capture.probe.frames import Decoder, Splitter
 from driftscan.model.digests import pack
 from driftscan.model.source import Source, Status, Step, Tree
+from driftscan.transports.program import TAKE, framed
 
 FULL = "walk + sha256"
 QUICK = "quick scan"
@@ -58,8 +59,10 @@ def quick() -> Step:
 
 def probe(source: Source, root: str = "/") -> tuple[list[str], bytes]:
     """The probe's whole program as a target runs it (shell prologue, its Python, lowered priorities, workers), and what
-    it reads: one question about what is below `root`, and the end."""
-    return ["sh", "-c", render.script(), "driftscan"], render.start(_NONCE, root, 600) + render.requests([source])
+    it reads: itself, since it is longer than an argument may be, one question about what is below `root`, and the
+    end."""
+    asked = render.start(_NONCE, root, 600) + render.requests([source])
+    return ["sh", "-c", f'{TAKE}; eval "$s"'], framed(render.script(), ()) + asked
 
 
 def walk(source: Source, root: str = "/") -> Cost:
