@@ -163,6 +163,8 @@ def _mounts(captures: Captures) -> Iterator[_Mount]:
         if "ro" in options:  # of the mount or of the file system: nothing can be written either way
             options -= {"rw"}
         root, point = _plain(words[3]), _plain(words[4])
+        if not point.startswith("/"):
+            raise ParseError(MOUNTINFO, line.number, "no mount point")
         yield _Mount(words[0], words[1], root, point, tuple(map(_plain, options)), _plain(kind), _plain(device))
 
 
