@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from driftscan.model.drift import Attribution, Cause, CauseType, Grade
 from driftscan.model.finding import Action, Cure, CureCause, State, Verdict
 from driftscan.model.names import show
-from driftscan.model.result import ImageMatch, ScanResult
+from driftscan.model.result import ImageMatch, ScanResult, Since
 from driftscan.model.trend import overview
 from driftscan.reports import html
 from driftscan.reports._base import Style
@@ -97,10 +97,29 @@ def test_what_people_ask_first_is_answered_first(shown: str) -> None:
             "2 of 4 hosts are no longer the image that they were baked from; 1 still is; of 1 nothing is known",
         ),
         ("What happened?", "binary-added on 1 host, configuration-changed on 1 host, package-installed on 1 host"),
+        ("What is new?", "1 finding on 1 host; 1 went; of 3 hosts no earlier scan tells"),
         ("Who?", "deploy on 1 host; mallory\\x1b[0m|x on 1 host; no log tells who made 1 of 3 mutations"),
         ("Replace?", "A replacement cures 2 hosts"),
     ]
     assert shown.index("Still the image?") < shown.index("Begin here")
+
+
+def test_what_is_new_is_told_beside_earlier_scans_alone() -> None:
+    host = samples.drifted()
+
+    def said(*since: Since | None) -> str:
+        hosts = (replace(host, host=f"h{number}", since=each) for number, each in enumerate(since))
+        return dict(View(samples.result(*hosts)).answers).get("What is new?", "")
+
+    assert said(None, None) == ""
+    assert said(Since(), Since()) == "Nothing since earlier scans"
+    assert said(Since(), None) == "Nothing since earlier scans; of 1 host no earlier scan tells"
+    waived = Since(new=("F-00000001", "F-00000002", "F-00000009"))
+    assert said(waived, waived, Since()) == "4 findings on 2 hosts"  # one of each is waived
+    assert host.since
+    shown = _render(samples.result(host))
+    assert shown.count('<span class="tag new">new</span>') == 1
+    assert "No longer there since earlier scans" in shown
 
 
 def _stands(**changes: object) -> str:

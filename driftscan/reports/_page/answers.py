@@ -48,6 +48,7 @@ def answers(
     asked = (
         ("Still the image?", _still([row.host for row in rows])),
         ("What happened?", _happened(causes)),
+        ("What is new?", _news([row.host for row in rows])),
         ("Who?", _who(happenings)),
         ("Replace?", _cured([row.host for row in rows])),
     )
@@ -87,6 +88,28 @@ def _happened(causes: Sequence[tuple[str, int, int]]) -> str:
     told = [f"{cause} on {words.plural(hosts, 'host')}" for cause, _, hosts in causes[:FIRST]]
     more = len(causes) - FIRST
     return ", ".join(told) + (f" and {words.plural(more, 'more cause')}" if more > 0 else "")
+
+
+def _news(hosts: Sequence[HostResult]) -> str:
+    """Beside earlier scans; empty where a store knew none of the hosts."""
+    known = [host for host in hosts if host.since is not None]
+    if not known:
+        return ""
+    new = [sum(found in host.since.new for found in _open_ids(host)) for host in known if host.since]
+    went = sum(len(host.since.resolved) for host in known if host.since)
+    told = []
+    if sum(new):
+        told.append(f"{words.plural(sum(new), 'finding')} on {words.plural(sum(map(bool, new)), 'host')}")
+    if went:
+        told.append(f"{went:,} went")
+    if strange := len(hosts) - len(known):
+        told.append(f"of {words.plural(strange, 'host')} no earlier scan tells")
+    return "; ".join(told) if sum(new) or went else "; ".join(["Nothing since earlier scans", *told])
+
+
+def _open_ids(host: HostResult) -> Iterable[str]:
+    yield from (judged.mutation.id for judged in words.open_mutations(host))
+    yield from (judged.finding for judged in words.failed_controls(host))
 
 
 def _who(happenings: Iterable[Happening]) -> str:
