@@ -14,6 +14,7 @@ from driftscan.compare.folds._generated import leads_to
 from driftscan.compare.folds._operations import Step, steps
 from driftscan.compare.folds._parts import moved
 from driftscan.compare.folds._proof import Ruling, rule
+from driftscan.compare.loaded import is_gone
 from driftscan.compare.pool import actual
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.declared import ANY, DeclaredChanges, Entry, FactEntry, FileEntry, PackageChange, PackageEntry
@@ -30,6 +31,7 @@ _CHANGES = {
     CauseType.PACKAGE_DOWNGRADED: PackageChange.DOWNGRADED,
     CauseType.PACKAGE_STATE: PackageChange.STATE,
 }
+_FOREIGN = frozenset({CauseType.LIBRARY_FOREIGN, CauseType.PROCESS_FOREIGN})
 _SWITCHED = frozenset({"unit_file_state", "wanted_by", "drop_ins"})
 """Of a service: what somebody says of it, not its unit file."""
 _ALTERNATIVES = "/etc/alternatives/"
@@ -105,8 +107,10 @@ class _Work:
     def follow(self, mutations: Iterable[Mutation]) -> None:
         """What follows from declared files, wherever it was folded: rows first, then directories."""
         left = [item for mutation in mutations for item in _told(mutation) if item.id not in self.found]
+        beside = {item.id for mutation in mutations if mutation.cause.type not in _FOREIGN for item in _told(mutation)}
         for item in left:
-            sources = self.found.get(("file", _source(item, self.evidence)))
+            gone = is_gone(item) and item.id in beside  # it was folded with its file
+            sources = self.found.get(("file", item.key if gone else _source(item, self.evidence)))
             switched = item.kind == "service" and _is_switched(item)
             if sources is not None and not switched and not self._unvouched(item, sources.ground):
                 self._took(item, sources.origin, Ground.FOLLOWS)

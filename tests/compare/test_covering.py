@@ -113,6 +113,25 @@ def test_a_declared_package_explains_what_its_database_vouches_for() -> None:
     assert found.unused == ()
 
 
+def test_who_still_runs_the_old_code_follows_what_was_declared() -> None:
+    """It went with its file; what no file explains follows nothing, whatever was declared of the path."""
+    program = added(thing("process", "/usr/bin/curl", reasons=("deleted",)))
+    library = added(thing("library", "/usr/lib/app.so", state="replaced", sha256=(A,)))
+    foreign = added(thing("library", "/usr/lib/hook.so", state="deleted", sha256=(C,)))
+    came_to = file("/usr/lib/hook.so")
+    changed = [UPGRADED, BINARY, program, modified("file", "/usr/lib/app.so", sha256=(A, B)), library]
+    declared = [files("/usr/lib/app.so", sha256=B), files("/usr/lib/hook.so", sha256=A)]
+    found = covering(
+        changed, packages=[package("curl")], file_entries=declared[:1], now=[file("/usr/lib/app.so", sha256=B)]
+    )
+    assert left(found) == {}
+    later = replace(foreign, observed={"began": 10**18})
+    came = replace(added(came_to), observed={"ctime": 10**17})
+    assert left(covering([came, later], file_entries=declared[1:], now=[came_to])) == {
+        "/usr/lib/hook.so": "not declared"
+    }
+
+
 def shipment(**binary: Any) -> dict[str, tuple[Shipment, ...]]:
     """An archive of curl with this program."""
     shipped = Shipped("regular", B, **{"mode": "0755", "uid": 0, "gid": 0, **binary})
