@@ -17,7 +17,7 @@ KINDS: Mapping[str, str] = {
     **dict.fromkeys(("crontab", "cronjob", "cron_job"), "write cron"),
     **dict.fromkeys(("systemd_service", "systemd_unit", "unit", "timer"), "write service"),
     **dict.fromkeys(("directory", "symlink", "link", "path"), "write file"),
-    **dict.fromkeys(("sshd_config", "ssh_config", "sshd"), "write sshd_setting"),
+    **dict.fromkeys(("sshd_config", "sshd"), "write sshd_setting"),
     **dict.fromkeys(("login_defs", "limits_conf", "auditd_conf", "journald"), "write setting"),
     **dict.fromkeys(("sudoers", "sudo"), "write sudo_rule"),
     **dict.fromkeys(("auditd", "auditd_rules"), "write audit_rule"),

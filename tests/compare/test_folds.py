@@ -90,6 +90,12 @@ def test_account_changed_and_removed() -> None:
 # access
 
 
+def test_a_program_is_no_file_of_sudo_rules() -> None:
+    """Whatever the key of a rule says: what became of the program is told apart."""
+    found = folded(removed(thing("sudo_rule", "/usr/bin/nginx:eve")), modified("file", "/usr/bin/nginx", sha256=(A, B)))
+    assert found["access-revoked /usr/bin/nginx"].explains == 1
+
+
 def test_access_with_the_files_that_hold_it() -> None:
     found = folded(
         added(thing("authorized_key", "root/SHA256:abc", file="/root/.ssh/authorized_keys")),

@@ -13,6 +13,9 @@ _CAUSE = {
     Change.REMOVED: CauseType.ACCESS_REVOKED,
     Change.MODIFIED: CauseType.ACCESS_CHANGED,
 }
+_RULES_LIE = ("/etc/sudoers", "/usr/etc/sudoers", "/usr/local/etc/sudoers")
+"""How paths begin that sudo reads by itself. What lies elsewhere is no file of rules, whatever a key says, and stays a
+change of its own."""
 _VERB = {Change.ADDED: "added", Change.REMOVED: "removed", Change.MODIFIED: "changed"}
 
 
@@ -26,7 +29,7 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for (path, change), rows in _grouped(pool.of("sudo_rule"), ":").items():
         rule = _rule(rows[0]) if len(rows) == 1 else ""
         title = f"{counted(len(rows), 'sudo rule')} {_VERB[change]} in {path}" + (f": {rule}" if rule else "")
-        yield pool.fold(_CAUSE[change], path, title, rows, files(pool, path))
+        yield pool.fold(_CAUSE[change], path, title, rows, files(pool, path) if path.startswith(_RULES_LIE) else ())
 
 
 def _grouped(rows: tuple[Difference, ...], separator: str) -> dict[tuple[str, Change], list[Difference]]:
