@@ -1,5 +1,7 @@
 """Telling channels what is pending: after the scan is kept, so that what fails is tried again by the next run."""
 
+from typing import TYPE_CHECKING
+
 from driftscan.alerts import Alerts, Channel, DeliveryError, Message, compose, load, sample, send
 from driftscan.cli._command import Call
 from driftscan.cli._console import Console
@@ -7,7 +9,9 @@ from driftscan.cli._targets import scope
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
 from driftscan.scan.clock import now
-from driftscan.store import Pending, Store, Watching
+
+if TYPE_CHECKING:
+    from driftscan.store import Pending, Store, Watching
 
 
 def alerts(call: Call) -> Alerts:
@@ -15,15 +19,17 @@ def alerts(call: Call) -> Alerts:
     return load(call.settings.alerts, call.environ) if call.settings.alerts else Alerts()
 
 
-def watching(call: Call, given: Alerts) -> Watching:
+def watching(call: Call, given: Alerts) -> "Watching":
     """What the store is to watch for."""
+    from driftscan.store import Watching
+
     usual = Watching(scope=scope(call.settings), channels=tuple(each.name for each in given.channels))
     if given.silent_after is None:
         return usual
     return Watching(scope=usual.scope, channels=usual.channels, silent_after=given.silent_after)
 
 
-def tell(store: Store, given: Alerts, console: Console) -> None:
+def tell(store: "Store", given: Alerts, console: Console) -> None:
     """Tell each channel what is pending for it. What cannot be done is a warning: no scan fails by it."""
     for channel in given.channels:
         try:
@@ -34,7 +40,7 @@ def tell(store: Store, given: Alerts, console: Console) -> None:
             console.warn(f"alerts: channel {channel.name}: {show(error.message)}")
 
 
-def _tell(channel: Channel, pending: Pending, console: Console) -> str:
+def _tell(channel: Channel, pending: "Pending", console: Console) -> str:
     """Why it could not be told, or nothing."""
     wanted = [event for event in pending.events if channel.wants(event)]
     if pending.expired:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from driftscan import atomic
 from driftscan.errors import DriftscanError, IncompleteError, UsageError
@@ -99,6 +99,19 @@ def write_all(planned: Iterable[Output], result: ScanResult) -> list[DriftscanEr
         except DriftscanError as error:
             failed.append(error)
     return failed
+
+
+def once(report: Report) -> Report:
+    """The format for one result that goes to several places: rendered where it is first asked for, and held. For those
+    that heed no style."""
+    held: list[str] = []
+
+    def render(result: ScanResult, style: Style) -> Iterator[str]:
+        if not held:
+            held.extend(report.render(result, style))
+        return iter(held)
+
+    return replace(report, render=render)
 
 
 def append_summary(screen: Report, result: ScanResult, environ: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from driftscan.cli import _options as opt
 from driftscan.cli._command import Argument, Call, Command
 from driftscan.cli._exit import exit_code, sentences
 from driftscan.cli._interrupt import graceful
-from driftscan.cli._outputs import Output, append_summary, outputs, screen_format, write_all
+from driftscan.cli._outputs import Output, append_summary, once, outputs, screen_format, write_all
 from driftscan.cli._progress import ConsoleProgress
 from driftscan.cli._prompt import prompter
 from driftscan.cli._targets import chosen, place, scan_options
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 def _run(call: Call) -> int:
     from driftscan.cli._alerts import alerts
-    from driftscan.cli._since import beside_earlier
-    from driftscan.cli._trends import until_scan
     from driftscan.scan import fleet
 
     screen, files = screen_format(call.settings.format), outputs(call.settings.report)
@@ -41,11 +39,7 @@ def _run(call: Call) -> int:
         result = fleet.scan(targets, scan_options(call, prompter(call.console, stop)), progress, stop)
         progress.close()
         kept = not any(target.past for target in targets)
-        if kept:
-            from driftscan.store import Store
-
-            store = Store(place(call))
-            result = replace(beside_earlier(store, result), trends=until_scan(store, result))
+        result = _beside_earlier(call, result) if kept else result
         unwritten = _report(call, result, screen, files, told if kept else None)
     for waiver, state in result.waivers:
         if state not in {WaiverState.ACTIVE, WaiverState.UNUSED}:
@@ -59,6 +53,15 @@ def _run(call: Call) -> int:
     for sentence in sentences(result, call.settings.fail_on):
         call.console.note(f"driftscan: {sentence}")
     return exit_code(result, call.settings.fail_on, unwritten)
+
+
+def _beside_earlier(call: Call, result: ScanResult) -> ScanResult:
+    from driftscan.cli._since import beside_earlier
+    from driftscan.cli._trends import until_scan
+    from driftscan.store import Store  # 0.2 s, for those who keep something
+
+    store = Store(place(call))
+    return replace(beside_earlier(store, result), trends=until_scan(store, result))
 
 
 def _idle(result: ScanResult) -> Iterator[str]:
@@ -82,12 +85,17 @@ def _told(waiver: Waiver, state: WaiverState) -> str:
 def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output, ...], told: "Alerts | None") -> bool:
     """Files first, since the screen may be a pager that waits; whether anything could not be written. `told`: None
     where recordings bear the names of hosts; kept, they would pass for what those are now."""
+    from driftscan.reports.json import report
+
+    page = report if told is None else once(report)  # what is kept is held as a whole
+    files = tuple(replace(each, report=page) if each.report is report else each for each in files)
+    screen = page if screen is report else screen
     failed = write_all(files, result)
     if files:
         call.console.detail(f"driftscan: {len(files) - len(failed)} of {len(files)} reports written")
     for error in failed:
         call.console.error(error)
-    news = _keep(call, result, told) if told is not None else None
+    news = _keep(call, result, page, told) if told is not None else None
     mailed = call.console.quiet and screen.name == "text"
     if mailed and news == ():
         return bool(failed)
@@ -104,11 +112,10 @@ def _report(call: Call, result: ScanResult, screen: Report, files: tuple[Output,
     return bool(failed)
 
 
-def _keep(call: Call, result: ScanResult, told: "Alerts") -> tuple[Event, ...] | None:
+def _keep(call: Call, result: ScanResult, page: Report, told: "Alerts") -> tuple[Event, ...] | None:
     """In the store, for `explain`; then channels are told. What changed since earlier scans, None where that is not
     known. A store that cannot be written is no reason to call a scan incomplete."""
     from driftscan.cli._alerts import tell, watching
-    from driftscan.reports.json import report
     from driftscan.store import Store
 
     store = Store(place(call))
@@ -117,8 +124,8 @@ def _keep(call: Call, result: ScanResult, told: "Alerts") -> tuple[Event, ...] |
             f"{show(str(path))}: everybody may write to the store, and so forge what scans find: chmod o-w"
         )
     try:
-        page = "".join(report.render(result, call.console.style)).encode()
-        news = store.save(result, page, watching(call, told))
+        rendered = "".join(page.render(result, call.console.style)).encode()
+        news = store.save(result, rendered, watching(call, told))
     except DriftscanError as error:
         silent = ", and channels are not told now" if told.channels else ""
         hint = f". {error.hint}" if error.hint else ""

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from driftscan.model.finding import Action, JudgedMutation, Result, RuleRef, Sev
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.reports import github, markdown
+from driftscan.reports import json as json_report
 from driftscan.reports._base import Style
 from driftscan.reports._read import read_report
 from driftscan.scan import fleet
@@ -486,3 +487,26 @@ def test_a_summary_that_cannot_be_written_is_an_unwritten_report(
     ran = run(capsys, "scan", "local", "-o", "github", "--store", str(tmp_path / "s"))
     assert ran.code == 3
     assert "summary cannot be written" in ran.err
+
+
+def test_the_json_of_a_scan_is_made_once_for_all_places(
+    capsys: pytest.CaptureFixture[str],
+    scans: Callable[[ScanResult], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    made: list[ScanResult] = []
+    pieces = json_report._pieces
+
+    def counted(result: ScanResult) -> Iterator[str]:
+        made.append(result)
+        return pieces(result)
+
+    monkeypatch.setattr(json_report, "_pieces", counted)
+    scans(samples.result(_host(Verdict.CLEAN)))
+    file, store = tmp_path / "r.json", tmp_path / "store"
+    ran = run(capsys, "scan", "local", "-o", "json", "--report", f"json:{file}", "--store", str(store))
+    kept = Store(store).last_scan()
+    assert kept is not None
+    assert ran.out == file.read_text() == Store(store).report(kept).decode()
+    assert len(made) == 1

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.manifests.files import write_manifest
+from driftscan.manifests.files import write_manifest, write_snapshot
 from driftscan.model.manifest import Manifest, Provenance
 from driftscan.model.records import Records
-from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources
+from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources, Snapshot
 from tests.cli.runner import environment
 
 HEAVY = {
@@ -28,14 +28,14 @@ LIBRARIES = {"boto3", "botocore", "cryptography", "deepdiff", "jsonschema", "par
 LIBRARIES |= {"alembic", "jinja2", "psycopg", "sqlalchemy", "sqlite3"}
 
 
-def _imported(home: Path, *argv: str, code: int = 0) -> set[str]:
+def _imported(home: Path, *argv: str, code: int = 0, bare: bool = True) -> set[str]:
     program = (
         "import sys; before = set(sys.modules); from driftscan.cli.main import main; code = main(sys.argv[1:]);"
         " sys.stderr.write(' '.join(sorted(set(sys.modules) - before))); sys.exit(code)"
     )
-    # -S: site may import what it likes; only what driftscan asks for counts.
+    # -S: site may import what it likes; only what driftscan asks for counts. Without it libraries can be imported.
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program, *argv],
+        [sys.executable, *(["-S"] if bare else []), "-c", program, *argv],
         env=environment(home),
         capture_output=True,
         text=True,
@@ -76,3 +76,12 @@ def test_to_compare_two_manifests_needs_no_heavy_library(home: Path) -> None:
     imported = _imported(home, "diff", f"manifest:{home}/old", f"manifest:{home}/new", "-o", "json", code=1)
     assert not imported & (LIBRARIES | {"importlib.metadata"})
     assert not {name for name in imported if name.startswith(("driftscan.policy", "driftscan.capture"))}
+
+
+def test_to_judge_recordings_of_the_past_needs_no_database(home: Path) -> None:
+    covers = (CollectorCoverage("mounts", 1, ("mount",), CollectorStatus.COMPLETE),)
+    taken = Snapshot(host="a", target="a", taken_at="", resources=Resources(), coverage=covers)
+    write_snapshot(taken, home / "a.snapshot")
+    imported = _imported(home, "scan", f"snapshot:{home}/*.snapshot", "-p", "access", code=3, bare=False)
+    assert "driftscan.scan.host" in imported
+    assert not imported & {"alembic", "boto3", "paramiko", "psycopg", "sqlalchemy", "sqlite3"}
