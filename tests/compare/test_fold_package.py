@@ -267,3 +267,23 @@ def test_an_alternative_takes_the_place_of_no_file_and_leads_to_packaged_ones() 
     ]
     found = folded(*PACKAGES, *good, *bad)["package-installed nginx/amd64"].differences
     assert [item for item in (*good, *bad) if item in found] == good
+
+
+def test_what_went_is_looked_at_for_its_own_package_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look at every file for every package took nine seconds where 400 packages went with 40,000 files."""
+    asked: list[str] = []
+    owners_of = Evidence.owners_of
+
+    def counted(evidence: Evidence, path: str) -> tuple[str, ...]:
+        asked.append(path)
+        return owners_of(evidence, path)
+
+    monkeypatch.setattr(Evidence, "owners_of", counted)
+    lists = {f"p{name}/all": tuple(f"/usr/share/p{name}/{number}" for number in range(3)) for name in "abcd"}
+    packages = [removed(thing("package", key, version="1.0", status="installed")) for key in lists]
+    gone = [removed(file(path)) for paths in lists.values() for path in paths]
+    found = folded(*packages, *gone, evidence=Evidence(baseline_files=lists))
+    assert {name: len(item.differences) for name, item in found.items()} == {
+        f"package-removed {key}": 4 for key in lists
+    }
+    assert sorted(asked) == sorted(item.key for item in gone)

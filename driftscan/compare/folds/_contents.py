@@ -135,14 +135,13 @@ def _gone(pool: Pool, operation: Operation, evidence: Evidence, contents: Conten
         for name in spellings(path)
     }
     shipped = {path for step in operation.steps for path in evidence.files_of(step.key)}
-    guess = not theirs and evidence.every_package
-    for item in pool.of("file"):
+    guessed = pool.of("file") if not theirs and evidence.every_package else ()
+    rank = Rank.LISTS if guessed else Rank.MANIFEST
+    for item in guessed or [item for name in sorted(theirs) if (item := pool.get("file", name)) is not None]:
         if item.change is not Change.REMOVED or evidence.owners_of(item.key):
             continue
-        if item.key in theirs and not shipped.intersection(spellings(item.key)):
-            contents.take(item, Ruling(Rank.MANIFEST))
-        elif guess and not item.key.startswith(_OWN):
-            contents.take(item, Ruling(Rank.LISTS))
+        if not (item.key.startswith(_OWN) if guessed else shipped.intersection(spellings(item.key))):
+            contents.take(item, Ruling(rank))
 
 
 def _services(pool: Pool, units: frozenset[str], operation: Operation) -> Iterator[Difference]:
