@@ -80,9 +80,12 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def rebuilt(gate: Gate, hosts: dict[str, Host]) -> Outcome:
-    """Before anything is changed: another boot of the same inputs, whose first boot ends while it is looked at."""
+    """Before anything is changed: another boot of the same inputs, whose first boot ends while it is looked at, some
+    time after the gate has connected, however long that takes on a busy machine."""
     ended, aside = "/run/cloud-init/result.json", "/run/cloud-init/not-yet"
-    hosts[NEXT].shell(f"mv {ended} {aside}; (sleep 6; mv {aside} {ended}) </dev/null >/dev/null 2>&1 &")
+    connected = "ss -Htn state established '( sport = :22 )' | grep -q ."
+    wait = f"for i in $(seq 240); do {connected} && break; sleep 0.5; done; sleep 6; mv {aside} {ended}"
+    hosts[NEXT].shell(f"mv {ended} {aside}; ({wait}) </dev/null >/dev/null 2>&1 &")
     return gate.run()
 
 
