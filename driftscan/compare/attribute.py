@@ -48,6 +48,18 @@ _SET_WITH = {
     "kernel_module": frozenset({"modprobe", "insmod", "rmmod"}),
 }
 """Programs by which facts are changed that no file has; a command seldom calls a chain or a route by its key."""
+_WRITES = {
+    "hostnamectl": "/etc/hostname",
+    "timedatectl": "/etc/localtime",
+    "localectl": "/etc/locale.conf",
+    "update-locale": "/etc/default/locale",
+    "systemd-machine-id-setup": "/etc/machine-id",
+    "update-ca-certificates": "/etc/ssl/certs",
+    "ldconfig": "/etc/ld.so.cache",
+    "visudo": "/etc/sudoers",
+    "vipw": "/etc/passwd",
+}
+"""Programs that write one file, which their command line does not name."""
 _LOOKS = frozenset({"show", "list", "ls", "-L", "-S", "-n", "-a", "-l", "--list", "monitor", "status"})
 """Words of commands that only look."""
 _SHARED = frozenset(
@@ -274,7 +286,9 @@ def _above(path: str, places: Iterable[str]) -> bool:
 @lru_cache(maxsize=1 << 15)
 def _places(directory: str, command: str) -> frozenset[str]:
     """The words of a command line as paths from where it was run."""
-    return frozenset(normpath(join(directory or "/", word)) for word in words(command) if not word.startswith("-"))
+    told = words(command)
+    named = {normpath(join(directory or "/", word)) for word in told if not word.startswith("-")}
+    return frozenset(named | {_WRITES[tool] for word in told if (tool := basename(word)) in _WRITES})
 
 
 def _at_that_time(act: Act, times: Sequence[int], lasts: int = LASTS) -> bool:

@@ -45,12 +45,14 @@ def diff(
     *,
     born: bool = False,
     same: frozenset[str] = frozenset(),
+    own: frozenset[str] = frozenset(),
 ) -> Diff:
     """Compare a snapshot with a manifest. `zones`: those of the manifest unless given. `born`: the manifest is the
-    birth of this very host, after which nothing is `boot-once` any more. `same`: kinds that are known to be equal."""
+    birth of this very host, after which nothing is `boot-once` any more. `same`: kinds that are known to be equal;
+    `own`: those of which it is known what this host's own are, so that no others are as good (`dns`)."""
     comparison = _Comparison(manifest, snapshot, Matcher.of(manifest.zones if zones is None else zones), born, same)
     found = list(comparison.run())
-    found = replaced_identities(found, comparison.zones)
+    found = replaced_identities(found, comparison.zones, own)
     found.extend(comparison.unseen(found))
     found.sort(key=lambda item: item.id)
     raw = sum(item.change is not Change.UNKNOWN for item in found)

@@ -12,6 +12,8 @@ from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.state import History, View
 
 INSTANCE = "instance_id"
+RESOLVERS = "dns"
+"""What a machine's resolvers were when it was first seen: no sign of which machine it is, but of what was done."""
 MOST = 2000
 """Marks that are kept. Of a host that differs in more, nothing is said that the rest would be needed for."""
 _OWN = frozenset(
@@ -75,7 +77,12 @@ def replaced(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
         return before[INSTANCE] != now[INSTANCE]
     if MACHINE_ID not in before or MACHINE_ID not in now:
         return False
-    return not any(now.get(name) == value for name, value in before.items())
+    return not any(now.get(name) == value for name, value in before.items() if name != RESOLVERS)
+
+
+def resolvers_of(names: Iterable[str]) -> dict[str, str]:
+    """The name servers among keys of the kind `dns`, as a history keeps them."""
+    return {RESOLVERS: " ".join(sorted(name for name in names if name.startswith("nameserver:")))}
 
 
 def first(

@@ -14,12 +14,13 @@ from driftscan.compare.diff import diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.identities import changed_identities, identities, is_reference, shared_identities
+from driftscan.compare.lineage import RESOLVERS, resolvers_of
 from driftscan.compare.lineage import replaced as is_another
 from driftscan.compare.logins import logins
 from driftscan.model.drift import CauseType, Difference, Mutation
 from driftscan.model.result import HostImage, ImageMatch, PolicyUse
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.state import Visit
+from driftscan.model.state import History, Visit
 from driftscan.model.times import nanoseconds
 from driftscan.policy import Policy, Together, asks, load
 from driftscan.policy.waive import Waiving
@@ -184,12 +185,16 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
     taken = sighting.taken
     watch("compare")
     same = seen.parsed.same - expected.apart
-    found = diff(expected.manifest, taken, zones, born=expected.born, same=same)
+    resolvers = resolvers_of(each.key for each in (expected.manifest if "dns" in same else taken).resources.of("dns"))
+    known_by = job.states.history(seen.target)
+    elsewhere = known_by is not None and known_by.machine.get(RESOLVERS, resolvers[RESOLVERS]) != resolvers[RESOLVERS]
+    fixed = frozenset({"dns"} if expected.born or elsewhere else ())
+    found = diff(expected.manifest, taken, zones, born=expected.born, same=same, own=fixed)
     watch("explain")
     changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
     taken = replace(taken, texts=texts.texts_of(seen.session, changed, zones))
     if taken.texts:
-        found = diff(expected.manifest, taken, zones, born=expected.born, same=same)
+        found = diff(expected.manifest, taken, zones, born=expected.born, same=same, own=fixed)
     told = asks(policies, CauseType.INTERACTIVE_LOGIN) and seen.session.facts.live
     known, differences = evidence.gather(
         seen.session,
@@ -202,7 +207,7 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
     )
     known = replace(known, shipments=job.proofs.of(seen.target, differences, taken.resources))
     mine = identities(taken.resources, zones)
-    mutations = (*_explained(differences, known), *_identity(job, seen.target, mine, expected), *sighting.lost)
+    mutations = (*_explained(differences, known), *_identity(seen.target, mine, expected, known_by), *sighting.lost)
     assessment = Assessment.of(
         seen.target,
         taken,
@@ -219,15 +224,16 @@ def _compare(job: Job, seen: Observation, own: Own, watch: Stopwatch) -> Assessm
         accepted=sighting.accepted,
         logins_told=told,
     )
-    scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first)
+    scan = alone(assessment, manifest=expected.manifest.digest, young=sighting.first, resolvers=resolvers)
     return replace(assessment, history=job.states.follow(seen.target, scan, settled=taken.settled))
 
 
-def _identity(job: Job, target: Target, mine: Mapping[str, str], expected: Expected) -> tuple[Mutation, ...]:
+def _identity(
+    target: Target, mine: Mapping[str, str], expected: Expected, history: History | None
+) -> tuple[Mutation, ...]:
     """What is another's, and what was another while the machine stayed the same: as its birth, else the first of the
     earlier scans, else the manifest has it, if the host is the one that was baked."""
     references = expected.manifest.references
-    history = job.states.history(target)
     before = [each.identities for each in references if is_reference(mine, each, target.name)]
     before += [history.machine] if history else []
     before += [expected.machine] if expected.machine else []

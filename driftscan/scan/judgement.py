@@ -141,12 +141,12 @@ def _context(target: Target, taken: Snapshot, image: HostImage, manifest: Manife
     )
 
 
-def alone(found: Assessment, *, manifest: str, young: bool) -> History:
+def alone(found: Assessment, *, manifest: str, young: bool, resolvers: Mapping[str, str]) -> History:
     """What the history of a host would be if this scan were its first. `manifest`: the digest of what it was judged by,
-    its image or its own reference."""
+    its image or its own reference; `resolvers`: what `lineage.resolvers_of` gave."""
     return first(
         found.mutations,
-        machine=machine_of(found.identities, found.context.labels),
+        machine={**machine_of(found.identities, found.context.labels), **resolvers},
         manifest=manifest,
         young=young,
         view=found.view,

@@ -311,6 +311,12 @@ def test_what_no_file_tells_is_told_by_what_sets_it(item: Difference, command: s
     assert given_to(item, witness=Witness((act(command),))).grade == grade
 
 
+def test_a_program_that_writes_one_file_need_not_name_it() -> None:
+    witness = Witness((act("/usr/bin/hostnamectl set-hostname evil"),))
+    assert given_to(changed("/etc/hostname", NOON), witness=witness).grade is Grade.RECORDED
+    assert given_to(changed("/etc/motd", NOON), witness=witness).grade is Grade.NONE
+
+
 def test_an_address_is_named_for_other_reasons_than_its_row_in_hosts() -> None:
     item = modified("host_entry", "127.0.0.1", hostnames=(("localhost",), ("localhost", "x")))
     writes, serves = act("/usr/bin/tee -a /etc/hosts"), act("/usr/bin/app --listen 127.0.0.1", NOON + SECOND)

@@ -206,7 +206,7 @@ def test_subordinate_ids_are_no_matter_of_a_user_that_changed_otherwise() -> Non
 
 
 def test_a_key_in_a_home_that_was_there_comes_with_a_second_root() -> None:
-    key = added(thing("authorized_key", "toor/SHA256:1", key_file="/root/.ssh/authorized_keys"))
+    key = added(thing("authorized_key", "toor/SHA256:1", file="/root/.ssh/authorized_keys"))
     found = one(added(thing("user", "toor", uid=0, directory="/root")), key)
     assert keys(found) == {"toor", "toor/SHA256:1"}
     files = accepted(modified("file", "/root/.ssh/authorized_keys", sha256=(A, B)))
@@ -272,3 +272,39 @@ def test_a_process_of_a_program_that_the_image_never_had() -> None:
     details = {item.cause.subject: item.cause.detail for item in found.values()}
     assert details == dict.fromkeys(rows, "") | {"/usr/sbin/agentd": "of no image, and gone from disk"}
     assert one(rows["/usr/sbin/agentd"]).cause.detail == ""
+
+
+def test_many_trees_of_one_directory_are_one_act() -> None:
+    rows = [removed(directory(f"/usr/share/doc/p{number}")) for number in range(12)]
+    rows += [removed(file(f"/usr/share/doc/p{number}/copyright", sha256=A)) for number in range(12)]
+    found = one(*rows, removed(link("/usr/share/doc/q", "p1")))
+    assert (found.explains, found.title) == (25, "12 directories of /usr/share/doc removed with 12 files beneath them")
+
+
+def test_a_user_that_was_renamed_is_one_act() -> None:
+    old = thing("user", "deploy", uid=1000, directory="/home/deploy", shell="/bin/bash")
+    new = thing("user", "mallory", uid=1000, directory="/home/deploy", shell="/bin/bash")
+    found = folded(
+        removed(old),
+        added(new),
+        removed(thing("password", "deploy", password_status="set")),
+        added(thing("password", "mallory", password_status="set")),
+        removed(thing("authorized_key", "deploy/SHA256:1", file="/home/deploy/.ssh/authorized_keys")),
+        added(thing("authorized_key", "mallory/SHA256:1", file="/home/deploy/.ssh/authorized_keys")),
+        added(thing("authorized_key", "mallory/SHA256:2", file="/home/deploy/.ssh/authorized_keys")),
+    )
+    assert set(found) == {"account-changed mallory", "access-granted mallory"}
+    assert found["account-changed mallory"].title == "user deploy renamed to mallory (uid 1000; shell /bin/bash)"
+
+
+def test_a_changed_key_says_what_changed_and_takes_its_file() -> None:
+    lies = "/home/eve/.ssh/authorized_keys"
+    have = resources([thing("authorized_key", "eve/SHA256:1", file=lies)])
+    (found,) = fold(
+        [
+            modified("authorized_key", "eve/SHA256:1", options=((), ("no-pty",))),
+            accepted(modified("file", lies, sha256=(A, B))),
+        ],
+        Evidence(resources=have),
+    )
+    assert (found.explains, found.title) == (2, "1 ssh key changed for eve: SHA256:1 (options nothing -> no-pty)")

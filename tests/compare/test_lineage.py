@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.compare.lineage import MOST, at_first, came_back, follow, machine_of, mark, replaced, sees, view_of
+from driftscan.compare.lineage import (
+    MOST,
+    at_first,
+    came_back,
+    follow,
+    machine_of,
+    mark,
+    replaced,
+    resolvers_of,
+    sees,
+    view_of,
+)
 from driftscan.compare.mutation import make
 from driftscan.model.drift import CauseType, Mutation
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
@@ -137,6 +148,15 @@ def test_a_machine_stays_known_by_what_it_had_first() -> None:
     later = follow(unsettled, scan(machine=made_anew), settled=True)
     assert later is not None
     assert later.machine[KEY] == "new"
+
+
+def test_resolvers_are_kept_and_tell_no_machine() -> None:
+    mine = resolvers_of(["search:x", "nameserver:192.0.2.2", "nameserver:192.0.2.1"])
+    assert mine == {"dns": "nameserver:192.0.2.1 nameserver:192.0.2.2"}
+    assert replaced({**ONE, **mine}, {**TWO, **mine})
+    history = story(scan(machine={**ONE, **mine}), scan(machine={**ONE, "dns": "nameserver:192.0.2.9"}))
+    assert history is not None
+    assert history.machine["dns"] == mine["dns"]
 
 
 def test_a_host_that_differs_in_very_much_is_not_kept_whole() -> None:

@@ -280,3 +280,11 @@ def test_the_first_of_its_name_has_none_to_be_measured_by() -> None:
     rule = zone("/a/*.pem", "renewing", may_appear=True)
     assert verdict(rule, None, file("/a/privkey1.pem", mode="0640")).allowed
     assert verdict(rule, None, file("/a/privkey.pem", mode="0640")).allowed
+
+
+def test_of_what_is_known_to_be_the_hosts_own_no_other_is_as_good() -> None:
+    rule = zone("dns:nameserver:*", "identity")
+    image = manifest(thing("dns", "nameserver:192.0.2.1"), zones=[rule])
+    now = snapshot(thing("dns", "nameserver:192.0.2.9"))
+    assert all(item.allowed for item in diff(image, now).differences)
+    assert not any(item.allowed for item in diff(image, now, own=frozenset({"dns"})).differences)

@@ -27,6 +27,8 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for group in pool.of("group"):
         for name in {group.key, *_members(group)}:
             by_member.setdefault(name, []).append(group)
+    for old, new in _renamed(pool):
+        yield _rename(pool, old, new, [*by_member.get(old.key, []), *by_member.get(new.key, [])])
     for row in pool.of("user"):
         yield _user(pool, row, by_member.get(row.key, []))
     for row in pool.of("password"):
@@ -38,6 +40,30 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
                 f" ({moved(row)})" if row.change is Change.MODIFIED else ""
             )
             yield pool.fold(_CAUSE[row.change], row.key, title, [row], files(pool, *ACCOUNT_FILES))
+
+
+def _renamed(pool: Pool) -> list[tuple[Difference, Difference]]:
+    """Users that have another name now: the same id and the same home."""
+    users = pool.of("user")
+    gone = {(value(row, "uid"), text(row, "directory", "home")): row for row in users if row.change is Change.REMOVED}
+    come = [row for row in users if row.change is Change.ADDED]
+    pairs = [(gone.get((value(row, "uid"), text(row, "directory", "home"))), row) for row in come]
+    return [(old, new) for old, new in pairs if old is not None]
+
+
+def _rename(pool: Pool, old: Difference, new: Difference, groups: list[Difference]) -> Mutation:
+    """With the keys that it has kept."""
+    keys = {row.key: row for row in pool.of("authorized_key")}
+    kept = []
+    for key, row in keys.items():
+        user, _, print_of = key.partition("/")
+        other = keys.get(f"{old.key}/{print_of}") if user == new.key else None
+        if other is not None and other.change is Change.REMOVED and row.change is Change.ADDED:
+            kept += [row, other]
+    passwords = [pool.get("password", old.key), pool.get("password", new.key)]
+    title = f"user {old.key} renamed to {new.key} (uid {said(value(new, 'uid'))}; shell {said(text(new, 'shell'))})"
+    following = [*groups, *passwords, *kept, *files(pool, *ACCOUNT_FILES)]
+    return pool.fold(CauseType.ACCOUNT_CHANGED, new.key, title, [new, old], following)
 
 
 def _user(pool: Pool, row: Difference, groups: list[Difference]) -> Mutation:

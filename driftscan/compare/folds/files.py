@@ -2,6 +2,7 @@
 where programs keep their state, a change that nobody declared is called what it is: unexplained."""
 
 from collections.abc import Iterator
+from posixpath import dirname
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
@@ -21,7 +22,11 @@ _STATE = ("/var/backups/", "/var/cache/", "/var/lib/", "/var/log/", "/var/spool/
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for change in (Change.ADDED, Change.REMOVED):
         items = [item for item in pool.of("file") if item.change is change]
-        for top, members in trees(pool, items).items():
+        tops = trees(pool, items)
+        yield from _many_trees(pool, change, tops)
+        for top, members in tops.items():
+            if members[0] not in pool:
+                continue
             if len(members) > 1:
                 title = f"{top} {word(change)} with {counted(len(members) - 1, 'file')} beneath it"
                 heart = [item for item in members if item.key == top]
@@ -39,6 +44,18 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
             public = pool.get("file", f"{item.key}.pub") if item.change is not Change.MODIFIED else None
             pair = [public] if public is not None and public.change is item.change else []
             yield pool.fold(_cause(item.change, item.key), item.key, _title(item), [item], pair)
+
+
+def _many_trees(pool: Pool, change: Change, tops: dict[str, list[Difference]]) -> Iterator[Mutation]:
+    """Many trees of one directory (`rm -r /usr/share/doc/*`), with what else came or went in it."""
+    roots = [root for top, members in tops.items() if len(members) > 1 and (root := pool.get("file", top))]
+    for (directory, _), found in masses(roots).items():
+        members = [item for root in found for item in tops[root.key]]
+        beside = [each for top, each in tops.items() if len(each) == 1 and dirname(top) == directory]
+        beneath = counted(len(members) - len(found), "file")
+        title = f"{len(found)} directories of {directory} {word(change)} with {beneath} beneath them"
+        following = [*members, *(item for each in beside for item in each)]
+        yield pool.fold(_cause(change, directory + "/"), directory, title, [], following)
 
 
 def _cause(change: Change, path: str) -> CauseType:
