@@ -1,6 +1,7 @@
 """Reads a file of channels, and the secrets that it names."""
 
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from driftscan.alerts.message import compose, sample
 from driftscan.alerts.schema import SCHEMA
 from driftscan.alerts.send import UnusableError, usable
 from driftscan.alerts.template import TemplateFaultError, render
+from driftscan.errors import UsageError
 from driftscan.model.event import EventKind
 from driftscan.model.finding import Severity
 from driftscan.schema_check import quoted
@@ -32,8 +34,12 @@ class Alerts:
 
 def load(path: str, environ: Mapping[str, str]) -> Alerts:
     """The channels of a file. UsageError with file:line:column for a bad one, for a secret that is not there, a program
-    that cannot be run, and a template that does not work; no message has a secret in it."""
+    that cannot be run, and a template that does not work; no message has a secret in it. UsageError, too, for a file
+    that everybody may write to: whoever does would run programs as this user."""
     document = yaml_strict.load(path)
+    if os.stat(path).st_mode & stat.S_IWOTH:
+        what = f"{quoted(path)} may be written to by everybody, and names programs that are run"
+        raise UsageError(what, f"chmod o-w {shlex.quote(path)}")
     yaml_strict.check(document, SCHEMA, _HINT)
     names: set[str] = set()
     channels = []

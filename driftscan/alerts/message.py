@@ -172,7 +172,7 @@ def sample() -> tuple[Event, ...]:
     at = "2026-01-01T00:00:00Z"
     return (
         Event(kind=EventKind.ADOPTED, at=at, title="this is a test: nothing happened", severity=Severity.INFO),
-        Event(kind=EventKind.SILENT, at=at, host="test-1", severity=Severity.INFO, detail="a test, too"),
+        Event(kind=EventKind.SILENT, at=at, host="test-1", title="a test, too", severity=Severity.INFO),
     )
 
 

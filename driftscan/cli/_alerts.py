@@ -1,5 +1,6 @@
 """Telling channels what is pending: after the scan is kept, so that what fails is tried again by the next run."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftscan.alerts import Alerts, Channel, DeliveryError, Message, compose, load, sample, send
@@ -70,4 +71,4 @@ def attempt(channel: Channel, message: Message) -> str:
 
 def test(channel: Channel) -> str:
     """Send a message that says that it is a test; why it was not taken, or nothing."""
-    return attempt(channel, compose(sample()))
+    return attempt(channel, replace(compose(sample()), title="driftscan: a test, nothing happened"))

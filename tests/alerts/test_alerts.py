@@ -81,6 +81,16 @@ def test_what_is_wrong_is_said_before_any_scan(tmp_path: Path, text: str, says: 
     assert "s3cr3t" not in caught.value.message + caught.value.hint
 
 
+def test_a_file_that_everybody_may_write_to_runs_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, "alerts: [{name: a, command: [sh]}]")
+    Path(path).chmod(0o666)
+    with pytest.raises(UsageError, match="may be written to by everybody") as caught:
+        load(path, {})
+    assert caught.value.hint == f"chmod o-w {path}"
+    Path(path).chmod(0o660)
+    assert load(path, {}).channels
+
+
 def test_a_channel_is_read(tmp_path: Path) -> None:
     (tmp_path / "ops.url").write_text(f"{URL}\n")
     (tmp_path / "ops.url").chmod(0o600)

@@ -125,6 +125,7 @@ def test_doctor_tests_channels_when_it_is_told_to(
     said = run(capsys, "doctor", "--alerts", str(channels), "--send-test")
     assert said.out.startswith("channel ops: ok    took a test message\n")
     assert len(told(home)) == 1
+    assert json.loads((home / "told").read_text())["title"] == "driftscan: a test, nothing happened"
     (home / "down").touch()
     said = run(capsys, "doctor", "--alerts", str(channels), "--send-test")
     assert said.code == 3
