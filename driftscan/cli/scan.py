@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,11 @@ def _idle(result: ScanResult) -> Iterator[str]:
     """Policies of one's own of whose controls none is for any of the hosts: a label that nobody has looks like all's
     well. Of the shipped ones that is nothing to tell: they ask about much that few servers have."""
     asked: dict[str, bool] = {}
+    shipped = content.folder()
+    ours = cache(lambda file: not Path(file).is_relative_to(shipped))
     for host in result.hosts:
         for control in host.controls:
-            if not Path(control.rule.file).is_relative_to(content.folder()):
+            if ours(control.rule.file):
                 applies = control.result is not Result.NOT_APPLICABLE
                 asked[control.rule.policy] = asked.get(control.rule.policy, False) or applies
     yield from (name for name, any_host in asked.items() if not any_host)
