@@ -1,7 +1,7 @@
 """What a collector is."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from driftscan.model.resource import Kind, Plane, Resource
@@ -25,6 +25,9 @@ class Collector:
     plane: Plane = Plane.IMAGE
     """A `runtime` collector is not asked of a root file system. An `image` collector is asked of every target,
     but sources that need a live one (commands, processes) answer `unsupported` there: say what that hides."""
+    since: Mapping[str, int] = field(default_factory=dict)
+    """Pattern (`kind:glob`) -> the version that tells these first: what an older manifest does not have of them was not
+    added to the host."""
 
 
 def gap(name: str, captures: Captures, source: Source, *hides: str) -> Gap:

@@ -178,4 +178,5 @@ collector = Collector(
     kinds=(KIND,),
     sources=(FILES,),
     parse=parse,
+    since={"setting:apt:*": 6},
 )

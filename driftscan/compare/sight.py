@@ -16,7 +16,8 @@ class Sight:
     def __init__(self, manifest: Manifest, snapshot: Snapshot) -> None:
         """Index the gaps of both sides and the mounts of the target."""
         self._gaps = PatternSet(pattern for gap in snapshot.gaps for pattern in gap.hides)
-        self._never_seen = PatternSet(p for c in manifest.coverage for gap in c.gaps for p in gap.hides)
+        never = {pattern for coverage in manifest.coverage for gap in coverage.gaps for pattern in gap.hides}
+        self._never_seen = PatternSet(never | _told_later(manifest, snapshot))
         self._mounts = _covering_mounts(manifest, snapshot)
         self._unread = _unread_mounts(snapshot)
         self._files = manifest.resources.files
@@ -24,7 +25,6 @@ class Sight:
         self._blind = _blind_kinds(manifest.covered_kinds, snapshot)
         self.not_a_live_target = frozenset() if snapshot.live else self._blind - _failed_kinds(snapshot)
         """Kinds of the manifest that a target which does not run cannot have: not compared, and no gap."""
-        never = {pattern for coverage in manifest.coverage for gap in coverage.gaps for pattern in gap.hides}
         hidden = {pattern for gap in snapshot.gaps for pattern in gap.hides}
         self.unseen = (hidden & self._baselined) - never - self.not_a_live_target
         """Kinds that the manifest knows wholly and a gap hides wholly: that there are no others was not seen."""
@@ -45,7 +45,8 @@ class Sight:
         return f"a gap hides {pattern}" if pattern else ""
 
     def unknown_to_manifest(self, kind: str, key: str) -> str | None:
-        """The gap in the manifest itself that hides a resource, so that its appearing says nothing."""
+        """The gap in the manifest itself that hides a resource, or what its collectors did not tell yet: that it
+        appears says nothing."""
         return self._never_seen.covering(kind, key)
 
     def covered_paths(self) -> int:
@@ -59,6 +60,17 @@ class Sight:
                 return place
             place = place.rpartition("/")[0]
         return ""
+
+
+def _told_later(manifest: Manifest, snapshot: Snapshot) -> set[str]:
+    """Patterns of what the collectors of the manifest did not tell, and those of the snapshot do."""
+    then = {coverage.name: coverage.version for coverage in manifest.coverage}
+    return {
+        pattern
+        for coverage in snapshot.coverage
+        for pattern, version in coverage.since
+        if then.get(coverage.name, version) < version
+    }
 
 
 def _blind_kinds(wanted: frozenset[str], snapshot: Snapshot) -> frozenset[str]:

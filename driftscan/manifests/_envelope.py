@@ -121,7 +121,8 @@ def file_coverage(raw: Mapping[str, Any]) -> FileCoverage:
 
 
 def coverage_row(coverage: CollectorCoverage) -> dict[str, Any]:
-    """One collector's coverage."""
+    """One collector's coverage; what it tells only from a version on, if there is such."""
+    since = {"since": dict(coverage.since)} if coverage.since else {}
     return {
         "gaps": [
             {"collector": gap.collector, "hides": list(gap.hides), "reason": gap.reason, "status": gap.status.value}
@@ -132,6 +133,7 @@ def coverage_row(coverage: CollectorCoverage) -> dict[str, Any]:
         "resources": coverage.resources,
         "status": coverage.status.value,
         "version": coverage.version,
+        **since,
     }
 
 
@@ -141,7 +143,8 @@ def coverage(raw: Mapping[str, Any]) -> CollectorCoverage:
         Gap(gap["collector"], Status(gap["status"]), gap["reason"], tuple(gap["hides"])) for gap in raw["gaps"]
     )
     status = CollectorStatus(raw["status"])
-    return CollectorCoverage(raw["name"], raw["version"], tuple(raw["kinds"]), status, raw["resources"], gaps)
+    since = tuple(raw.get("since", {}).items())
+    return CollectorCoverage(raw["name"], raw["version"], tuple(raw["kinds"]), status, raw["resources"], gaps, since)
 
 
 def zone_row(zone: Zone) -> dict[str, Any]:

@@ -22,7 +22,8 @@ class CollectorStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CollectorCoverage:
-    """What one collector saw: its parser's version, the kinds it speaks of, how many resources, which gaps."""
+    """What one collector saw: its parser's version, the kinds it speaks of, how many resources, which gaps. `since`:
+    patterns of what it tells only from a version on, with that version."""
 
     name: str
     version: int
@@ -30,6 +31,7 @@ class CollectorCoverage:
     status: CollectorStatus
     resources: int = 0
     gaps: tuple[Gap, ...] = ()
+    since: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,4 +102,5 @@ def _covers(
     collector: Collector, status: CollectorStatus, resources: int = 0, gaps: Iterable[Gap] = ()
 ) -> CollectorCoverage:
     names = tuple(kind.name for kind in collector.kinds)
-    return CollectorCoverage(collector.name, collector.version, names, status, resources, tuple(gaps))
+    since = tuple(sorted(collector.since.items()))
+    return CollectorCoverage(collector.name, collector.version, names, status, resources, tuple(gaps), since)

@@ -1,5 +1,7 @@
 """What differs, what is not known, and what the manifest never spoke of."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,6 +175,16 @@ def test_what_the_manifest_itself_could_not_see_is_not_added() -> None:
     found = diff(image, snapshot(file("/root/x"), file("/new")))
     assert told(found) == [("file", "/new", "added")]
     assert found.not_baselined == ("file:/root/**",)
+
+
+@pytest.mark.parametrize(("then", "expected"), [(1, []), (2, [("setting", "apt:x", "added")])])
+def test_what_collectors_did_not_tell_yet_is_not_added(then: int, expected: list[tuple[str, str, str]]) -> None:
+    baked = CollectorCoverage("settings", then, ("setting",), CollectorStatus.COMPLETE)
+    now = replace(baked, version=3, since=(("setting:apt:*", 2),))
+    image = manifest(thing("setting", "login:y"), covered=(baked,))
+    found = diff(image, snapshot(thing("setting", "apt:x"), thing("setting", "login:y"), covered=(now,)))
+    assert told(found) == expected
+    assert bool(found.not_baselined) is not bool(expected)
 
 
 def test_a_new_mount_hides_what_lies_beneath() -> None:
