@@ -26,7 +26,7 @@ KIND = Kind(
             "lower case, times in seconds, `prohibit-password` for its old name",
         ),
     },
-    shape=r"[^A-Z@]+(?:@.*)?",
+    shape=r"[^A-Z@]*(?:@.*)?",
 )
 
 DEFAULTS = {

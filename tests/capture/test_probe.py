@@ -160,6 +160,23 @@ def test_a_disk_mounted_in_what_the_kernel_makes_up_is_walked(root: Path) -> Non
     assert {("/dev", "pseudo"), ("/sys", "pseudo"), ("/net/x", "remote")} <= set(walker.skipped)
 
 
+@pytest.mark.parametrize(
+    ("named", "skipped"), [([], set()), (["file", "session"], {("/run/file", "raced"), ("/run/session", "raced")})]
+)
+def test_what_went_since_it_was_listed_is_no_gap(
+    root: Path, monkeypatch: pytest.MonkeyPatch, named: list[str], skipped: set[tuple[str, str]]
+) -> None:
+    """A login session's directory, say. What is still named and not found is hidden by something, which is one."""
+    (root / "run").mkdir()
+    walker = Walker(str(root), Rules([]), "sha256", {}, Pace(0, 0))
+    monkeypatch.setattr(os, "listdir", lambda place: named)
+    handle = os.open(root / "run", os.O_RDONLY)
+    assert list(walker.look(handle, "/run", [("file", True)], [], False, False)) == []
+    os.close(handle)
+    assert walker.directory("/run/session") == []
+    assert set(walker.skipped) == skipped
+
+
 def test_a_sparse_file_is_hashed_as_if_it_were_full(session: Session, root: Path) -> None:
     data = bytes(1 << 20) + b"middle" + bytes((1 << 20) + 7) + b"end" + bytes(1 << 19)
     (root / "full").write_bytes(data)

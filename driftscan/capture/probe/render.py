@@ -34,6 +34,7 @@ OWN = (
     "manners.py",
     "rules.py",
     "crew.py",
+    "mounts.py",
     "walk.py",
     "listing.py",
     "comparison.py",

@@ -9,7 +9,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from driftscan.capture.probe.walk import is_remote, mount_points
+from driftscan.capture.probe.mounts import is_remote, mount_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

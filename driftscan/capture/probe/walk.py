@@ -14,7 +14,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 import stat
 import struct
 import sys
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from driftscan.capture.probe.crew import listening
 from driftscan.capture.probe.manners import Pace, Reader
+from driftscan.capture.probe.mounts import foreign_mounts, islands
 from driftscan.capture.probe.rules import Rule, Rules, first_of
 
 if TYPE_CHECKING:
@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     Entry = tuple[str, str, os.stat_result, str, str, str, bytes, bytes, "Rule | None"]
     # path, kind, status, digest, prefix, flags, link target, extended attributes, the rule that covers it
 
-PSEUDO = frozenset((
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
-    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs",
-    "tracefs",
-))  # fmt: skip
-REMOTE = frozenset((
-    "9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs", "virtiofs",
-))  # fmt: skip
-LOCAL_FUSE = frozenset(("fuse.lxcfs", "fuseblk"))
 FS_IOC_GETFLAGS = 0x80086601
 FLAG_LETTERS = (
     (0x10, "i"), (0x20, "a"), (0x8, "S"), (0x10000, "D"), (0x40, "d"), (0x80, "A"), (0x4, "c"), (0x800000, "C"), (0x100000, "V"),
@@ -56,51 +47,6 @@ SPARSE_LIMIT = 1 << 36
 XATTR_LIMIT = 4096
 PATH_MAX = 4096
 LONG = 512
-
-
-def mount_points() -> "dict[str, str]":
-    """Mount point -> type of its file system, as proc_pid_mountinfo(5) lists them."""
-    found: "dict[str, str]" = {}
-    try:
-        with open("/proc/self/mountinfo", "rb") as mountinfo:
-            lines = mountinfo.read().split(b"\n")
-    except OSError:
-        return found
-    for line in lines:
-        left, _, right = line.partition(b" - ")
-        words = left.split(b" ")
-        if len(words) > 4 and right:
-            path = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match.group(1), 8)]), words[4])
-            # A later mount on the same point hides the earlier one.
-            found[os.fsdecode(path)] = right.split(b" ", 1)[0].decode("ascii", "replace")
-    return found
-
-
-def is_remote(kind: str) -> bool:
-    """Whether a file system of this type lies on another machine, or behind a program that may not answer."""
-    return kind in REMOTE or (kind.startswith("fuse.") and kind not in LOCAL_FUSE)
-
-
-def islands(mounts: "dict[str, str]", foreign: "dict[str, str]") -> "list[str]":
-    """Mount points that are walked though they lie in one that is not: /dev/shm in /dev."""
-    found = []
-    for path in mounts:
-        above = path
-        while above and path not in foreign:
-            above = above[: above.rfind("/")]
-            if above in mounts:
-                found.extend([path] if above in foreign else [])
-                break
-    return sorted(found)
-
-
-def foreign_mounts(mounts: "dict[str, str]") -> "dict[str, str]":
-    """Those of these mount points that are not walked, with the reason: (path, `pseudo` or `remote`)."""
-    return {
-        path: "pseudo" if kind in PSEUDO else "remote"
-        for path, kind in mounts.items()
-        if kind in PSEUDO or is_remote(kind)
-    }
 
 
 class Walker:
@@ -178,7 +124,7 @@ class Walker:
         try:
             return list(self.entry(handle, path, name, False, self.rules.of(path), False))
         except OSError as error:
-            self.skipped.append((path, reason_of(error)))
+            self.missed(path, error)
             return []
         finally:
             os.close(handle)
@@ -196,7 +142,7 @@ class Walker:
             try:
                 status = os.stat(name, dir_fd=directory, follow_symlinks=False)
             except OSError as error:
-                self.skipped.append((child, reason_of(error)))
+                self.missed(child, error)
                 continue
             kind = KINDS.get(status.st_mode & 0o170000, "?")
             if kind != "d":
@@ -223,14 +169,29 @@ class Walker:
                 else:
                     yield from self.entry(directory, child, name, regular, first_of(rules, child), shallow)
             except OSError as error:
-                self.skipped.append((child, reason_of(error)))
+                self.missed(child, error)
+
+    def missed(self, path: str, error: OSError) -> None:
+        """Note what could not be looked at. What went since it was listed is not there, and that is known."""
+        if error.errno != errno.ENOENT or self.listed(path):
+            self.skipped.append((path, reason_of(error)))
+
+    def listed(self, path: str) -> bool:
+        """Whether a directory still names what is not found in it: a faulty file system, or something that hides it."""
+        parent, _, name = path.rpartition("/")
+        try:
+            return name in os.listdir(self.root + (parent or "/"))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def unopened(self, path: str, error: OSError) -> "list[Entry]":
         """A directory that could not be opened: what lstat(2) still tells of it, and why."""
         try:
             status = os.lstat(self.root + path)
-        except OSError:
-            self.skipped.append((path, "raced"))
+        except OSError as gone:
+            self.missed(path, gone)
             return []
         self.skipped.append((path, reason_of(error)))
         return [(path, kind_of(status), status, "-", "-", "", b"", extended(self.root + path), self.rules.of(path))]

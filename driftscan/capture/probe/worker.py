@@ -21,10 +21,11 @@ from driftscan.capture.probe.dialogue import Dialogue
 from driftscan.capture.probe.listing import list_tree
 from driftscan.capture.probe.loaded import loaded_by
 from driftscan.capture.probe.manners import Pace
+from driftscan.capture.probe.mounts import mount_points
 from driftscan.capture.probe.redact import REDACT
 from driftscan.capture.probe.root import CHUNK, Absent, Root, Silent
 from driftscan.capture.probe.rules import Rule, Rules
-from driftscan.capture.probe.walk import Walker, mount_points
+from driftscan.capture.probe.walk import Walker
 from driftscan.model.digests import pack, unpack
 
 if TYPE_CHECKING:
