@@ -4,7 +4,7 @@
 
 # The unit suite leaves this directory out by an option of pyproject.toml; here it is all there is.
 test-fleet: $(READY)
-	$(RUN) -m pytest -o addopts="-ra --strict-markers --strict-config" -n 2 --dist loadfile --durations=10 tests/fleet
+	$(RUN) -m pytest -o addopts="-ra --strict-markers --strict-config" -n 3 --dist loadfile --durations=10 tests/fleet
 
 # A few hosts to try things on, by hand: make fleet-up HOSTS="web-1 web-2"
 HOSTS ?= 4
