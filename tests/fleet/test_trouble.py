@@ -28,21 +28,25 @@ def stopped(fleet: dict[str, Host]) -> Iterator[Host]:
 
 
 @pytest.mark.usefixtures("stopped")
-def test_stopped_host(driftscan: Driftscan, scan_options: Options) -> None:
+def test_stopped_host(driftscan: Driftscan, fleet: dict[str, Host], scan_options: Options) -> None:
     begun = time.monotonic()
     outcome = driftscan.scan(*CLEAN, *scan_options)
     assert outcome.verdicts() == {**dict.fromkeys(LEFT, "clean"), STOPPED: "unreachable"}, outcome.explain()
     assert outcome.code == 3
     assert outcome.host(STOPPED)["errors"]
     assert time.monotonic() - begun < 120
-    _changed(driftscan, scan_options)
+    _changed(driftscan, fleet[CLEAN[1]], scan_options)
 
 
-def _changed(driftscan: Driftscan, scan_options: Options) -> None:
+def _changed(driftscan: Driftscan, host: Host, scan_options: Options) -> None:
     """A finding elsewhere weighs more than a host that wasn't scanned."""
-    outcome = driftscan.scan("drifted", CLEAN[0], STOPPED, *scan_options)
+    host.shell("install -m 755 /bin/true /usr/local/bin/foreign")
+    try:
+        outcome = driftscan.scan(CLEAN[0], host.name, STOPPED, *scan_options)
+    finally:
+        host.shell("rm /usr/local/bin/foreign")
     assert outcome.code == 1
-    assert outcome.verdicts() == {"drifted": "findings", CLEAN[0]: "clean", STOPPED: "unreachable"}
+    assert outcome.verdicts() == {CLEAN[0]: "clean", host.name: "findings", STOPPED: "unreachable"}
 
 
 def _scan(
