@@ -76,7 +76,10 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     unseen = sum(not row.visible for row in rows)
     if unseen:
         yield Gap(
-            "processes", Status.FORBIDDEN, f"the executables of {unseen} processes could not be seen", (PROCESS.name,)
+            "processes",
+            Status.FORBIDDEN,
+            f"the executables of {unseen} process{'es' if unseen > 1 else ''} could not be seen",
+            (PROCESS.name,),
         )
 
 

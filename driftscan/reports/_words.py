@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from driftscan.model.drift import Change, Difference, Grade, Mutation
 from driftscan.model.finding import JudgedControl, JudgedMutation, Result, State, Verdict
@@ -19,10 +19,18 @@ PROSE, NAME = 2_000, 20_000
 """Characters of what a host said, and of a name, that reports for people show. A path of 4,096 bytes fits, each written
 as its code."""
 RETURNED = "it was there before this host was replaced, and came back: a replacement does not end it"
+_NOT_REACHED = {Verdict.UNREACHABLE, Verdict.GONE}
 _UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
 _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][A-Za-z_-]*(?:\s.*)?::)|#(?=#[A-Za-z]*\[)")
 """What logs of pipelines obey: lines that begin with `::word ...::` (GitHub's runner strips blanks before it), and
 `##[word]` or `##vso[...]` anywhere (GitHub's, Azure's, TeamCity's). No address of IPv6 is such a word."""
+
+
+def reached(hosts: Collection[HostResult]) -> str:
+    """How many hosts there are, and how many of them were reached if not all were."""
+    every = plural(len(hosts), "host")
+    count = sum(host.verdict not in _NOT_REACHED for host in hosts)
+    return every if count == len(hosts) else f"{count:,} of {every}"
 
 
 def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:

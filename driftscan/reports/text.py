@@ -48,7 +48,7 @@ def _has_section(host: HostResult) -> bool:
 
 def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> list[str]:
     state = " (interrupted)" if result.interrupted else ""
-    head = f"{words.plural(len(hosts), 'host')} scanned{state}, {result.mode} scan, finished {result.finished_at}"
+    head = f"{words.reached(hosts)} scanned{state}, {result.mode} scan, finished {result.finished_at}"
     if not hosts:
         return [head]
     rows = [
