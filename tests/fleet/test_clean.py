@@ -11,7 +11,7 @@ from tests.fleet.bed.host import Host
 from tests.fleet.bed.shell import run
 from tests.fleet.bed.testbed import Testbed
 from tests.fleet.conftest import CLEAN
-from tests.fleet.driver import Driftscan, Outcome, assert_accounted, assert_clean, matching
+from tests.fleet.driver import Driftscan, assert_accounted, assert_clean, matching
 
 Options = tuple[str, ...]
 
@@ -32,21 +32,25 @@ def _traffic(host: Host) -> int:
 
 
 def test_next_scan_is_quick(driftscan: Driftscan, scan_options: Options, clean_hosts: list[Host]) -> None:
-    runs: list[tuple[int, Outcome]] = []
-    while not runs or (runs[-1][0] >= 500_000 and len(runs) < 3):
+    spent: dict[str, list[int]] = {host.name: [] for host in clean_hosts}
+    outcome = None
+    for _ in range(4):
         before = {host.name: _traffic(host) for host in clean_hosts}
         outcome = driftscan.scan(*CLEAN, *scan_options)
-        runs.append((max(_traffic(host) - before[host.name] for host in clean_hosts), outcome))
-    spent, outcome = runs[-1]
+        for host in clean_hosts:
+            spent[host.name].append(_traffic(host) - before[host.name])
+        if all(min(each) < 500_000 for each in spent.values()):
+            break
+    assert outcome is not None
     assert_clean(outcome, CLEAN)
     assert outcome.report["scan"]["mode"] == "quick"
-    for host in outcome.report["hosts"]:
-        files = host["coverage"]["files"]
-        assert host["coverage"]["reading"]["mode"] == "quick"
+    for found in outcome.report["hosts"]:
+        files = found["coverage"]["files"]
+        assert found["coverage"]["reading"]["mode"] == "quick"
         assert 0 < files["hashed"] < files["stat_only"] / 4, files
-    # The program, a login and the answers; a listing of all files has several megabytes, each time. What apt's timers
-    # fetch for one host the bridge may show to all of them, once.
-    assert spent < 500_000, [each for each, _ in runs]
+    # The program, a login and the answers; a listing of all files has several megabytes, each time. apt's timers fetch
+    # as much once for each host, at a time of its own.
+    assert all(min(each) < 500_000 for each in spent.values()), spent
 
 
 def test_next_scan_finds_content_whose_time_was_set_back(
