@@ -148,6 +148,11 @@ class Verdict(StrEnum):
     UNREACHABLE = "unreachable"
     GONE = "gone"
 
+    @property
+    def reached(self) -> bool:
+        """Whether the host was there and answered."""
+        return self not in {Verdict.UNREACHABLE, Verdict.GONE}
+
 
 @dataclass(frozen=True, slots=True)
 class Cure:

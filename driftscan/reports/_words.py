@@ -19,7 +19,6 @@ PROSE, NAME = 2_000, 20_000
 """Characters of what a host said, and of a name, that reports for people show. A path of 4,096 bytes fits, each written
 as its code."""
 RETURNED = "it was there before this host was replaced, and came back: a replacement does not end it"
-_NOT_REACHED = {Verdict.UNREACHABLE, Verdict.GONE}
 _UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
 _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][A-Za-z_-]*(?:\s.*)?::)|#(?=#[A-Za-z]*\[)")
 """What logs of pipelines obey: lines that begin with `::word ...::` (GitHub's runner strips blanks before it), and
@@ -29,7 +28,7 @@ _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][A-Za-z_-]*(?:\s.*)?::)|#(?=#[A-Za-z]
 def reached(hosts: Collection[HostResult]) -> str:
     """How many hosts there are, and how many of them were reached if not all were."""
     every = plural(len(hosts), "host")
-    count = sum(host.verdict not in _NOT_REACHED for host in hosts)
+    count = sum(host.verdict.reached for host in hosts)
     return every if count == len(hosts) else f"{count:,} of {every}"
 
 

@@ -24,7 +24,6 @@ KEPT_DAYS = 30
 MOST_DETAIL = 300
 """Characters of a reason, which a host may have written."""
 _WAIVERS = {WaiverState.EXPIRING: EventKind.WAIVER_EXPIRING, WaiverState.EXPIRED: EventKind.WAIVER_EXPIRED}
-_NOT_REACHED = frozenset({Verdict.UNREACHABLE, Verdict.GONE})
 _SEVERITY = {
     EventKind.COVERAGE_LOST: Severity.MEDIUM,
     EventKind.COVERAGE_RESTORED: Severity.MEDIUM,
@@ -56,7 +55,7 @@ class Outbox:
         self._names = {storable(each.host): each for each in result.hosts}
         self._known = frozenset(known_hosts(connection, list(self._names)))
         # Of no host anything is known: a new store, another inventory, a fleet that was replaced as a whole.
-        self._first = not self._known and any(each.verdict not in _NOT_REACHED for each in result.hosts)
+        self._first = not self._known and any(each.verdict.reached for each in result.hosts)
         self._new = self._first and connection.scalar(select(host.c.host).limit(1)) is None
         self._watched = self._watches()
 
