@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -61,7 +62,7 @@ class SqliteDatabase(Database):
             if new:
                 # By its path: closing a descriptor of the file would drop SQLite's locks (its howtocorrupt, 2.2).
                 self._path.chmod(0o600)
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_wal(connection)
             if lasting:
                 connection.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
@@ -93,6 +94,22 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """For this change alone SQLite does not heed its timeout: it has begun to read and, by its rule against deadlocks,
+    answers at once that another writes, as happens while several make the same file."""
+    until = time.monotonic() + _database.BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _engine(connect: Callable[[], sqlite3.Connection]) -> Engine:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,23 @@ def test_a_writer_that_waits_too_long_is_told(store: Store, monkeypatch: pytest.
     other.close()
     assert row is not None
     assert row.id == "scan-1"
+
+
+def test_who_comes_while_another_makes_the_file_waits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself does not, where the mode of the journal changes."""
+    store.directory.mkdir(parents=True)
+    other = sqlite3.connect(store.directory / "driftscan.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def done(seconds: float) -> None:
+        waits.append(seconds)
+        other.close()
+
+    monkeypatch.setattr(time, "sleep", done)
+    store.save(scan(1, host("a")), b"")
+    assert len(waits) == 1
+    assert [row.id for row in store.scans()] == ["scan-1"]
 
 
 @pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
