@@ -2,9 +2,10 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from driftscan.errors import DriftscanError, IncompleteError, UsageError
 from driftscan.model.names import show
@@ -39,6 +40,24 @@ def write(
     finally:
         if temporary:
             _remove(temporary)
+
+
+@contextlib.contextmanager
+def alone(path: str | os.PathLike[str]) -> Iterator[None]:
+    """While this lasts, nobody else who asks for it rewrites a file of the same directory: who reads a file, adds to it
+    and writes it again would undo what another wrote meanwhile. Ends with the process, however that ends, and leaves
+    nothing behind. A directory that is not there, or that its file system lets nobody lock, is not locked."""
+    try:
+        folder = os.open(os.path.dirname(os.fspath(path)) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (OSError, ValueError):  # whoever writes there will tell
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _mode_of(target: str) -> int | None:

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A machine that is busy is no failure: no property is judged by the clock.
-settings.register_profile("driftscan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A machine that is busy is no failure: no property is judged by the clock. And what fails is to say something of the
+# change that is tested: examples are the same each time. `--hypothesis-profile=wander` looks for others, and more.
+settings.register_profile("driftscan", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("wander", settings.get_profile("driftscan"), derandomize=False, max_examples=1000)
 settings.load_profile("driftscan")
 
 

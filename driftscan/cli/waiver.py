@@ -134,14 +134,15 @@ def _prune(call: Call) -> int:
     today, scanned = _today(), _scanned(call)
     gone = {WaiverState.EXPIRED, WaiverState.VOID, *([WaiverState.UNUSED] if call.settings.unused else [])}
     for path in call.settings.file:
-        told = [(state(waiver, today, scanned), waiver) for waiver in load(path)]
-        out = [(word, waiver) for word, waiver in told if word in gone]
-        text = Path(path).read_text("utf-8")
-        kept = pruned(text, path, {_line(waiver) for _, waiver in out})
-        if len(parse(kept, path)) != len(told) - len(out):
-            raise UsageError(f"{show(path)}: is not written as one waiver after another", "Take them out by hand.")
-        if out:
-            atomic.write(path, [kept.encode()])
+        with atomic.alone(path):
+            told = [(state(waiver, today, scanned), waiver) for waiver in load(path)]
+            out = [(word, waiver) for word, waiver in told if word in gone]
+            text = Path(path).read_text("utf-8")
+            kept = pruned(text, path, {_line(waiver) for _, waiver in out})
+            if len(parse(kept, path)) != len(told) - len(out):
+                raise UsageError(f"{show(path)}: is not written as one waiver after another", "Take them out by hand.")
+            if out:
+                atomic.write(path, [kept.encode()])
         for word, waiver in out:
             call.console.write(f"{show(waiver.origin)}: {word.value}: {show(waiver.what)} {_where(waiver)}\n")
         call.console.note(f"{show(path)}: {len(out)} of {plural(len(told), 'waiver')} taken out")
@@ -245,12 +246,13 @@ def _append(call: Call, waivers: Sequence[Waiver]) -> None:
     from driftscan.waivers import added, parse
 
     path = call.settings.output
-    text = Path(path).read_text("utf-8") if os.path.exists(path) else ""
-    if text.strip():
-        parse(text, path)
-    more = added(text, waivers)
-    parse(more, path)
-    atomic.write(path, [more.encode()])
+    with atomic.alone(path):
+        text = Path(path).read_text("utf-8") if os.path.exists(path) else ""
+        if text.strip():
+            parse(text, path)
+        more = added(text, waivers)
+        parse(more, path)
+        atomic.write(path, [more.encode()])
     for waiver in waivers:
         call.console.write(f"{show(waiver.what)} {_where(waiver)}: waived until {waiver.expires}\n")
     call.console.note(f"driftscan: {plural(len(waivers), 'waiver')} added to {show(path)}; review and commit it")

@@ -83,14 +83,15 @@ class LocalChannel:
         self._child.wait()
         self._drainer.join(1)
         self._selector.close()
-        for stream in (self._child.stdout, self._child.stderr):
-            if stream is not None:
-                stream.close()
+        assert self._child.stdout is not None
+        self._child.stdout.close()
 
     def _drain(self) -> None:
+        """Closes what it reads by itself: what has left the session may hold the other end long after `close`."""
         assert self._child.stderr is not None
-        while data := os.read(self._child.stderr.fileno(), CHUNK):
-            self._stderr = (self._stderr + data)[-STDERR_TAIL:]
+        with self._child.stderr as stream:
+            while data := os.read(stream.fileno(), CHUNK):
+                self._stderr = (self._stderr + data)[-STDERR_TAIL:]
 
 
 @dataclass(frozen=True, slots=True)

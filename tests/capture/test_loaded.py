@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import select
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,14 +58,24 @@ def test_no_more_content_is_read_than_may_be(pid: int, monkeypatch: pytest.Monke
 def test_who_keeps_us_waiting_is_left_out(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the mappings of a process do whose memory is locked while a file system does not answer."""
     look = loaded.Mappings.look
+    waiting, told = os.pipe()
 
     def slow(self: loaded.Mappings, base: bytes, files: list[tuple[bytes, bytes, bytes, bytes]]) -> bytes:
         if base == b"/proc/%d/" % os.getppid():
-            time.sleep(60)
+            os.write(told, b".")
+            time.sleep(600)
         return look(self, base, files)
 
+    def silent(reading: list[int], _writing: object, _failed: object, seconds: float) -> tuple[list[int], ...]:
+        """Silence is over once nothing is left to read and it sleeps: a busy machine keeps us waiting, too."""
+        assert seconds == loaded.SILENCE
+        ready = select.select([*reading, waiting], [], [])[0]
+        if ready == [waiting]:
+            os.read(waiting, 1)
+        return [each for each in ready if each != waiting], [], []
+
     monkeypatch.setattr(loaded.Mappings, "look", slow)
-    monkeypatch.setattr(loaded, "SILENCE", 0.3)
+    monkeypatch.setattr(loaded, "select", SimpleNamespace(select=silent))
     ended = 1 << 23
     found = loaded.loaded_by([os.getpid(), ended, pid])
     assert found[os.getpid()] == (b"timed_out", False, [])
@@ -71,3 +83,5 @@ def test_who_keeps_us_waiting_is_left_out(pid: int, monkeypatch: pytest.MonkeyPa
     assert found[pid][0] == b"ok"
     monkeypatch.setattr(loaded, "MOST_SILENT", 1)
     assert loaded.loaded_by([os.getpid(), pid])[pid] == (b"timed_out", False, [])
+    os.close(waiting)
+    os.close(told)

@@ -75,18 +75,29 @@ def used() -> float:
     return sum(int(field) for row in own().values() for field in row[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
+def reads(pid: int, root: Path) -> bool:
+    """Whether a process has something open there."""
+    handles = f"/proc/{pid}/fd"
+    try:
+        return any(os.readlink(f"{handles}/{each}").startswith(f"{root}/") for each in os.listdir(handles))
+    except OSError:  # it has ended, or closes one just now
+        return False
+
+
 def _ask(opened: ProbeSession) -> None:
     with suppress(HostError):  # the probe is ended before the walk is
         opened.ask([Tree()])
 
 
 @contextmanager
-def walking(root: Path, limits: Limits) -> Iterator[None]:
-    """While a walk is under way."""
+def walking(root: Path, limits: Limits, workers: int = 1) -> Iterator[None]:
+    """While a walk is under way, by so many workers, all of which have begun."""
     with session(root, limits) as opened:
         asking = threading.Thread(target=_ask, args=(opened,), daemon=True)
         asking.start()
-        time.sleep(0.5)
+        while sum(reads(pid, root) for pid in own()) < workers:
+            assert asking.is_alive(), "the walk has ended too soon"
+            time.sleep(0.02)
         yield
         assert asking.is_alive(), "the walk has ended too soon"
         os.killpg(min(own()), signal.SIGKILL)
@@ -107,7 +118,7 @@ def test_share_of_a_processor(tmp_path: Path, hole: bool) -> None:
                 os.link(folder / "file", folder / f"link{number}")
     with walking(tmp_path, Limits(int(share * 100))):
         before, begun = used(), time.monotonic()
-        time.sleep(3)
+        time.sleep(2)
         spent = (used() - before) / (time.monotonic() - begun)
     assert 0 < spent <= share * 1.5
 
@@ -115,7 +126,7 @@ def test_share_of_a_processor(tmp_path: Path, hole: bool) -> None:
 def test_priority(tmp_path: Path) -> None:
     """Low, for workers too; and never higher than that of who started it."""
     grow(tmp_path, 40, 150_000)
-    with walking(tmp_path, Limits(200, 100_000)):
+    with walking(tmp_path, Limits(200, 100_000), workers=2):
         running = {pid: row for pid, row in own().items() if row[0] != b"Z"}
         nice = {int(row[16]) for row in running.values()}
         classes = {_class_of(pid) for pid in running}

@@ -1,6 +1,8 @@
 """`driftscan waiver` and `scan --waivers`, from a fleet that has drifted to one in which what is new stands out."""
 
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from tests.cli.runner import Ran, run
 
 SAID = ("--reason", "as found, OPS-40", "--owner", "ops@example.net")
+OVER = "  - {finding: F-000000000001, hosts: a, reason: r, owner: o, expires: 2026-01-02}\n"
+OTHERS = "  - {finding: F-000000000002, hosts: a, reason: r, owner: o, expires: 2999-01-02}\n"
 Run = Callable[..., Ran]
 
 
@@ -85,6 +89,28 @@ def test_what_is_to_be_quarantined_is_not_adopted_but_can_be_added(driftscan: Ru
     assert driftscan("waiver", "add", found["id"][:8], *SAID, "--days", "31").code == 2
     assert driftscan("waiver", "add", found["id"][:8], *SAID, "--days", "30", "--ticket", "OPS-1").code == 0
     assert scan(driftscan, image, "--waivers", "waivers.yaml")[0] == 0
+
+
+@pytest.mark.parametrize("words", [("add", "F-", *SAID, "--days", "9"), ("prune", "waivers.yaml")], ids=" ".join)
+def test_what_another_writes_meanwhile_stays(
+    driftscan: Run, image: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Two people at once: whoever comes second waits, and reads what the first has written."""
+    (image / "etc/motd").write_text("changed\n")
+    scan(driftscan, image)
+    Path("waivers.yaml").write_text("waivers:\n" + OVER)
+    flock = fcntl.flock
+
+    def after_another(descriptor: int, operation: int) -> None:
+        flock(descriptor, operation)
+        assert os.path.samestat(os.fstat(descriptor), os.stat("."))
+        Path("waivers.yaml").write_text("waivers:\n" + OVER + OTHERS)
+
+    monkeypatch.setattr(fcntl, "flock", after_another)
+    assert driftscan("waiver", *words).code == 0
+    text = Path("waivers.yaml").read_text()
+    assert OTHERS in text
+    assert (OVER in text) == (words[0] == "add")
 
 
 def test_an_expired_waiver_is_told_and_accepts_nothing(driftscan: Run, image: Path) -> None:

@@ -225,7 +225,7 @@ def test_without_a_script_it_is_whole(browser: "Browser", folder: Path) -> None:
         assert not page.is_visible("#tools")
         assert not page.locator("#m0").is_visible()
         page.locator("#happened svg a[href='#m0']").first.click()
-        page.locator("#m0").wait_for(state="visible", timeout=5000)
+        page.locator("#m0").wait_for(state="visible", timeout=60_000)
         page.click("label[for=theme-dark]")
         page.locator("#rows > details > summary").first.click()
         assert page.locator("#rows > details[open] .sentence").first.is_visible()

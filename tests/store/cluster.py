@@ -49,7 +49,7 @@ class Cluster:
             self._server = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=self.folder, user=self._user, group=self._group
             )
-        for _ in range(1000):
+        for _ in range(5000):
             if subprocess.run([self._programs / "pg_isready", "-q", "-h", self.folder], check=False).returncode == 0:
                 return
             time.sleep(0.02)

@@ -1,5 +1,6 @@
 """What the tests of the ssh transport share: a home without keys, agents or configuration, and hosts to connect to."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from driftscan.errors import DeadlineError
 from driftscan.model.host import ConnectOptions, Host
 from driftscan.transports import ssh, ssh_socket
 from driftscan.transports.base import Channel, Ended, Transport
@@ -61,6 +63,13 @@ class Lab:
         """A line of known_hosts."""
         with self.known_hosts.open("a") as file:
             file.write(f"{marker} {names} {shown.get_name()} {shown.get_base64()}\n".lstrip())
+
+    def hasty(self, host: SshHost) -> Transport:
+        """A connection whose deadline is as near as this machine, which may be busy, can log in by."""
+        for seconds in (1.0, 5.0):
+            with contextlib.suppress(DeadlineError):
+                return self.connect(host, seconds=seconds)
+        return self.connect(host)
 
     def connect(
         self, host: SshHost | int, *, prompt: Prompt | None = None, seconds: float = SECONDS, **options: Any

@@ -11,7 +11,8 @@ import pytest
 
 from driftscan.errors import DeadlineError, HostError, ProbeError, UnreachableError
 from driftscan.transports import ssh_channel
-from tests.transports.conftest import Lab, output
+from driftscan.transports.base import Channel, Transport
+from tests.transports.conftest import SECONDS, Lab, output
 from tests.transports.sshkeys import key
 from tests.transports.sshserver import SshHost
 
@@ -96,9 +97,17 @@ def test_reading_ends_at_its_deadline_and_can_go_on(lab: Lab) -> None:
     transport.close()
 
 
+def sleeper(lab: Lab) -> tuple[Transport, Channel]:
+    """A program that sleeps, on a connection whose deadline is near."""
+    for seconds in (1.0, 5.0, SECONDS):
+        with suppress(DeadlineError):
+            transport = lab.connect(lab.host(), seconds=seconds)
+            return transport, transport.run("exec sleep 60")
+    raise AssertionError("no login in all that time")
+
+
 def test_everything_ends_at_the_hosts_deadline(lab: Lab) -> None:
-    transport = lab.connect(lab.host(), seconds=3)
-    channel = transport.run("exec sleep 60")
+    transport, channel = sleeper(lab)
     with pytest.raises(DeadlineError):
         channel.read(time.monotonic() + 60)
     with pytest.raises(HostError):
@@ -109,8 +118,7 @@ def test_everything_ends_at_the_hosts_deadline(lab: Lab) -> None:
 
 
 def test_writing_ends_at_the_hosts_deadline(lab: Lab) -> None:
-    transport = lab.connect(lab.host(), seconds=3)
-    channel = transport.run("exec sleep 60")
+    transport, channel = sleeper(lab)
     with pytest.raises(DeadlineError):
         channel.write(b"x" * (8 * MIB))
     transport.close()
@@ -154,6 +162,29 @@ def test_a_lost_connection_is_no_end_of_output(lab: Lab) -> None:
     transport.close()
 
 
+def test_a_lost_connection_is_told_as_such_however_late_it_calls_itself_that(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """paramiko ends the channels first; on a busy machine its thread may then wait for its turn."""
+    told = threading.Event()
+    unlink = paramiko.Channel._unlink  # type: ignore[attr-defined]
+
+    def late(channel: paramiko.Channel) -> None:
+        unlink(channel)
+        told.wait(60)
+
+    host = lab.host()
+    transport = lab.connect(host)
+    channel = transport.run("echo begin; cat")
+    assert channel.read(time.monotonic() + 10) == b"begin\n"
+    monkeypatch.setattr(paramiko.Channel, "_unlink", late)
+    next(iter(host._transports)).sock.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(UnreachableError, match="was lost"):
+        channel.read(time.monotonic() + 60)
+    told.set()
+    transport.close()
+
+
 def test_a_refused_command_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     host = lab.host()
     monkeypatch.setattr(paramiko.ServerInterface, "check_channel_exec_request", lambda *_: False)
@@ -165,18 +196,17 @@ def test_a_refused_command_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_exec_that_is_never_answered_ends_at_the_deadline(lab: Lab) -> None:
-    def silent(*_: object) -> bool:
-        time.sleep(5)
-        return True
+    over = threading.Event()
+
+    def silent(*_: object) -> None:
+        over.wait(60)
 
     host = lab.host()
-    host.settings.sessions = None
-    transport = lab.connect(host, seconds=3)
-    original = host.start
+    transport = lab.hasty(host)
     host.start = silent  # type: ignore[assignment, method-assign]
     with pytest.raises(DeadlineError):
         transport.run("echo")
-    host.start = original  # type: ignore[method-assign]
+    over.set()
     transport.close()
 
 

@@ -250,7 +250,7 @@ def test_a_login_shell_that_runs_nothing(lab: Lab, shell: tuple[str, ...], why: 
 
 
 def test_a_login_shell_that_hangs(lab: Lab) -> None:
-    transport = lab.connect(lab.host(shell=("/bin/sh", "-c", "sleep 60")), seconds=3)
+    transport = lab.hasty(lab.host(shell=("/bin/sh", "-c", "sleep 60")))
     with pytest.raises(DeadlineError):
         transport.run("echo")
     transport.close()

@@ -1,6 +1,7 @@
 """Logging in: keys, certificates, passwords, and what a person is told when it does not work."""
 
 import base64
+import contextlib
 import socket
 import threading
 import time
@@ -250,7 +251,7 @@ def test_a_port_where_something_else_speaks(lab: Lab, greeting: bytes, why: str)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_greet, args=(listener, greeting))
         thread.start()
-        error = refused(lab, listener.getsockname()[1], UnreachableError, connect_timeout=2)
+        error = refused(lab, listener.getsockname()[1], UnreachableError, connect_timeout=30)
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert why in error.message
@@ -316,21 +317,24 @@ def test_the_deadline_holds_while_a_host_stalls(lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_stall, args=(listener,), daemon=True)
         thread.start()
-        refused(lab, listener.getsockname()[1], DeadlineError, seconds=0.5)
+        for seconds in (0.5, 5, 30):  # a busy machine may not even greet by the first
+            with contextlib.suppress(UnreachableError):
+                refused(lab, listener.getsockname()[1], DeadlineError, seconds=seconds)
+                break
+        else:
+            pytest.fail("it greeted by none of them")
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
 
 
 def _stall(listener: socket.socket) -> None:
-    connection, _ = listener.accept()
-    with connection:
-        connection.sendall(b"SSH-2.0-slow\r\n")
-        connection.settimeout(5)
-        try:
-            while connection.recv(1 << 16):
-                pass
-        except OSError:
-            return
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-slow\r\n")
+                while connection.recv(1 << 16):
+                    pass
 
 
 def test_nothing_of_paramiko_reaches_standard_error(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:

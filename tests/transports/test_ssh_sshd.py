@@ -109,7 +109,7 @@ def _running(server: Sshd) -> Iterator[Sshd]:
     with log.open("wb") as file:
         daemon = subprocess.Popen([str(SSHD), "-D", "-e", "-f", server.file("config")], stderr=file)
     try:
-        for _ in range(200):
+        for _ in range(2000):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port), timeout=1):
                 break
             if daemon.poll() is not None:
