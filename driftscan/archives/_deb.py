@@ -11,14 +11,14 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import IO, BinaryIO, cast
 
 from driftscan.compressed import ZstdError, ZstdFile
 from driftscan.errors import UsageError
 from driftscan.model.names import encode_name, show
-from driftscan.model.proof import Shipped
+from driftscan.model.proof import INFO, Shipped
 
 MAX_FILES = 300_000
 MAX_UNPACKED = 32 << 30
@@ -28,7 +28,8 @@ SCRIPTS = ("preinst", "postinst")
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _SIZE = re.compile(rb"(\d{1,10}) *")
-_FIELD = re.compile(r"^(Package|Version|Architecture): *(\S+) *$", re.MULTILINE)
+_FIELD = re.compile(r"^(Package|Version|Architecture|Multi-Arch): *(\S+) *$", re.MULTILINE)
+_CONTROL = re.compile(r"[A-Za-z0-9-]+")
 _PIECE = 1 << 20
 _TYPES = {
     tarfile.REGTYPE: "regular",
@@ -51,13 +52,22 @@ _BROKEN = (tarfile.TarError, lzma.LZMAError, ZstdError, zlib.error, EOFError, OS
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """An archive: what its control file says it is, its files by path, and its install scripts."""
+    """An archive: what its control file says it is, its files and those of its control part by path, and the text of
+    its install scripts."""
 
     package: str
     version: str
     architecture: str
     files: dict[str, Shipped]
     scripts: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """The control part: texts that are read, and by name what dpkg keeps beneath /var/lib/dpkg/info as it is."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Shipped] = field(default_factory=dict)
 
 
 class _Part(io.RawIOBase):
@@ -82,23 +92,26 @@ def contents(file: BinaryIO, name: str) -> Contents:
     try:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError("it does not begin as one")
-        control: dict[str, str] = {}
+        control = _Control()
         files: dict[str, Shipped] | None = None
         for member, part in _members(file):
             if member.startswith("control.tar"):
                 control = _control(part, member)
             elif member.startswith("data.tar"):
                 files = _data(part, member)
-        found = dict(_FIELD.findall(control.get("control", "")))
-        if files is None or len(found) != 3:
+        found = dict(_FIELD.findall(control.texts.get("control", "")))
+        if files is None or not {"Package", "Version", "Architecture"} <= found.keys():
             raise ValueError("it has no data or no control file")
     except _BROKEN as error:
         raise UsageError(
             f"{show(name)}: not a Debian package that can be read: {show(str(error)) or type(error).__name__}",
             "Fetch it again, or take it away.",
         ) from error
-    scripts = "\n".join(control[script] for script in SCRIPTS if script in control)
-    return Contents(found["Package"], found["Version"], found["Architecture"], files, scripts)
+    scripts = "\n".join(control.texts[script] for script in SCRIPTS if script in control.texts)
+    package, architecture = found["Package"], found["Architecture"]
+    stem = f"{package}:{architecture}" if found.get("Multi-Arch") == "same" else package
+    files.update((f"{INFO}{stem}.{name}", shipped) for name, shipped in control.files.items())
+    return Contents(package, found["Version"], architecture, files, scripts)
 
 
 def _members(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
@@ -123,8 +136,8 @@ def _tar(part: BinaryIO, member: str) -> Iterator[tarfile.TarFile]:
         yield tar
 
 
-def _control(part: BinaryIO, member: str) -> dict[str, str]:
-    found = {}
+def _control(part: BinaryIO, member: str) -> _Control:
+    found = _Control()
     left = MAX_CONTROL
     with _tar(part, member) as tar:
         for item in tar:
@@ -132,9 +145,14 @@ def _control(part: BinaryIO, member: str) -> dict[str, str]:
             if left < 0:
                 raise ValueError("its control files are too large")
             name = item.name.removeprefix("./")
-            file = tar.extractfile(item) if name in {"control", *SCRIPTS} and item.isreg() else None
-            if file is not None:
-                found[name] = file.read().decode("utf-8", "replace")
+            if not item.isreg() or not _CONTROL.fullmatch(name):
+                continue
+            data = cast("IO[bytes]", tar.extractfile(item)).read()
+            if name in {"control", *SCRIPTS}:
+                found.texts[name] = data.decode("utf-8", "replace")
+            if name != "control":  # that becomes an entry of dpkg's status
+                digest = hashlib.sha256(data).hexdigest()
+                found.files[name] = Shipped("regular", digest, _mode(item), item.uid, item.gid)
     return found
 
 
@@ -165,8 +183,11 @@ def _shipped(tar: tarfile.TarFile, item: tarfile.TarInfo) -> Shipped:
         content = encode_name(item.linkname.encode("utf-8", "surrogateescape"))
     elif kind == "regular":
         content = _digest(tar.extractfile(item))
-    mode = None if kind == "symlink" else f"{item.mode & 0o7777:04o}"
-    return Shipped(kind, content, mode, item.uid, item.gid)
+    return Shipped(kind, content, None if kind == "symlink" else _mode(item), item.uid, item.gid)
+
+
+def _mode(item: tarfile.TarInfo) -> str:
+    return f"{item.mode & 0o7777:04o}"
 
 
 def _digest(file: IO[bytes] | None) -> str:

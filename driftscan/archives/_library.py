@@ -20,7 +20,7 @@ from driftscan.model.proof import Rank, Shipment, Shipped
 log = logging.getLogger(__name__)
 SUFFIX = ".deb"
 MAX_ARCHIVES = 1_000_000
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept; raised whenever the same archive would be read otherwise."""
 _ALIKE = 5
 """Archives of one name, version and architecture that are looked into."""

@@ -6,7 +6,7 @@ All but the latter is the host's own testimony. It decides how differences are g
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -114,6 +114,11 @@ class Evidence:
         """The text of a package's install scripts, of its archive where there is one."""
         archive = self._archive(package)
         return self.package_scripts.get(package, "") if archive is None else archive.scripts
+
+    def archived(self, package: str) -> Collection[str] | None:
+        """The paths that a package's archive has; None: there is no archive."""
+        archive = self._archive(package)
+        return None if archive is None else archive.files.keys()
 
     def _archive(self, package: str) -> Shipment | None:
         return next((each for each in self.shipments.get(package, ()) if each.rank is Rank.ARCHIVE), None)

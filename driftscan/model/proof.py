@@ -40,6 +40,11 @@ WORTH = {
 """For a person: what a proof of this rank is worth."""
 
 
+INFO = "/var/lib/dpkg/info/"
+"""Where dpkg keeps what came in a package's control part (`NAME.postinst`, `NAME:ARCHITECTURE.triggers`): as it was in
+the archive, but for `list`, which it writes itself, and `md5sums` where the archive has none (deb-md5sums(5))."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """A file as a package brought it, in the columns of kind `file`. None: this is not told. `content`: sha256 of a
@@ -55,7 +60,8 @@ class Shipped:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
     """What one archive, or one manifest, says of a package at the version that the host has. Paths are as the package
-    system writes them. `files` may leave out what nobody asks for; `paths` are all, None: not known."""
+    system writes them; those of an archive's control part are beneath INFO. `files` may leave out what nobody asks for;
+    `paths` are all, None: not known."""
 
     rank: Rank
     origin: str

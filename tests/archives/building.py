@@ -55,14 +55,16 @@ def deb(
     *entries: tuple[tarfile.TarInfo, bytes],
     head: bytes | None = None,
     postinst: bytes = b"",
+    about: tuple[tuple[tarfile.TarInfo, bytes], ...] = (),
     compression: str = ".xz",
 ) -> bytes:
-    about = [entry("./control", control() if head is None else head)]
-    about += [entry("./postinst", postinst)] if postinst else []
+    """`about`: more control files."""
+    told = [entry("./control", control() if head is None else head), *about]
+    told += [entry("./postinst", postinst, mode=0o755)] if postinst else []
     pack = PACK[compression]
     return ar({
         "debian-binary": b"2.0\n",
-        f"control.tar{compression}": pack(tar(*about)),
+        f"control.tar{compression}": pack(tar(*told)),
         f"data.tar{compression}": pack(tar(entry("./", type=tarfile.DIRTYPE, mode=0o755), *entries)),
     })  # fmt: skip
 

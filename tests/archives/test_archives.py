@@ -14,7 +14,14 @@ from driftscan.model.proof import Rank, Shipped
 from tests.archives.building import PACK, ar, control, deb, entry, put, tar
 
 PROGRAM = b"#!/bin/sh\n"
-DIGEST = hashlib.sha256(PROGRAM).hexdigest()
+
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+DIGEST = sha256(PROGRAM)
 FILES = (
     entry("./usr/bin/tool", PROGRAM, mode=0o755),
     entry("./usr/bin/again", type=tarfile.LNKTYPE, linkname="./usr/bin/tool"),
@@ -33,9 +40,28 @@ def test_what_an_archive_holds(compression: str) -> None:
         "/usr/bin/again": Shipped("regular", DIGEST, "0755", 0, 0),
         "/usr/lib/tool": Shipped("directory", None, "2775", 0, 50),
         "/usr/lib/tool/l": Shipped("symlink", "../x", None, 0, 0),
-        "/usr/share/caf\\xe9\\\\x": Shipped("regular", hashlib.sha256().hexdigest(), "0644", 0, 0),
+        "/usr/share/caf\\xe9\\\\x": Shipped("regular", sha256(b""), "0644", 0, 0),
+        "/var/lib/dpkg/info/tool.postinst": Shipped("regular", sha256(b"chown x /y\n"), "0755", 0, 0),
     }
     assert found.scripts == "chown x /y\n"
+
+
+def test_control_files_are_where_dpkg_puts_them() -> None:
+    about = (
+        entry("./conffiles", b"/etc/tool\n"),
+        entry("./prerm", PROGRAM, mode=0o755),
+        entry("./sub/triggers", b"not one: dpkg takes no directories"),
+        entry("./link", type=tarfile.SYMTYPE, linkname="/etc/shadow"),
+        entry("./triggers", b"activate ldconfig\n"),
+    )
+    of_one = contents(io.BytesIO(deb(about=about)), "tool.deb")
+    assert sorted(of_one.files) == [f"/var/lib/dpkg/info/tool.{name}" for name in ("conffiles", "prerm", "triggers")]
+    head = control(architecture="amd64") + b"Multi-Arch: same\n"
+    of_several = contents(io.BytesIO(deb(about=about[:2], head=head)), "tool.deb")
+    assert of_several.files == {
+        "/var/lib/dpkg/info/tool:amd64.conffiles": Shipped("regular", sha256(b"/etc/tool\n"), "0644", 0, 0),
+        "/var/lib/dpkg/info/tool:amd64.prerm": Shipped("regular", DIGEST, "0755", 0, 0),
+    }
 
 
 WHOLE = deb(*FILES, compression=".gz")

@@ -169,6 +169,63 @@ def test_archives_tell_a_file_that_was_changed_together_with_its_row(
     assert note.startswith("1 file of declared packages stand")
 
 
+INFO = "var/lib/dpkg/info/"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mode"),
+    [
+        ("curl.postinst", "curl 7.2; nc -e sh", 0o755),
+        ("curl.postinst", "curl 7.2", 0o4755),
+        ("curl.postinst", "curl 7.2", 0o757),
+        ("curl.prerm", "evil", 0o755),
+        ("curl.conffiles", "/etc/curlrc\n/etc/shadow\n", 0o644),
+        ("curl.triggers", "activate evil\n", 0o644),
+        ("curl.md5sums", "", 0o644),
+        ("curl:amd64.postinst", "curl 7.2", 0o755),
+    ],
+)
+def test_archives_tell_what_dpkg_keeps_of_a_package(
+    gate: Gate, candidate: Path, tmp_path: Path, name: str, text: str, mode: int
+) -> None:
+    install_curl(candidate, "7.2")
+    write(candidate, f"{INFO}curl.postinst", "curl 7.2", 0o755)
+    write(candidate, f"{INFO}curl.conffiles", "/etc/curlrc\n")
+    about = (
+        entry("./conffiles", b"/etc/curlrc\n"),
+        entry("./md5sums", (candidate / f"{INFO}curl.md5sums").read_bytes()),
+    )
+    files = entry("./usr/bin/curl", b"curl 7.2", mode=0o755), entry("./etc/curlrc", b"proxy = none\n")
+    archive = deb(*files, head=control("curl", "7.2", "amd64"), postinst=b"curl 7.2", about=about)
+    put(tmp_path / "debs", "curl_7.2_amd64.deb", archive)
+    archives = ("--packages", str(tmp_path / "debs"), "-o", "json")
+    said = gate(*archives, declared=DECLARED)
+    grounds = {item["key"]: item["ground"] for change in checked(said)["changes"] for item in change["explained"]}
+    told = {key.rpartition("curl.")[2]: ground for key, ground in grounds.items() if INFO in key}
+    assert said.code == 0
+    assert told == {"postinst": "archive", "conffiles": "archive", "md5sums": "archive"}
+    write(candidate, INFO + name, text, mode)
+    said = gate(*archives, declared=DECLARED)
+    left = {item["key"] for change in checked(said)["changes"] for item in change["residual"]}
+    assert (said.code, left) == (1, {f"/{INFO}{name}"})
+
+
+def test_a_script_that_was_taken_away_is_told_by_the_archive(
+    gate: Gate, candidate: Path, image: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The approved image's curl had scripts; the candidate's has none, and its archive has one of two."""
+    for name in ("prerm", "preinst"):
+        write(image, f"{INFO}curl.{name}", "7.1", 0o755)
+    assert run(capsys, "bake", f"rootfs:{image}", "-o", str(manifest)).code == 0
+    install_curl(candidate, "7.2")
+    files = entry("./usr/bin/curl", b"curl 7.2", mode=0o755), entry("./etc/curlrc", b"proxy = none\n")
+    about = (entry("./prerm", b"7.2", mode=0o755), entry("./md5sums", b""))
+    put(tmp_path / "debs", "curl_7.2_amd64.deb", deb(*files, head=control("curl", "7.2", "amd64"), about=about))
+    said = gate("--packages", str(tmp_path / "debs"), "-o", "json", declared=DECLARED)
+    left = {item["key"] for change in checked(said)["changes"] for item in change["residual"]}
+    assert left == {f"/{INFO}curl.prerm", f"/{INFO}curl.md5sums"}
+
+
 def test_an_edited_conffile_of_a_declared_package_fails(gate: Gate, candidate: Path) -> None:
     install_curl(candidate, "7.2")
     write(candidate, "etc/curlrc", "proxy = evil\n")

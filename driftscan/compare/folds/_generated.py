@@ -8,9 +8,11 @@ from posixpath import normpath
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.folds._parts import ACCOUNT_FILES
+from driftscan.compare.folds._proof import rule
 from driftscan.compare.folds.service import unit_of
 from driftscan.compare.pool import Pool, actual, text
 from driftscan.model.drift import Change, Difference
+from driftscan.model.proof import INFO, Rank
 
 _STATE = (
     *("/var/lib/apt", "/var/cache/apt", "/var/log/apt", "/var/cache/debconf", "/var/cache/man", "/var/lib/ucf"),
@@ -36,6 +38,8 @@ _LOADED = re.compile(
 )
 """Of these, what a kernel, a loader or a library takes code from."""
 _ALTERNATIVES = "/etc/alternatives/"
+_SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
+"""What dpkg and debconf run of a package (deb-postinst(5) and its fellows)."""
 _PACKAGED = re.compile(
     r"/etc/alternatives/[^/]+|(?:/usr)?/(?:s?bin|lib|lib32|lib64|libexec|share|games)/.+|/etc/.+|/run/.+\.sock"
 )
@@ -84,11 +88,24 @@ def state_of(pool: Pool, packages: Iterable[str], evidence: Evidence) -> Iterato
     """What an operation on these packages (keys `name/arch`) wrote about them and made in their own directories."""
     for key in packages:
         name = key.partition("/")[0]
-        for item in pool.beneath("/var/lib/dpkg/info"):
-            stem = item.key.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
-            if stem == name:
+        for item in pool.beneath(INFO.rstrip("/")):
+            stem, _, kind = item.key.removeprefix(INFO).rpartition(".")
+            if stem.partition(":")[0] == name and _is_kept(item, kind, key, evidence):
                 yield item
         yield from _made_inside(pool, evidence.files_of(key))
+
+
+def _is_kept(item: Difference, kind: str, package: str, evidence: Evidence) -> bool:
+    """Whether dpkg keeps this of a package: by its archive, if there is one."""
+    files = evidence.archived(package)
+    if files is None:
+        return kind in _SCRIPTS or not _runs(item)
+    if kind == "list" or (kind == "md5sums" and item.key not in files):
+        return not _runs(item)
+    if item.change is Change.REMOVED:
+        return item.key not in files
+    ruling = rule(item, package, evidence)
+    return ruling.rank is Rank.ARCHIVE and not ruling.against
 
 
 def account_files(pool: Pool) -> Iterator[Difference]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence, spellings
 from driftscan.model.drift import Difference
-from driftscan.model.proof import OUTSIDE, Rank, Shipment, Shipped
+from driftscan.model.proof import INFO, OUTSIDE, Rank, Shipment, Shipped
 from driftscan.model.resource import Value
 
 _STATE = "/var/"
@@ -65,7 +65,8 @@ def _against(shipment: Shipment, shipped: Shipped, path: str, now: Mapping[str, 
         return f"it is a {kind}, and {shipment.origin} has a {shipped.type}"
     if shipped.content is not None and shipped.content != _content(now):
         return f"{shipment.origin} has another content"
-    if path.startswith(_STATE) or _named_by(shipment.scripts, path):
+    given_away = path.startswith(_STATE) and not path.startswith(INFO)
+    if given_away or _named_by(shipment.scripts, path):
         return ""
     told = {"mode": shipped.mode, "uid": shipped.uid, "gid": shipped.gid}
     for name, was in told.items():
