@@ -16,7 +16,6 @@ from tests.archives.building import PACK, ar, control, deb, entry, put, tar
 PROGRAM = b"#!/bin/sh\n"
 
 
-
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
