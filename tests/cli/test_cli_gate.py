@@ -173,7 +173,7 @@ INFO = "var/lib/dpkg/info/"
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "mode"),
+    "change",
     [
         ("curl.postinst", "curl 7.2; nc -e sh", 0o755),
         ("curl.postinst", "curl 7.2", 0o4755),
@@ -186,8 +186,9 @@ INFO = "var/lib/dpkg/info/"
     ],
 )
 def test_archives_tell_what_dpkg_keeps_of_a_package(
-    gate: Gate, candidate: Path, tmp_path: Path, name: str, text: str, mode: int
+    gate: Gate, candidate: Path, tmp_path: Path, change: tuple[str, str, int]
 ) -> None:
+    name, text, mode = change
     install_curl(candidate, "7.2")
     write(candidate, f"{INFO}curl.postinst", "curl 7.2", 0o755)
     write(candidate, f"{INFO}curl.conffiles", "/etc/curlrc\n")
@@ -211,12 +212,12 @@ def test_archives_tell_what_dpkg_keeps_of_a_package(
 
 
 def test_a_script_that_was_taken_away_is_told_by_the_archive(
-    gate: Gate, candidate: Path, image: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    gate: Gate, candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The approved image's curl had scripts; the candidate's has none, and its archive has one of two."""
     for name in ("prerm", "preinst"):
-        write(image, f"{INFO}curl.{name}", "7.1", 0o755)
-    assert run(capsys, "bake", f"rootfs:{image}", "-o", str(manifest)).code == 0
+        write(tmp_path / "image", f"{INFO}curl.{name}", "7.1", 0o755)
+    assert run(capsys, "bake", f"rootfs:{tmp_path / 'image'}", "-o", str(tmp_path / "web.manifest")).code == 0
     install_curl(candidate, "7.2")
     files = entry("./usr/bin/curl", b"curl 7.2", mode=0o755), entry("./etc/curlrc", b"proxy = none\n")
     about = (entry("./prerm", b"7.2", mode=0o755), entry("./md5sums", b""))
