@@ -1,6 +1,7 @@
 """How a program gets to a shell through its standard input: a size, a newline, that many bytes; what follows is the
 program's own input. So no limit on arguments applies (MAX_ARG_STRLEN of execve(2) is 128 KiB)."""
 
+import gzip
 import shlex
 from functools import lru_cache
 
@@ -10,13 +11,16 @@ from driftscan.model.names import show
 MAX_SCRIPT = 1 << 20
 """Bytes. The shell holds the program in memory; ours has some hundred KiB, so more is a mistake."""
 # GNU, busybox and toybox dd read a pipe in one go with iflag=fullblock; another dd refuses that before it reads.
-TAKE = 'IFS= read -r n; s=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null)'
+_READ = 'dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null'
+TAKE = f"IFS= read -r n; s=$({_READ})"
 """Shell text that reads a framed program into `s`."""
+TAKE_PACKED = f"IFS= read -r n; s=$({{ {_READ}; }} | $z)"
+"""The same for one that comes as `z` unpacks it: `gzip -dc`, or `cat` where there is no gzip."""
 
 
 @lru_cache(maxsize=4)
-def framed(script: str, arguments: tuple[str, ...]) -> bytes:
-    """A program with its arguments, as TAKE reads it. ProbeError for one that no shell takes."""
+def framed(script: str, arguments: tuple[str, ...], *, packed: bool = False) -> bytes:
+    """A program with its arguments, as TAKE reads it; `packed`: by gzip. ProbeError for one that no shell takes."""
     words = " ".join(shlex.quote(argument) for argument in arguments)
     program = f"set -- {words}\n{script}".encode("utf-8", "surrogateescape")
     if len(program) > MAX_SCRIPT:
@@ -25,7 +29,8 @@ def framed(script: str, arguments: tuple[str, ...]) -> bytes:
         )
     if b"\0" in program:
         raise ProbeError("the probe contains a NUL byte, which no shell takes", "Report this: it is a bug.")
-    return f"{len(program)}\n".encode() + program
+    sent = gzip.compress(program, 6, mtime=0) if packed else program
+    return f"{len(sent)}\n".encode() + sent
 
 
 def trusted(path: str, where: str, owner: int, mode: int) -> None:

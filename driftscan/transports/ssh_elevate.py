@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from driftscan.errors import DeadlineError, HostError, ProbeError, SudoError
 from driftscan.model.names import show
-from driftscan.transports.program import TAKE, framed, missing, trusted
+from driftscan.transports.program import TAKE_PACKED, framed, missing, trusted
 from driftscan.transports.ssh_channel import SshChannel
 from driftscan.transports.ssh_secrets import SUDO_PASSWORD, Prompt, Secrets
 
@@ -24,13 +24,18 @@ MAX_PROMPTS = 3
 PROMPT_SECONDS = 30.0
 """How long sudo may take to ask for the password, and then to judge it."""
 
-# Arguments: MARKER HOW. Announces how it runs, takes the program from standard input and runs it. The statuses 1, 126
-# and 127 are what a failing sudo ends with: the program's own are moved, and ssh_channel.STATUSES moves them back.
+# Arguments: MARKER HOW. Announces how it runs and what unpacks a program there, takes that from standard input and runs
+# it. The statuses 1, 126 and 127 are what a failing sudo ends with: the program's own are moved, and
+# ssh_channel.STATUSES moves them back.
 BOOT = (
-    f'echo "$1 $2"; {TAKE}; shift 2; (eval "$s"); s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s'
+    'z=cat; if command -v gzip >/dev/null 2>&1; then z="gzip -dc"; fi; '
+    f'echo "$1 $2 $z"; {TAKE_PACKED}; shift 2; (eval "$s"); '
+    "s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s"
 )
-# What a shell is asked to do: begin with `first`, run `plain` as who it is, or `root` by sudo.
+# What a shell is asked to do: begin with `first`, run `plain` as who it is, or `root` by sudo. A PATH that somebody's
+# start-up files have emptied is filled.
 _WRAPPER = (
+    "PATH=${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}; export PATH; "
     '%(first)sif [ "$(id -u)" = 0 ]; then %(as_root)s; fi; '
     'if [ "$2" = never ]; then %(as_user)s; fi; '
     "LC_ALL=C; export LC_ALL; "
@@ -58,7 +63,8 @@ FILE_WRAPPER = _WRAPPER % {
 }
 # A line with a marker, or what a file that sudo runs says when it begins (`capture.probe.render.as_file`).
 _LINE = re.compile(
-    rb"(driftscan-[0-9a-f]{32}) (root|user|denied|refused|file(?: [0-9a-f]{64} [0-9]{1,10}:[0-7]{1,4})?)[^\n]*\n"
+    rb"(driftscan-[0-9a-f]{32}) "
+    rb"((?:root|user)(?: gzip)?|denied|refused|file(?: [0-9a-f]{64} [0-9]{1,10}:[0-7]{1,4})?)[^\n]*\n"
     rb"|^driftscan-probe\n",
     re.MULTILINE,
 )
@@ -94,12 +100,11 @@ class Elevation:
     def start(self, channel: SshChannel, script: str, arguments: tuple[str, ...]) -> bool:
         """Run a script in a fresh channel; whether it runs as root. What follows on its standard input is its own.
         SudoError, ProbeError, DeadlineError, UnreachableError."""
-        program = framed(script, arguments)
         marker = _marker()
         channel.start(command(marker, self.mode))
-        elevated = self._elevated(channel, marker)
-        channel.write(program)
-        return elevated
+        who, _, packed = self._started(channel, marker).partition(" ")
+        channel.write(framed(script, arguments, packed=bool(packed)))
+        return who == "root"
 
     def start_file(self, channel: SshChannel, path: str) -> tuple[bool, str]:
         """The same for a program that is a file of the host, if it is root's alone; and its digest."""
@@ -111,15 +116,15 @@ class Elevation:
         _, digest, facts = said
         owner, _, mode = facts.partition(":")
         trusted(path, self.where, int(owner), int(mode, 8))
-        return self._elevated(channel, marker), f"sha256:{digest}"
+        return self._started(channel, marker) == "root", f"sha256:{digest}"
 
-    def _elevated(self, channel: SshChannel, marker: str) -> bool:
-        """Whether the program runs as root, once it runs."""
+    def _started(self, channel: SshChannel, marker: str) -> str:
+        """How the program runs, once it runs: root or user, and ` gzip` if it may be packed."""
         how = self._answer(channel, marker, self.deadline)
         if how == "denied":
             how = self._denied(channel, marker)
         channel.forget_stderr()
-        return how == "root"
+        return how
 
     def _denied(self, channel: SshChannel, marker: str) -> str:
         """`sudo -n` did not work: with a password, or without root."""
@@ -129,7 +134,7 @@ class Elevation:
             password = self.secrets.get(SUDO_PASSWORD, self._question, self.prompt)
             if password:
                 how = self._with_password(channel, marker, password)
-                if how == "root":
+                if how.startswith("root"):
                     return how
                 said = self._said(channel, marker, "refused")
                 if "incorrect password" in said:

@@ -303,7 +303,9 @@ def test_every_shell_starts_it(shell: str, root: Path) -> None:
         pytest.skip(f"{shell} is not on this machine")
     argv = [path, *(["sh"] if shell == "busybox" else []), "-c", f'{TAKE}; eval "$s"']
     asked = render.start("0" * 32, str(root), 30) + render.requests([File("/etc/plain")])
-    program = framed(render.script(), (sys.executable,))
+    # More than execve(2) takes as one argument.
+    long = render.script().replace("DRIFTSCAN_WORKER='", "DRIFTSCAN_WORKER='#" + "x" * 150_000 + "\n")
+    program = framed(long, (sys.executable,))
     done = subprocess.run(argv, input=program + asked, capture_output=True, check=True)
     assert b"plain\n" in done.stdout
     assert done.stderr == b""
@@ -320,9 +322,31 @@ def test_what_a_shell_alone_cannot_do_is_said(tmp_path: Path) -> None:
         channel.close()
 
 
-def test_the_program_for_python_fits_into_one_argument() -> None:
-    worker = render.script().partition("DRIFTSCAN_WORKER=")[2].partition("\n# driftscan probe")[0]
-    assert len(worker.encode()) < 126_000  # MAX_ARG_STRLEN of execve(2) is 131,072, less a little for what is to come
+def test_no_argument_holds_the_program(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nfor word; do echo "${{#word}}"; done >{told}\n')
+    python.chmod(0o755)
+    script = render.script().replace("ulimit -f 0", "")
+    channel = LocalChannel(["/bin/sh", "-c", f'{TAKE}; eval "$s"'])
+    try:
+        channel.write(framed(script, (str(python),)) + render.start("0" * 32, "/", 30))
+        assert channel.ended(time.monotonic() + 10).status == 0
+    finally:
+        channel.close()
+    sizes = [int(line) for line in told.read_text().split()]
+    assert len(sizes) > 5
+    assert max(sizes) < 1000
+
+
+def test_a_python_that_gets_no_program_is_not_taken() -> None:
+    script = render.script().replace("printf %s", ": %s").replace("find / -maxdepth 0", "exit 42; find")
+    channel = LocalChannel(["/bin/sh", "-c", f'{TAKE}; eval "$s"'])
+    try:
+        channel.write(framed(script, (sys.executable,)) + render.start("0" * 32, "/", 30))
+        assert channel.ended(time.monotonic() + 10).status == 42  # the worker in shell had its turn
+    finally:
+        channel.close()
 
 
 def test_a_probe_that_dies_is_an_error_not_an_answer(root: Path) -> None:

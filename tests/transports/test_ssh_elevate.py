@@ -10,7 +10,8 @@ import pytest
 
 from driftscan.errors import DeadlineError, ProbeError, SudoError
 from driftscan.transports import ssh_elevate
-from driftscan.transports.program import MAX_SCRIPT
+from driftscan.transports.program import MAX_SCRIPT, framed
+from driftscan.transports.ssh_channel import SshChannel
 from driftscan.transports.ssh_secrets import Prompt
 from tests.transports.conftest import Lab, output
 from tests.transports.sshserver import SshHost
@@ -78,11 +79,13 @@ Stubs = Callable[..., dict[str, str]]
 SCRIPT = 'id; echo "$@"; cat; exit 5'
 
 
-def outcome(lab: Lab, host: SshHost, sudo: str, prompt: Prompt | None = None) -> tuple[bool, bytes]:
+def outcome(
+    lab: Lab, host: SshHost, sudo: str, prompt: Prompt | None = None, script: str = SCRIPT
+) -> tuple[bool, bytes]:
     """Whether the program ran as root, by our word and by its own, and what it read of its input."""
     transport = lab.connect(host, sudo=sudo, prompt=prompt)
     try:
-        channel = transport.run(SCRIPT, ("one", "two words"))
+        channel = transport.run(script, ("one", "two words"))
         channel.write(b"input")
         channel.end_input()
         data, ended = output(channel)
@@ -277,6 +280,37 @@ def test_any_dd_takes_the_program_whole(lab: Lab, stubs: Stubs, tmp_path: Path, 
     assert outcome(lab, lab.host(environment=environment), "auto") == (True, b"input")
 
 
+@pytest.mark.parametrize("gzip", [True, False])
+def test_the_program_goes_packed_where_gzip_unpacks_it(
+    lab: Lab, stubs: Stubs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, gzip: bool
+) -> None:
+    environment = stubs("nopasswd")
+    if gzip:
+        (tmp_path / "bin" / "gzip").symlink_to(shutil.which("gzip") or "")
+    sizes: list[int] = []
+    write = SshChannel.write
+
+    def counted(channel: SshChannel, data: bytes) -> None:
+        sizes.append(len(data))
+        write(channel, data)
+
+    monkeypatch.setattr(SshChannel, "write", counted)
+    script = "#" + "x" * 300_000 + f"\n{SCRIPT}"
+    assert outcome(lab, lab.host(environment=environment), "auto", script=script) == (True, b"input")
+    assert (sizes[0] < 2000) == gzip
+    assert sizes[1:] == [5]
+
+
+def test_an_empty_path_is_filled(lab: Lab) -> None:
+    transport = lab.connect(lab.host(environment={"PATH": ""}), sudo="never")
+    try:
+        channel = transport.run('printf %s "$PATH"; cat </dev/null; exit 7')
+        data, ended = output(channel)
+        assert (data, ended.status, ended.stderr) == (b"/usr/sbin:/usr/bin:/sbin:/bin", 7, b"")
+    finally:
+        transport.close()
+
+
 SHELLS = [path for name in ("dash", "bash", "zsh", "fish", "tcsh", "ksh", "mksh") if (path := shutil.which(name))]
 BUSYBOX = shutil.which("busybox")
 
@@ -284,16 +318,16 @@ BUSYBOX = shutil.which("busybox")
 @pytest.mark.parametrize("shell", [(path,) for path in SHELLS] + ([(BUSYBOX, "sh")] if BUSYBOX else []), ids=" ".join)
 def test_every_login_shell_reads_the_command_alike(shell: tuple[str, ...], home: Path) -> None:
     marker = "driftscan-" + "0" * 32
-    program = b"set -- 'a b'\necho \"$0:$1\"; cat; exit 1"
+    program = framed('echo "$0:$1"; cat; exit 1', ("a b",), packed=True)
     told = subprocess.run(
         [*shell, "-c", ssh_elevate.command(marker, "never")],
-        input=f"{len(program)}\n".encode() + program + b"rest",
+        input=program + b"rest",
         capture_output=True,
         check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(home)},
     )
     how = b"root" if os.geteuid() == 0 else b"user"
-    assert told.stdout == f"{marker} ".encode() + how + b"\ndriftscan:a b\nrest"
+    assert told.stdout == f"{marker} ".encode() + how + b" gzip -dc\ndriftscan:a b\nrest"
     assert told.returncode == 241
 
 

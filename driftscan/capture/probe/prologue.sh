@@ -25,15 +25,20 @@ case $word/$root in
     exit 96
     ;;
 esac
-# Ends with 98, before anything is read, where this Python cannot run the program.
+# Ends with 98, before anything is read, where this Python cannot run the program. That comes through a pipe: an argument
+# has a limit (MAX_ARG_STRLEN), and what logs command lines would log it with each scan. Where printf is no part of the
+# shell, it is an argument all the same, and may not arrive.
 begin='import sys
 if sys.version_info < (3, 6): sys.exit(98)
 try: import fcntl, hashlib, resource, select, struct, zlib
 except ImportError: sys.exit(98)
-exec(sys.argv.pop(1))'
+with open(3, "rb") as program: text = program.read()
+if not text: sys.exit(98)
+exec(text)'
+exec 4<&0
 for python in ${1:+"$1"} python3 /usr/libexec/platform-python python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6; do
   if command -v "$python" >/dev/null 2>&1; then
-    "$python" -I -S -B -c "$begin" "$DRIFTSCAN_WORKER" "$nonce" "$root" "$seconds" "$share" "$rate"
+    printf %s "$DRIFTSCAN_WORKER" | "$python" -I -S -B -c "$begin" "$nonce" "$root" "$seconds" "$share" "$rate" 3<&0 <&4 4<&-
     status=$?
     case $status in
       98 | 126 | 127) ;;
@@ -42,3 +47,4 @@ for python in ${1:+"$1"} python3 /usr/libexec/platform-python python3.14 python3
     esac
   fi
 done
+exec 4<&-
