@@ -1,6 +1,5 @@
 """Results of scans made by hand: a fleet with everything in it, with the most hostile names that hosts can have."""
 
-import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -31,7 +30,6 @@ from driftscan.model.finding import (
     Verdict,
 )
 from driftscan.model.names import encode_name
-from driftscan.model.proof import Proof, Rank
 from driftscan.model.result import (
     HostErrorRecord,
     HostImage,
@@ -456,86 +454,3 @@ def result(*hosts: HostResult, interrupted: bool = False) -> ScanResult:
         probe_digest="sha256:" + "e1" * 32,
         waivers=((WAIVER, WaiverState.ACTIVE),),
     )
-
-
-TEXTS = (
-    *(name.decode("utf-8", "surrogateescape") for name in HOSTILE),
-    "::error file=x,line=1::pwned",
-    "x\r\n::stop-commands::pwned\n##[error]pwned",
-    "##[add-mask]pwned",
-    "=cmd|'/c calc'!A1",
-    "\uff1d1+1",
-    "\t=1+1",
-    " @SUM(1)",
-    "'=1+1",
-    "]]></failure></testsuites><x>&#0;",
-    '"/><script>alert(1)</script>',
-    'a" } 1\ndriftscan_hosts 666\n',
-    "[x](javascript:alert(1)) {0}",
-    "\ud800 \udfff \udcff lone",
-    "\ufffe\uffff\ufeff",
-    "\u202e\u2066gpj.exe\u2069",
-    "\x1b]52;c;cHduZWQ=\x07\x9b31m",
-    "\u6f22\u5b57" * 40 + "e\u0301" * 40,
-)
-"""What a host can say, to be rendered in every format: none of it may run, break out, or be lost without a mark."""
-LONG = ("A" * (1 << 20), "=" + "<x> " * (1 << 18))
-"""A megabyte of it, without and with blanks."""
-
-
-def besieged(text: str) -> HostResult:
-    """A host that says this at every place that it can fill."""
-    host = attacked()
-    given = host.mutations[0].mutation
-    changed = Difference(
-        kind="user",
-        key=encode_name(text.encode("utf-8", "surrogateescape")) if _is_bytes(text) else "k",
-        change=Change.MODIFIED,
-        attributes={"gecos": Delta(text, {text: (text, None, 3)})},
-        why=text,
-        text=f"-{text}\n+{text}\n",
-        observed={"mtime": text},
-    )
-    lying = replace(
-        given,
-        title=text,
-        cause=Cause(CauseType.BINARY_ADDED, text, text),
-        attribution=Attribution(Grade.GUESSED, text, text, "2026-11-20T09:30:00Z", (text,)),
-        differences=(changed,),
-        proof=Proof(files={Rank.ARCHIVE: 3, Rank.LISTS: 1}, told=Rank.ARCHIVE, origins=(text,)),
-    )
-    return replace(
-        host,
-        host=text or "h",
-        target=text,
-        labels={"role": text},
-        recommendation=replace(host.recommendation, sentence=text, command=text),
-        mutations=(replace(host.mutations[0], mutation=lying),),
-        controls=tuple(
-            replace(one, title=text, evidence=(text,), waiver=WAIVER, about=(("user", text),))
-            for one in drifted().controls
-        ),
-        coverage=(
-            CollectorCoverage(
-                "users", 1, ("user",), CollectorStatus.PARTIAL, 1, (Gap("users", Status.FAILED, text, (text,)),)
-            ),
-        ),
-        not_baselined=(text,),
-        notes=(text,),
-        torn=(text,),
-        errors=(HostErrorRecord(kind="torn", message=text, hint=text),),
-    )
-
-
-def siege() -> ScanResult:
-    """A fleet in which each host says one of the hostile texts everywhere."""
-    return result(*(besieged(text) for text in TEXTS))
-
-
-def flood() -> ScanResult:
-    """The same with megabytes."""
-    return result(*(besieged(text) for text in LONG))
-
-
-def _is_bytes(text: str) -> bool:
-    return not re.search("[\ud800-\udc7f\udd00-\udfff]", text)

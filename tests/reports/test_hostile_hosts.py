@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftscan.plugins import discover
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
-from tests.reports import samples
+from tests.reports import sieges
 
 FORMATS: Mapping[str, Report] = discover("driftscan.reports", "report", Report)
 FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20\t\r]")
@@ -22,7 +22,7 @@ FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20\t\r]")
 
 @cache
 def _rendered(name: str) -> str:
-    return "".join(FORMATS[name].render(samples.siege(), Style()))
+    return "".join(FORMATS[name].render(sieges.siege(), Style()))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -36,13 +36,13 @@ def test_it_is_text_that_any_reader_takes(name: str) -> None:
 
 def test_json_and_jsonl_have_every_text_whole() -> None:
     hosts = json.loads(_rendered("json"))["hosts"]
-    assert len({host["host"] for host in hosts}) == len(samples.TEXTS)
+    assert len({host["host"] for host in hosts}) == len(sieges.TEXTS)
     assert [json.loads(line)["host"] for line in _rendered("jsonl").splitlines()[1:]] == [one["host"] for one in hosts]
 
 
 def test_junit_keeps_its_shape() -> None:
     root = ET.fromstring(_rendered("junit"))
-    assert [suite.tag for suite in root] == ["testsuite"] * len(samples.TEXTS)
+    assert [suite.tag for suite in root] == ["testsuite"] * len(sieges.TEXTS)
     assert {child.tag for suite in root for child in suite} == {"properties", "testcase"}
     assert {child.tag for case in root.iter("testcase") for child in case} <= {"failure", "error", "skipped"}
 
@@ -75,15 +75,15 @@ def test_no_label_is_a_metric() -> None:
     families = list(text_string_to_metric_families(_rendered("prometheus")))
     assert all(family.name.startswith("driftscan_") for family in families)
     hosts = {sample.value for family in families for sample in family.samples if family.name == "driftscan_hosts"}
-    assert hosts == {0.0, float(len(samples.TEXTS))}
+    assert hosts == {0.0, float(len(sieges.TEXTS))}
     named = next(family for family in families if family.name == "driftscan_host_verdict")
-    assert len({sample.labels["host"] for sample in named.samples}) == len(samples.TEXTS)
+    assert len({sample.labels["host"] for sample in named.samples}) == len(sieges.TEXTS)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"json", "jsonl"}])
 def test_a_megabyte_is_no_flood(name: str) -> None:
     """JSON has all of it. Every other format cuts it and says so."""
-    shown = "".join(FORMATS[name].render(samples.flood(), Style()))
+    shown = "".join(FORMATS[name].render(sieges.flood(), Style()))
     assert len(shown) < 1 << 20
     assert "characters)" in shown or name == "prometheus"
 

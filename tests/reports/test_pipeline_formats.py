@@ -23,7 +23,7 @@ from driftscan.plugins import discover
 from driftscan.reports import _findings as finding
 from driftscan.reports import csv, github, gitlab, prometheus, sarif
 from driftscan.reports._base import Report, Style
-from tests.reports import golden, samples
+from tests.reports import golden, samples, sieges
 
 FORMATS = discover("driftscan.reports", "report", Report)
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -35,7 +35,7 @@ FILES = {
     "csv": "fleet.csv",
     "prometheus": "fleet.prom",
 }
-RESULTS = {"fleet": samples.fleet(), "siege": samples.siege(), "none": samples.result()}
+RESULTS = {"fleet": samples.fleet(), "siege": sieges.siege(), "none": samples.result()}
 
 
 def _render(name: str, result: ScanResult) -> str:

@@ -12,7 +12,7 @@ from driftscan.plugins import discover
 from driftscan.reports._back import scan_result
 from driftscan.reports._base import Report, Style
 from driftscan.reports._build import report
-from tests.reports import samples
+from tests.reports import samples, sieges
 
 FORMATS = discover("driftscan.reports", "report", Report)
 ANY_TEXT = st.text(st.one_of(st.characters(), st.sampled_from("\ud800\udc80\udcff\\x\n\x1b<%=")), max_size=12)
@@ -29,7 +29,7 @@ def _through_json(result: ScanResult) -> ScanResult:
 def _with(text: str, probability: float) -> ScanResult:
     """The fleet with a text at every place that a host can fill, and what else is rarely set."""
     reading = Reading(mode=Mode.QUICK, probability=probability, within=168, since="2026-11-19T10:00:00Z")
-    return replace(samples.fleet(), hosts=(replace(samples.besieged(text), reading=reading), *samples.fleet().hosts))
+    return replace(samples.fleet(), hosts=(replace(sieges.besieged(text), reading=reading), *samples.fleet().hosts))
 
 
 @pytest.mark.parametrize("verbose", [0, 1])

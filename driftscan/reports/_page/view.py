@@ -2,18 +2,16 @@
 one (`Happening`), each control one (`Asked`), and each gap one (`Blind`). Numbers, not names, tell them apart: an id in
 the page is never made of what a host said."""
 
-import json
 from collections import Counter
 from functools import cached_property
-from hashlib import blake2b
 
-from driftscan.model.drift import Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, Severity, State, Verdict
 from driftscan.model.names import show
 from driftscan.model.result import ScanResult
 from driftscan.model.waiver import Waiver
 from driftscan.reports import _words as words
 from driftscan.reports._page.answers import answers
+from driftscan.reports._page.forms import Forms
 from driftscan.reports._page.items import UNSCANNED, Accepted, Alike, Asked, Baking, Blind, Happening, Row
 
 BEGIN = 3
@@ -55,14 +53,14 @@ class View:
         self._gather()
 
     def _gather(self) -> None:
-        alike: dict[tuple[object, ...], Happening] = {}
+        alike: dict[tuple[object, ...], Forms] = {}
         asked: dict[tuple[str, str], Asked] = {}
         blind: dict[tuple[str, str, str, tuple[str, ...]], Blind] = {}
         accepted = {id(given.waiver): given for given in self.accepted}
         for row in self.rows:
             for judged in row.host.mutations:
-                key = (judged.mutation.id, judged.mutation.title, judged.rule, _likeness(judged.mutation))
-                found = alike.setdefault(key, Happening(len(alike), judged, judged.severity))
+                key = (judged.mutation.id, judged.mutation.title, judged.rule)
+                found = alike.setdefault(key, Forms()).of(judged)
                 found.add(row, judged)
                 row.happenings.append((found, judged))
                 self._accept(accepted, judged.waiver, row, judged.mutation.title)
@@ -74,7 +72,8 @@ class View:
                 for gap in coverage.gaps:
                     parts = (coverage.name, gap.status.value, gap.reason, gap.hides)
                     blind.setdefault(parts, Blind(*parts)).rows.append(row)
-        self.happenings = sorted(alike.values(), key=lambda each: (not each.is_open, *_rank(each.first)))
+        every = (each for forms in alike.values() for each in forms.happenings)
+        self.happenings = sorted(every, key=lambda each: (not each.is_open, *_rank(each.first)))
         self.controls = sorted(asked.values(), key=lambda each: (-bool(each.bad), -each.first.severity, each.first.id))
         for number, happening in enumerate(self.happenings):
             happening.number = number
@@ -285,7 +284,7 @@ class View:
         """Hosts that were not, or not wholly, looked at."""
         return [row for row in self.rows if row.host.verdict in UNSCANNED]
 
-    @property
+    @cached_property
     def told(self) -> list[Row]:
         """Hosts of which there is something to say."""
         return [row for row in self.rows if row.told]
@@ -413,18 +412,6 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 def _rank(judged: JudgedMutation) -> tuple[bool, int, int, int, str]:
     return (judged.state is not State.OPEN, -judged.severity, -judged.action, judged.urgency, judged.mutation.id)
-
-
-def _likeness(mutation: Mutation) -> bytes:
-    """A digest of everything that a template shows of the differences."""
-    shown = [
-        (
-            *(item.kind, item.key, item.change, item.zone, item.zone_reason, item.why, item.text),
-            sorted((name, delta.expected, delta.actual) for name, delta in item.attributes.items()),
-        )
-        for item in mutation.differences
-    ]
-    return blake2b(json.dumps(shown, default=dict).encode(), digest_size=16).digest()
 
 
 def _ask(asked: dict[tuple[str, str], Asked], row: Row, control: JudgedControl) -> None:
