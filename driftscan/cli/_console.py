@@ -101,8 +101,7 @@ class Console:
         with self._lock:
             if (text or self._status) and self.err.isatty() and self._held is None:
                 columns = shutil.get_terminal_size((100, 24)).columns
-                self.err.write(CLEAR + text[: columns - 1])
-                self.err.flush()
+                self._say(CLEAR + text[: columns - 1])
             self._status = text
 
     @contextmanager
@@ -126,23 +125,35 @@ class Console:
                 return
             kept = self._status
             self.status("")
-            self.err.write(text + "\n")
-            self.err.flush()
+            self._say(text + "\n")
             self.status(kept)
 
-    def _abandon(self) -> None:
-        """Later writes, and the interpreter's last flush, go nowhere."""
-        self._closed = True
+    def _say(self, text: str) -> None:
+        """To standard error. Where nobody reads it, or its disk is full, there is nobody to be told that, and what the
+        command found stays found: its exit code is the one it would have had."""
         try:
-            number = self.out.fileno()
-        except (OSError, ValueError):
-            return
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, number)
-        os.close(sink)
+            self.err.write(text)
+            self.err.flush()
+        except OSError:
+            _abandoned(self.err)
+
+    def _abandon(self) -> None:
+        self._closed = True
+        _abandoned(self.out)
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colors[self.err] else text
+
+
+def _abandoned(stream: TextIO) -> None:
+    """Later writes, and the interpreter's last flush, go nowhere."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, number)
+    os.close(sink)
 
 
 def _wants_color(stream: TextIO, color: str, environ: Mapping[str, str]) -> bool:

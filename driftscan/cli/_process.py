@@ -15,9 +15,10 @@ def run_process(main: Callable[[list[str]], int]) -> None:
     closed = sys.stdout is None
     if closed:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as above
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     gc.set_threshold(COLLECT_AFTER)
     code = _flushed(_guarded(main))
     if closed:

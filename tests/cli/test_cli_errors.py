@@ -1,5 +1,6 @@
 """Errors that people see: what, where, what to do next; tracebacks only for those who ask."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,23 @@ def test_a_closed_standard_output(home: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["closed", "full", "nobody reads"])
+def test_messages_that_nobody_gets_do_not_change_the_exit_code(kind: str, home: Path) -> None:
+    words, err = f"{sys.executable} -m driftscan verify nothing", -1
+    if kind == "full":
+        err = os.open("/dev/full", os.O_WRONLY)
+    elif kind == "nobody reads":
+        reader, err = os.pipe()
+        os.close(reader)
+    try:
+        done = subprocess.run(
+            ["bash", "-c", words + (" 2>&-" if err < 0 else f" 2>&{err}")],
+            env=environment(home), cwd=home, pass_fds=() if err < 0 else (err,), stdout=subprocess.PIPE, timeout=60,
+            check=False,
+        )  # fmt: skip
+    finally:
+        if err >= 0:
+            os.close(err)
+    assert (done.returncode, done.stdout) == (2, b"")
