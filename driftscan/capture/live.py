@@ -135,6 +135,8 @@ class ProbeSession:
 
     def _lost(self) -> HostError:
         assert self._channel is not None
+        if time.monotonic() >= self._deadline:  # its own alarm has ended the probe, while it still sent
+            return DeadlineError("the probe did not answer in time", "Give it more with --timeout.")
         try:
             ended = self._channel.ended(min(self._deadline, time.monotonic() + 5))
         except HostError:

@@ -20,7 +20,7 @@ from driftscan.capture.probe.root import Root, Silent
 from driftscan.capture.probe.rules import Rule, Rules
 from driftscan.capture.probe.walk import Walker, directories
 from driftscan.collectors import files
-from driftscan.errors import ProbeError, UsageError
+from driftscan.errors import DeadlineError, ProbeError, UsageError
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Command, File, Glob, Processes, Redact, Source, Status, Tree, WalkRule
@@ -407,3 +407,19 @@ def test_a_mount_that_may_not_answer_is_not_touched(mount: bytes) -> None:
             live.parent(path)
     assert live.expand(mount + b"/*/.ssh", 10) == []
     assert live.denied == {mount}
+
+
+class Ending(LocalTransport):
+    """What runs on it is ended at once by an alarm, as the probe ends itself a little after the deadline."""
+
+    def run(self, script: str, arguments: tuple[str, ...] = ()) -> LocalChannel:
+        """Whatever is asked for."""
+        return super().run("read -r line; kill -ALRM $$")
+
+
+@pytest.mark.parametrize(("left", "error", "says"), [(-1, DeadlineError, "in time"), (60, ProbeError, "ended early")])
+def test_a_probe_that_ends_when_the_time_is_over_was_not_fast_enough(
+    left: int, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        ProbeSession(Ending(), "/", time.monotonic() + left)
