@@ -14,12 +14,18 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def write(
-    path: str | os.PathLike[str], data: Iterable[bytes], *, private: bool = False, executable: bool = False
+    path: str | os.PathLike[str],
+    data: Iterable[bytes],
+    *,
+    private: bool = False,
+    executable: bool = False,
+    shared: bool = False,
 ) -> None:
     """Write a file through a temporary one beside it: synced to disk, then renamed over it (rename(2)), so that
     nobody ever reads half of it and a crash leaves the old one. A symbolic link at `path` is replaced, not
-    followed. A file that was there keeps its mode; a new one gets what the umask leaves. If it is `private`, it is its
-    owner's alone; if it is `executable`, all may run it, and its owner alone may change it.
+    followed. A file that was there keeps its mode; a new one gets what the umask leaves, or if it is
+    `shared`, all may read it. If it is `private`, it is its owner's alone; if it is `executable`, all may run it, and
+    its owner alone may change it.
 
     UsageError if the path cannot be written to (no such directory, no permission, not a regular file);
     IncompleteError if the disk is full or fails. Either way nothing half-written stays.
@@ -28,6 +34,8 @@ def write(
     temporary = ""
     try:
         there = _mode_of(target)
+        if there is None and shared:
+            there = 0o644
         mode = 0o600 if private else 0o755 if executable else there
         folder, name = os.path.split(target)
         temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(8).hex()}.tmp")

@@ -95,7 +95,7 @@ def write_all(planned: Iterable[Output], result: ScanResult) -> list[DriftscanEr
     failed = []
     for output in planned:
         try:
-            write(output.path, output.report.render(result, FILE_STYLE))
+            write(output.path, output.report.render(result, FILE_STYLE), shared=output.report.shared)
         except DriftscanError as error:
             failed.append(error)
     return failed
@@ -142,11 +142,12 @@ def _fitting(pieces: Iterable[str], room: int) -> Iterator[bytes]:
         yield data
 
 
-def write(path: str, pieces: Iterable[str]) -> None:
-    """A report, whole or not at all; into a device or pipe as it is made. DriftscanError if it cannot be written."""
+def write(path: str, pieces: Iterable[str], *, shared: bool = False) -> None:
+    """A report, whole or not at all; into a device or pipe as it is made. `shared`: see `atomic.write`. DriftscanError
+    if it cannot be written."""
     data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     if not _is_special(path):
-        atomic.write(path, data)
+        atomic.write(path, data, shared=shared)
         return
     try:
         with open(path, "wb") as stream:

@@ -17,6 +17,8 @@ from driftscan.scan.targets import FILE_SCHEMES
 _OWN = frozenset({"exclusive"})
 """What a schedule always asks for itself."""
 _HOMES = ("/home/", "/root/", "/run/user/")
+_EMPTY = ("/tmp/", "/var/tmp/")  # noqa: S108 - nothing is made there
+"""What PrivateTmp= hides."""
 
 
 def _job(call: Call) -> Job:
@@ -98,7 +100,12 @@ def _cron(call: Call) -> int:
 
 
 def _systemd(call: Call) -> int:
-    call.console.write(systemd(_job(call)))
+    job = _job(call)
+    call.console.write(systemd(job))
+    if not job.here:
+        for word in job.words:
+            if word.rpartition(":")[2].startswith(_EMPTY):
+                call.console.warn(f"{word}: the unit has a /tmp of its own (PrivateTmp=); put it elsewhere")
     return 0
 
 

@@ -32,5 +32,8 @@ class Report:
     render: Render
     screen: bool = True
     """Whether `-o` offers it; the others are for files alone (`--report FORMAT:PATH`)."""
+    shared: bool = False
+    """Whether it is for a program of another account: all may read its file, whatever the umask (systemd's unit has
+    0077) would leave. Who gets there is for its directory to say."""
     summary: str = ""
     """The format of the page that goes to `$GITHUB_STEP_SUMMARY` when this one is printed; empty: none."""

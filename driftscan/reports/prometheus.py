@@ -88,4 +88,10 @@ FAMILIES: tuple[tuple[str, str, Values], ...] = (
     ("files", "Files by how they were read.", _files),
 )
 
-report = Report(name="prometheus", doc="metrics for node_exporter's textfile collector", render=_render, screen=False)
+report = Report(
+    name="prometheus",
+    doc="metrics for node_exporter's textfile collector",
+    render=_render,
+    screen=False,
+    shared=True,
+)

@@ -201,6 +201,24 @@ def test_a_report_that_cannot_be_written_does_not_stop_the_others(
     assert run(capsys, *words).code == 1
 
 
+def test_another_account_may_read_metrics_whatever_the_umask(
+    scans: Callable[[ScanResult], None], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """systemd's unit has UMask=0077, node_exporter another account."""
+    scans(samples.result(samples.clean()))
+    before = os.umask(0o077)
+    try:
+        run(capsys, "scan", "local", f"--report=prometheus:{tmp_path}/a.prom", f"--report=json:{tmp_path}/a.json")
+        (tmp_path / "a.prom").chmod(0o640)
+        run(capsys, "scan", "local", f"--report=prometheus:{tmp_path}/a.prom", f"--report=prometheus:{tmp_path}/b.prom")
+    finally:
+        os.umask(before)
+    modes = {path.name: f"{path.stat().st_mode & 0o777:o}" for path in tmp_path.iterdir()}
+    assert {name: modes[name] for name in ("a.prom", "b.prom", "a.json")} == {
+        "a.prom": "640", "b.prom": "644", "a.json": "600"
+    }  # fmt: skip
+
+
 def test_a_directory_that_vanishes_during_the_scan(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,15 @@ def test_a_fleet_is_scanned_with_few_rights(capsys: pytest.CaptureFixture[str], 
     assert found.returncode == 0, found.stdout[-300:]
 
 
+@pytest.mark.parametrize(("target", "told"), [("web-1", True), ("local", False)])
+def test_what_the_units_own_tmp_hides_is_told(
+    capsys: pytest.CaptureFixture[str], inventory: str, target: str, *, told: bool
+) -> None:
+    said = run(capsys, "schedule", "systemd", "-i", inventory, target, "--report", "json:/var/tmp/x.json")
+    assert said.code == 0
+    assert ("warning: json:/var/tmp/x.json: the unit has a /tmp of its own" in said.err) is told
+
+
 def test_a_machine_looks_at_itself_unconfined(capsys: pytest.CaptureFixture[str]) -> None:
     said = run(capsys, "schedule", "systemd", "local")
     assert "ProtectSystem" not in said.out
