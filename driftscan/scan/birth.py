@@ -16,9 +16,11 @@ from driftscan.compare.identities import identities
 from driftscan.compare.lineage import at_first, first, machine_of, mark, view_of
 from driftscan.errors import DriftscanError, IncompleteError, UsageError
 from driftscan.model.birth import Birth, BirthRecord, Ground
-from driftscan.model.codec import encode_resource
+from driftscan.model.codec import decode_resource, encode_resource
+from driftscan.model.differing import differing
 from driftscan.model.drift import CauseType, Change, Difference, Grade, Mutation
 from driftscan.model.manifest import Manifest
+from driftscan.model.matching import Matcher
 from driftscan.model.result import ImageMatch
 from driftscan.model.snapshot import CollectorStatus, Snapshot
 from driftscan.model.times import SECOND, utc
@@ -193,6 +195,7 @@ class _Look:
         settled_at = inputs.ended or clock.booted
         coverage = tuple(_unbaselined(self.manifest, taken))
         records += _running(self.manifest, taken, frozenset(kind for _, _, kinds in coverage for kind in kinds))
+        records += _unread(self.manifest, taken, self.plan.matcher)
         return Birth(
             machine=machine_of(identities(taken.resources, self.plan.matcher), self.labels),
             manifest=self.manifest.digest,
@@ -325,6 +328,18 @@ def _running(manifest: Manifest, taken: Snapshot, kinds: frozenset[str]) -> Iter
             yield BirthRecord(
                 kind=found.kind, key=found.key, line=encode_resource(found), ground=Ground.RUNNING, why=why
             )
+
+
+def _unread(manifest: Manifest, taken: Snapshot, zones: Matcher) -> Iterable[BirthRecord]:
+    """Files that first boot may write, are there as baked as far as the image's rows tell, and of which those have not
+    all: where boots were baked content was not read there. From now on it is sealed, so it must be known."""
+    for key, before, after in differing(manifest.resources.files, taken.resources.files):
+        zone = zones.zone_of("file", key) if before and after else None
+        if before is None or after is None or zone is None or zone.zone is not ZoneClass.BOOT_ONCE:
+            continue
+        baked, mine = (decode_resource(line).attributes for line in (before, after))
+        if baked != mine and baked.items() <= mine.items():
+            yield BirthRecord(kind="file", key=key, line=after, ground=Ground.ZONE, why=zone.reason)
 
 
 def _of_packages(mutation: Mutation, inputs: Launch) -> bool:

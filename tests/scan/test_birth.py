@@ -7,10 +7,13 @@ import pytest
 from driftscan.compare.diff import diff
 from driftscan.compare.mutation import make
 from driftscan.errors import IncompleteError
+from driftscan.model.birth import Birth, Ground
 from driftscan.model.drift import Attribution, CauseType, Grade, Mutation
+from driftscan.model.matching import Matcher
 from driftscan.model.resource import Resource
 from driftscan.model.times import SECOND, utc
-from driftscan.scan.birth import LATE, _doubts, _of_commands, _of_packages, check
+from driftscan.scan.birth import LATE, _doubts, _of_commands, _of_packages, _unread, check
+from driftscan.scan.born import reference
 from driftscan.scan.launch import Launch
 from driftscan.scan.logs import Clock
 from tests.compare import building
@@ -110,3 +113,22 @@ def test_what_is_not_wholly_seen_is_not_born() -> None:
         check(hidden, diff(manifest, hidden))
     whole = building.snapshot(file("/etc/a"), thing("user", "a"))
     check(whole, diff(manifest, whole))
+
+
+def test_content_of_what_first_boot_may_write_is_known_from_the_birth_on() -> None:
+    """Where boots were baked it was not read: only size and mode are in the manifest."""
+    whole = {path: file(path) for path in ("/run/g/unread", "/run/g/other-mode", "/etc/unread", "/run/g/read")}
+    metadata = {name: value for name, value in whole["/etc/unread"].attributes.items() if name != "sha256"}
+    baked = building.manifest(
+        Resource("file", "/run/g/unread", metadata),
+        Resource("file", "/run/g/other-mode", {**metadata, "mode": "0600"}),
+        Resource("file", "/etc/unread", metadata),
+        whole["/run/g/read"],
+    )
+    taken = building.snapshot(*whole.values())
+    records = list(_unread(baked, taken, Matcher.of([building.zone("/run/g/**", "boot-once")])))
+    assert [(record.key, record.ground) for record in records] == [("/run/g/unread", Ground.ZONE)]
+    own = reference(baked, Birth(machine={}, manifest="", taken_at="", records=tuple(records), digest="x"))
+    forged = building.snapshot(*(whole | {"/run/g/unread": file("/run/g/unread", sha256=building.B)}).values())
+    found = {item.key for item in diff(own, forged, [building.zone("/run/g/**", "boot-once")], born=True).differences}
+    assert found == {"/run/g/unread", "/run/g/other-mode"}
