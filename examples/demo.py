@@ -15,6 +15,8 @@ from pathlib import Path
 
 HERE = Path(".demo")
 IMAGE, SERVER, MANIFEST = HERE / "image", HERE / "server", HERE / "demo.manifest"
+KEPT = ("--store", f"{HERE}/store")
+"""The demo's scans stay among themselves: `waiver adopt` would take them for the user's own."""
 COPIED = ("etc", "usr/sbin", "usr/lib/systemd", "usr/lib/os-release", "var/lib/dpkg/status", "var/spool/cron")
 LARGEST = 8 << 20
 
@@ -34,12 +36,14 @@ def main() -> int:
         print(f"   - {what}")
     say("4. Scan it")
     reports = ("--report", f"json:{HERE}/report.json", "--report", f"markdown:{HERE}/report.md")
-    run("scan", f"rootfs:{SERVER}", "-m", str(MANIFEST), *reports, expect=(1,))
+    run("scan", f"rootfs:{SERVER}", "-m", str(MANIFEST), *KEPT, *reports, expect=(1,))
     say("5. This very machine: no manifest, so its package database stands in for one")
-    run("scan", "local", "--report", f"json:{HERE}/local.json", "--timeout", "55", "-q", expect=(0, 1, 3))
+    run("scan", "local", *KEPT, "--report", f"json:{HERE}/local.json", "--timeout", "55", "-q", expect=(0, 1, 3))
     say("Reports")
     for report in sorted(HERE.glob("*.json")) + sorted(HERE.glob("*.md")):
         print(f"   {report}")
+    say("All that is known about one finding")
+    print(f"   {Path(sys.prefix).name}/bin/driftscan explain FINDING {' '.join(KEPT)}")
     return 0
 
 

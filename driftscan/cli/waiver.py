@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -101,8 +101,8 @@ def _list(call: Call) -> int:
     from driftscan.reports._terminal import table
     from driftscan.waivers import load
 
-    today, scanned = _today(), _scanned(call)
     waivers = [waiver for path in call.settings.file for waiver in load(path)]
+    today, scanned = _today(), _scanned(_last_hosts(call), waivers)
     told = sorted(((state(waiver, today, scanned), waiver) for waiver in waivers), key=_soonest)
     if call.settings.json:
         call.console.write(json.dumps([_as_json(waiver, word) for word, waiver in told], indent=2) + "\n")
@@ -131,11 +131,13 @@ def _prune(call: Call) -> int:
     from driftscan.policy.waive import state
     from driftscan.waivers import load, parse, pruned
 
-    today, scanned = _today(), _scanned(call)
+    today, hosts = _today(), list(_last_hosts(call))
     gone = {WaiverState.EXPIRED, WaiverState.VOID, *([WaiverState.UNUSED] if call.settings.unused else [])}
     for path in call.settings.file:
         with atomic.alone(path):
-            told = [(state(waiver, today, scanned), waiver) for waiver in load(path)]
+            waivers = load(path)
+            scanned = _scanned(hosts, waivers)
+            told = [(state(waiver, today, scanned), waiver) for waiver in waivers]
             out = [(word, waiver) for word, waiver in told if word in gone]
             text = Path(path).read_text("utf-8")
             kept = pruned(text, path, {_line(waiver) for _, waiver in out})
@@ -161,7 +163,7 @@ def _add(call: Call) -> int:
         what = f"{len(ids)} findings begin with it" if ids else "no host's last scan has it open"
         raise UsageError(f"{show(settings.finding)}: {what}", "See `driftscan scan`, and give the whole id.")
     waivers = _waivers(wanted, settings, _policies(call), capped=False)
-    _append(call, waivers)
+    _append(call, waivers, wanted)
     return 0
 
 
@@ -184,7 +186,7 @@ def _adopt(call: Call) -> int:
     if not adopted:
         call.console.note("driftscan: the last scans have no open finding that could be adopted")
         return 0
-    _append(call, adopted)
+    _append(call, adopted, left)
     return 0
 
 
@@ -241,34 +243,41 @@ def _expires(settings: Settings, today: date) -> date:
     return last
 
 
-def _append(call: Call, waivers: Sequence[Waiver]) -> None:
-    """Nothing is written that could not be read again."""
+def _append(call: Call, waivers: Sequence[Waiver], of: Sequence[_Sighting]) -> None:
+    """Nothing is written that could not be read again. `of`: what is accepted, told to who reviews the file."""
     from driftscan.waivers import added, parse
 
     path = call.settings.output
+    notes = {each.subject.finding: f"{each.subject.severity.word}: {each.title}" for each in of}
     with atomic.alone(path):
         text = Path(path).read_text("utf-8") if os.path.exists(path) else ""
         if text.strip():
             parse(text, path)
-        more = added(text, waivers)
+        more = added(text, waivers, notes)
         parse(more, path)
         atomic.write(path, [more.encode()])
     for waiver in waivers:
         call.console.write(f"{show(waiver.what)} {_where(waiver)}: waived until {waiver.expires}\n")
-    call.console.note(f"driftscan: {plural(len(waivers), 'waiver')} added to {show(path)}; review and commit it")
+    said = f"driftscan: {plural(len(waivers), 'waiver')} added to {show(path)}"
+    call.console.note(f"{said}; review and commit it, and scan with --waivers {show(path)}")
 
 
 def _sightings(call: Call) -> Iterator[_Sighting]:
     """The open findings of the last scan of each host that the store knows."""
     for host in _last_hosts(call):
-        about = host["host"], host.get("labels", {}), ImageRef(host["image"]["id"], host["image"]["version"])
-        for mutation in host["mutations"]:
-            if mutation["state"] == "open":
-                subject = _subject(mutation, mutation["id"], mutation["rule"]["id"])
-                yield _Sighting(*about, mutation["title"], subject)
-        for control in host["controls"]:
-            if control["state"] == "open" and control["result"] == "fail":
-                yield _Sighting(*about, control["title"], _subject(control, control["finding"], control["id"]))
+        about = host["host"], host.get("labels", {}), _image(host)
+        for title, subject in _subjects(host, {"open"}):
+            yield _Sighting(*about, title, subject)
+
+
+def _subjects(host: Json, states: Collection[str]) -> "Iterator[tuple[str, Subject]]":
+    """Title and rest of each finding of a host that is in one of these states."""
+    for mutation in host["mutations"]:
+        if mutation["state"] in states:
+            yield mutation["title"], _subject(mutation, mutation["id"], mutation["rule"]["id"])
+    for control in host["controls"]:
+        if control["state"] in states and control["result"] == "fail":
+            yield control["title"], _subject(control, control["finding"], control["id"])
 
 
 def _subject(found: Json, finding: str, rule: str) -> "Subject":
@@ -283,22 +292,39 @@ def _subject(found: Json, finding: str, rule: str) -> "Subject":
     )
 
 
-def _scanned(call: Call) -> "list[Scanned]":
-    """The hosts that were wholly seen in their last scan, with the waivers that accepted something there."""
+def _scanned(hosts: Iterable[Json], waivers: Sequence[Waiver]) -> "list[Scanned]":
+    """The hosts that were wholly seen in their last scan, with those of the waivers that accept something which was
+    there. It does not matter whether that scan knew them, nor where in the file they stood then."""
     from driftscan.policy.waive import Scanned
 
-    return [
-        Scanned(
-            host=host["host"],
-            labels=host.get("labels", {}),
-            image=ImageRef(host["image"]["id"], host["image"]["version"]),
-            used=frozenset(
-                each["waiver"]["origin"] for each in [*host["mutations"], *host["controls"]] if each.get("waiver")
-            ),
-        )
-        for host in _last_hosts(call)
-        if host["verdict"] in _SEEN_WHOLLY
-    ]
+    found = []
+    for host in hosts:
+        if host["verdict"] not in _SEEN_WHOLLY:
+            continue
+        labels, image = host.get("labels", {}), _image(host)
+        mine = [
+            waiver
+            for waiver in waivers
+            if waiver.is_for(host["host"], labels) and waiver.is_for_image(image.id, image.version)
+        ]
+        used = _used(mine, [subject for _, subject in _subjects(host, {"open", "waived"})])
+        found.append(Scanned(host=host["host"], labels=labels, image=image, used=used))
+    return found
+
+
+def _used(waivers: Sequence[Waiver], subjects: "Sequence[Subject]") -> frozenset[str]:
+    from driftscan.policy.waive import refusal, speaks_of
+
+    today = _today()
+    return frozenset(
+        waiver.origin
+        for waiver in waivers
+        if any(speaks_of(waiver, subject) and not refusal(waiver, subject, today) for subject in subjects)
+    )
+
+
+def _image(host: Json) -> ImageRef:
+    return ImageRef(host["image"]["id"], host["image"]["version"])
 
 
 def _last_hosts(call: Call) -> Iterator[Json]:

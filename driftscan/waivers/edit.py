@@ -1,16 +1,19 @@
 """Adds waivers to the text of a file, and takes some out, without touching comments and what else stands there."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from driftscan import yaml_strict
 from driftscan.model.waiver import Waiver
 
 HEAD = "# Findings that are accepted for a time: docs/formats/waivers.md\nwaivers:\n"
+MOST_NOTE = 200
+"""Characters of what a finding is."""
 
 
-def added(text: str, waivers: Iterable[Waiver]) -> str:
-    """The text of a file with more waivers at its end; of an empty file, a new one."""
-    more = "".join(line for waiver in waivers for line in _entry(waiver))
+def added(text: str, waivers: Iterable[Waiver], notes: Mapping[str, str] | None = None) -> str:
+    """The text of a file with more waivers at its end; of an empty file, a new one. `notes`: what a finding is, for
+    who reviews the file: a comment above its waiver."""
+    more = "".join(line for waiver in waivers for line in (*_note(waiver, notes or {}), *_entry(waiver)))
     if not text.strip():
         return HEAD + more
     if not yaml_strict.parse(text, "waivers").data.get("waivers"):
@@ -42,6 +45,12 @@ def _first(rows: list[str], line: int) -> int:
     while index > 0 and rows[index - 1].lstrip().startswith("#") and rows[index - 1].startswith((" ", "\t")):
         index -= 1
     return index
+
+
+def _note(waiver: Waiver, notes: Mapping[str, str]) -> Iterator[str]:
+    """A title is as the host gave it, and must not end the comment: what is not printable is escaped."""
+    if note := notes.get(waiver.finding, "")[:MOST_NOTE]:
+        yield f"  # {''.join(char if char.isprintable() else _escaped(char) for char in note)}\n"
 
 
 def _entry(waiver: Waiver) -> Iterator[str]:

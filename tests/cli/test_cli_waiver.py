@@ -54,6 +54,10 @@ def test_a_drifted_fleet_is_adopted_and_what_is_new_stands_out(driftscan: Run, i
     assert (code, host["verdict"]) == (1, "findings")
     assert driftscan("waiver", "adopt", *SAID, "--days", "60").code == 0
     assert driftscan("waiver", "lint", "waivers.yaml").code == 0
+    assert (
+        f"  # medium: /etc/motd changed\n  - finding: {host['mutations'][0]['id']}\n"
+        in Path("waivers.yaml").read_text()
+    )
     code, host = scan(driftscan, image, "--waivers", "waivers.yaml")
     assert (code, host["verdict"], host["recommendation"]["action"]) == (0, "clean", "none")
     (found,) = host["mutations"]
@@ -74,6 +78,23 @@ def test_a_drifted_fleet_is_adopted_and_what_is_new_stands_out(driftscan: Run, i
     assert "F-" in (tmp_path / "waivers.yaml").read_text()
     assert driftscan("waiver", "prune", "waivers.yaml", "--unused").code == 0
     assert "F-" not in (tmp_path / "waivers.yaml").read_text()
+
+
+def test_states_are_those_of_what_the_last_scan_found_whatever_it_knew(
+    driftscan: Run, image: Path, tmp_path: Path
+) -> None:
+    """Neither the scan before a waiver was added, nor the line that it stood in, makes it unused."""
+    (image / "etc/motd").write_text("changed\n")
+    scan(driftscan, image)
+    file = tmp_path / "waivers.yaml"
+    file.write_text("waivers:\n" + OVER)
+    assert driftscan("waiver", "adopt", *SAID, "--days", "60").code == 0
+    states = [each["state"] for each in json.loads(driftscan("waiver", "list", "waivers.yaml", "--json").out)]
+    assert states == ["expired", "active"]
+    scan(driftscan, image, "--waivers", "waivers.yaml")
+    for _ in range(2):  # the first takes a line away above
+        assert driftscan("waiver", "prune", "waivers.yaml", "--unused").code == 0
+        assert "/etc/motd changed" in file.read_text()
 
 
 def test_what_is_to_be_quarantined_is_not_adopted_but_can_be_added(driftscan: Run, image: Path) -> None:

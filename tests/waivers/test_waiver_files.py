@@ -99,10 +99,14 @@ waivers = st.builds(
 )
 
 
-@given(st.sampled_from(["", "waivers: []\n", GOOD, GOOD + "# the end"]), st.lists(waivers, min_size=1, max_size=3))
-def test_what_is_added_is_read_back_and_taken_out_without_a_trace(text: str, more: list[Waiver]) -> None:
+@given(
+    st.sampled_from(["", "waivers: []\n", GOOD, GOOD + "# the end"]),
+    st.lists(waivers, min_size=1, max_size=3),
+    st.text() | st.sampled_from(["x\n  - finding: y", "x\u2028y", "x\x85y", "\ufffe", "\ud800", "#", " "]),
+)
+def test_what_is_added_is_read_back_and_taken_out_without_a_trace(text: str, more: list[Waiver], title: str) -> None:
     before = parse(text, "w.yaml") if text else ()
-    now = added(text, more)
+    now = added(text, more, {waiver.finding: title for waiver in more})
     found = parse(now, "w.yaml")
     assert found[: len(before)] == before
     assert [replace(waiver, origin="") for waiver in found[len(before) :]] == more
