@@ -1,19 +1,20 @@
 """Scheduled commands: crontabs of the system and of users, run-parts directories, anacron.
 
-Formats: crontab(5) of Debian's cron, cronie and busybox; anacrontab(5); run-parts(8). Commands leave the target with
+Formats: crontab(5) of Debian's cron, cronie and busybox; anacrontab(5); run-parts(8). Which names Debian's cron and
+run-parts read: cron(8) and run-parts(8) of Debian. Commands leave the target with
 secrets redacted. Two lines that differ in their schedule alone are one resource with two schedules, because the key is
 path, user and command.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.collectors._base import Collector, gap
 from driftscan.collectors._text import hidden, key, path_text, value
 from driftscan.model.resource import Attribute, Kind, Resource, Value
-from driftscan.model.source import Captures, Gap, Glob, Member, Redact, Status
+from driftscan.model.source import Captures, File, Gap, Glob, Member, Redact, Status
 
 SYSTEM = Glob(("/etc/crontab", "/etc/cron.d/*"), redact=Redact.SECRETS)
 USERS = Glob(("/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*"), redact=Redact.SECRETS)
@@ -30,6 +31,10 @@ SCRIPTS = Glob(
     content=False,
 )
 """Debian and Red Hat, Alpine. What the scripts contain is told by their files."""
+DEBIAN = Glob(("/usr/sbin/cron",), content=False)
+"""Debian's cron: those of other systems are called crond."""
+OPTIONS = File("/etc/default/cron")
+"""Its options: with `-l` it reads more names in /etc/cron.d; run-parts does not."""
 
 CRON = Kind(
     name="cron",
@@ -42,10 +47,16 @@ CRON = Kind(
         "schedules": Attribute(tuple, "when: the five fields, `@reboot` and the like, anacron's days and delay"),
         "environment": Attribute(tuple, "variables that the file sets before it, secrets redacted"),
         "executable": Attribute(bool, "a script: whether it may be executed, without which run-parts passes it over"),
+        "passed_over": Attribute(
+            bool,
+            "only if so: Debian's cron runs nothing of the file, whose name has more than letters, digits, `_` and `-`",
+        ),
     },
 )
 
 _ASSIGNMENT = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_]{0,200})\s*=""", re.ASCII)
+_PLAIN_NAME = re.compile(rb"[A-Za-z0-9_-]+", re.ASCII)
+_MORE_NAMES = re.compile(rb"^[ \t]*(?:export[ \t]+)?EXTRA_OPTS=.*-[A-Za-z]*l", re.MULTILINE)
 _SCRIPT_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,255}", re.ASCII)
 _IGNORED_NAME = re.compile(
     rb"\..*|tmp\..*|.*(?:~|\.bak|\.orig|\.rpmsave|\.rpmnew|\.rpmorig|\.dpkg-[a-z]+|,v|\.swp)", re.DOTALL
@@ -61,6 +72,7 @@ class _Job:
     schedules: set[str] = field(default_factory=set)
     environment: tuple[str, ...] = ()
     executable: bool | None = None
+    passed_over: bool = False
 
     @property
     def key(self) -> str:
@@ -75,6 +87,7 @@ def digest(command: str) -> str:
 def parse(captures: Captures) -> Iterator[Resource | Gap]:
     """Every job; a file that cannot be read, or a line that is no job, hides that file's jobs alone."""
     jobs: dict[str, _Job] = {}
+    strict = _strict(captures)
     for source in (SYSTEM, USERS, SPOOL, ANACRON, SCRIPTS):
         if captures[source].status not in (Status.OK, Status.ABSENT):
             yield gap("cron", captures, source, CRON.name)
@@ -83,7 +96,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             if _skipped(source, member):
                 continue
             path = path_text(member.path)
-            bad = _read(jobs, source, member, path) if member.status is Status.OK else 0
+            bad = _read(jobs, source, member, path, strict=source in strict) if member.status is Status.OK else 0
             if bad or member.status is not Status.OK:
                 status = member.status if not bad else Status.FAILED
                 yield Gap(
@@ -102,15 +115,23 @@ def _skipped(source: Glob, member: Member) -> bool:
     return member.mode & 0o170000 == 0o040000 or bool(_IGNORED_NAME.fullmatch(name))
 
 
-def _read(jobs: dict[str, _Job], source: Glob, member: Member, path: str) -> int:
-    """Adds the jobs of a file; returns the number of the first line that is none, 0 if there is no such line."""
-    owner = key(member.path.rpartition(b"/")[2].decode("utf-8", "surrogateescape"))
+def _strict(captures: Captures) -> Sequence[Glob]:
+    """Where names must be plain to be read, as far as that is known: nowhere, unless cron is Debian's."""
+    if not captures.members(DEBIAN):
+        return ()
+    return (SCRIPTS,) if _MORE_NAMES.search(captures[OPTIONS].data) else (SYSTEM, SCRIPTS)
+
+
+def _read(jobs: dict[str, _Job], source: Glob, member: Member, path: str, *, strict: bool) -> int:
+    """Adds the jobs of a file; returns the number of the first line that cron would stumble on, 0 if there is none."""
+    directory, _, own = member.path.rpartition(b"/")
+    owner = key(own.decode("utf-8", "surrogateescape"))
+    passed_over = strict and directory.startswith(b"/etc/cron.") and not _PLAIN_NAME.fullmatch(own)
     if source is SCRIPTS:
-        if _SCRIPT_NAME.fullmatch(member.path.rpartition(b"/")[2]):
-            period = member.path.split(b"/")[-2].decode().removeprefix("cron.")
-            job = _Job(
-                path, "root", path, {f"@{period}"}, executable=bool(member.mode & 0o111) or member.link is not None
-            )
+        if _SCRIPT_NAME.fullmatch(own):
+            period = directory.rpartition(b"/")[2].decode().removeprefix("cron.")
+            executable = bool(member.mode & 0o111) or member.link is not None
+            job = _Job(path, "root", path, {f"@{period}"}, executable=executable, passed_over=passed_over)
             jobs[job.key] = job
         return 0
     bad = 0
@@ -125,10 +146,11 @@ def _read(jobs: dict[str, _Job], source: Glob, member: Member, path: str) -> int
             continue
         parts = _anacron(text) if source is ANACRON else _line(text, None if source is SYSTEM else owner)
         if parts is None:
-            bad = bad or number
+            bad = bad or (0 if passed_over else number)
             continue
         schedule, user, command = parts
-        job = _Job(path, user, command, environment=tuple(sorted(value(f"{n}={v}") for n, v in environment.items())))
+        variables = tuple(sorted(value(f"{n}={v}") for n, v in environment.items()))
+        job = _Job(path, user, command, environment=variables, passed_over=passed_over)
         jobs.setdefault(job.key, job).schedules.add(schedule)
     return bad
 
@@ -162,14 +184,16 @@ def _resource(name: str, job: _Job) -> Resource:
     }
     if job.executable is not None:
         attributes["executable"] = job.executable
+    if job.passed_over:
+        attributes["passed_over"] = True
     return Resource(CRON.name, name, attributes)
 
 
 collector = Collector(
     name="cron",
-    version=1,
+    version=2,
     doc="Commands of cron and anacron",
     kinds=(CRON,),
-    sources=(SYSTEM, USERS, SPOOL, ANACRON, SCRIPTS),
+    sources=(SYSTEM, USERS, SPOOL, ANACRON, SCRIPTS, DEBIAN, OPTIONS),
     parse=parse,
 )

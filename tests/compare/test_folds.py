@@ -244,6 +244,10 @@ def test_jobs_with_the_table_that_holds_them() -> None:
         added(file("/etc/cron.d/x")),
         added(thing("cron", "/var/spool/cron/crontabs/eve/eve/def", command="/bin/false")),
         added(file("/etc/cron.daily/y", mode="0755")),
+        added(thing("cron", "/etc/cron.d/z.sh/root/abc", command="/bin/true", passed_over=True)),
+    )
+    assert found["scheduled-job-changed /etc/cron.d/z.sh"].title == (
+        "job added in /etc/cron.d/z.sh: /bin/true (cron passes the file over for its name)"
     )
     assert found["scheduled-job-changed /etc/cron.d/x"].explains == 2
     assert found["scheduled-job-changed /etc/cron.d/x"].title == "job added in /etc/cron.d/x: /bin/true"

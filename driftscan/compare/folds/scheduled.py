@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import and_more, word
-from driftscan.compare.pool import Pool, text
+from driftscan.compare.pool import Pool, actual, text
 from driftscan.model.drift import CauseType, Difference, Mutation
 
 _TABLES = ("/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly")
@@ -17,6 +17,8 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
         commands = [command for row in rows if (command := text(row, "command"))]
         title = f"jobs of {path} changed" if len(rows) > 1 else f"job {word(rows[0].change)} in {path}"
         title += f": {and_more(commands)}" if commands else ""
+        if any(actual(row).get("passed_over") for row in rows):
+            title += " (cron passes the file over for its name)"
         yield pool.fold(CauseType.SCHEDULED_JOB_CHANGED, path, title, rows, [pool.file(path)])
     tables = [pool.get("file", "/etc/crontab"), pool.get("file", "/etc/anacrontab")]
     for directory in (*_TABLES, *_SPOOLS):
