@@ -49,6 +49,9 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
         match = _FILE_NAME.fullmatch(file)
         if match is None or member.mode & 0o170000 == 0o040000:
             continue
+        if owners is None:  # whose jobs they are is in their keys
+            yield gap("at", captures, PASSWD, AT.name)
+            return
         user = name(owners, member.uid)
         commands = _commands(member.data.decode("utf-8", "surrogateescape"))
         if member.status is not Status.OK or commands is None:
@@ -75,7 +78,7 @@ def _commands(script: str) -> str | None:
 
 collector = Collector(
     name="at",
-    version=1,
+    version=2,
     doc="Jobs in at's spool",
     kinds=(AT,),
     sources=(JOBS, PASSWD),

@@ -5,11 +5,11 @@ One resource per path, whatever number of processes has it loaded. A program's o
 from a container's root has a path of its own there, and is told apart: no package of the host explains it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from driftscan.collectors._accounts import PASSWD
 from driftscan.collectors._base import Collector, gap
-from driftscan.collectors._owners import name, names
+from driftscan.collectors._owners import Owners, names, users_column
 from driftscan.collectors._text import key, path_text
 from driftscan.collectors.processes import PROCESSES, PROGRAMS, neutral, stable_unit
 from driftscan.model.resource import Attribute, Kind, Plane, Resource, Value
@@ -58,7 +58,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
     yield from _gaps(rows)
 
 
-def _resource(name_of: str, uses: list[tuple[ProcessRow, LoadedFile]], owners: Mapping[int, str]) -> Resource:
+def _resource(name_of: str, uses: list[tuple[ProcessRow, LoadedFile]], owners: Owners) -> Resource:
     digests = {file.sha256 for _, file in uses}
     known: dict[str, Value] = {} if "" in digests else {"sha256": tuple(sorted(digests))}
     since = max(file.since for _, file in uses)
@@ -69,7 +69,7 @@ def _resource(name_of: str, uses: list[tuple[ProcessRow, LoadedFile]], owners: M
         {
             "state": min((file.fate for _, file in uses), key=_GRAVITY.index).value,
             "programs": tuple(sorted({path_text(row.exe) for row, _ in uses})),
-            "users": tuple(sorted({name(owners, row.uid) for row, _ in uses})),
+            **users_column(owners, (row.uid for row, _ in uses)),
             "units": tuple(sorted({stable_unit(row.unit) for row, _ in uses} - {""})),
             **known,
         },
@@ -100,7 +100,7 @@ def _gaps(rows: tuple[ProcessRow, ...]) -> Iterator[Gap]:
 
 collector = Collector(
     name="libraries",
-    version=1,
+    version=2,
     doc="Libraries that run although their files are replaced, removed, never were, or are in scratch space",
     kinds=(LIBRARY,),
     sources=(PROCESSES, PASSWD),

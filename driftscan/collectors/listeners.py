@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from driftscan.collectors import _addresses
 from driftscan.collectors._accounts import PASSWD
 from driftscan.collectors._base import Collector, gap
-from driftscan.collectors._owners import name, names
+from driftscan.collectors._owners import names, user_column
 from driftscan.collectors._sockets import TABLES, UNIX, Socket, internet, local
 from driftscan.collectors._text import key, number, path_text
 from driftscan.collectors.processes import PROCESSES, stable_unit
@@ -159,11 +159,11 @@ class _Context:
     def _columns(self, socket: Socket, holder: _Holder) -> dict[str, Value]:
         columns: dict[str, Value] = {"protocol": socket.protocol}
         if socket.uid is not None:
-            columns["user"] = name(self._owners, socket.uid)
+            columns |= user_column(self._owners, socket.uid)
         if holder.row is not None:
             columns["process"] = path_text(holder.row.exe)
             columns["unit"] = stable_unit(holder.row.unit)
-            columns.setdefault("user", name(self._owners, holder.row.uid))
+            columns = user_column(self._owners, holder.row.uid) | columns
         elif holder.seen:
             columns["process"] = columns["unit"] = ""
         return columns
@@ -211,7 +211,7 @@ def _tuple(item: Value) -> tuple[Value, ...]:
 
 collector = Collector(
     name="listeners",
-    version=2,
+    version=3,
     doc="Sockets that take connections or packets, with their processes",
     kinds=(LISTEN,),
     sources=(*TABLES, UNIX, PROCESSES, PORT_RANGE, PASSWD, *_addresses.SOURCES),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from driftscan.collectors._accounts import PASSWD
 from driftscan.collectors._base import Collector, gap
-from driftscan.collectors._owners import name, names
+from driftscan.collectors._owners import names, users_column
 from driftscan.collectors._text import key, path_text
 from driftscan.model.resource import Attribute, Kind, Plane, Resource
 from driftscan.model.source import Captures, Gap, Processes, ProcessRow, Status
@@ -63,7 +63,7 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
             {
                 "reasons": reasons,
                 "deleted": "deleted" in reasons,
-                "users": tuple(sorted({name(owners, row.uid) for row, _ in cases})),
+                **users_column(owners, (row.uid for row, _ in cases)),
                 "units": tuple(sorted({stable_unit(row.unit) for row, _ in cases} - {""})),
             },
             {
@@ -120,7 +120,7 @@ def _reasons(row: ProcessRow) -> tuple[str, ...]:
 
 collector = Collector(
     name="processes",
-    version=2,
+    version=3,
     doc="Running executables that are deleted, in memory, or outside the directories of programs",
     kinds=(PROCESS,),
     sources=(PROCESSES, PASSWD),

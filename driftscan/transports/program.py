@@ -10,8 +10,9 @@ from driftscan.model.names import show
 
 MAX_SCRIPT = 1 << 20
 """Bytes. The shell holds the program in memory; ours has some hundred KiB, so more is a mistake."""
-# GNU, busybox and toybox dd read a pipe in one go with iflag=fullblock; another dd refuses that before it reads.
-_READ = 'dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null'
+# GNU, busybox and toybox dd read a pipe in one go with iflag=fullblock; another dd refuses that before it reads. One
+# that a signal ended (above 128: nobody took what it read) has read.
+_READ = 'dd bs="$n" count=1 iflag=fullblock 2>/dev/null || [ "$?" -gt 128 ] || dd bs=1 count="$n" 2>/dev/null'
 TAKE = f"IFS= read -r n; s=$({_READ})"
 """Shell text that reads a framed program into `s`."""
 TAKE_PACKED = f"IFS= read -r n; s=$({{ {_READ}; }} | $z)"

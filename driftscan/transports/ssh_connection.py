@@ -98,6 +98,7 @@ class Connection:
 
     def _open(self, limits: Limits, failure: str, hint: str, destination: tuple[str, int] | None = None) -> "Channel":
         seconds = limits.left(limits.connect_seconds)
+        began = time.monotonic()
         try:
             if destination is None:
                 return self.transport.open_session(window_size=WINDOW, timeout=seconds)
@@ -108,6 +109,8 @@ class Connection:
                     f"{self.endpoint} did not answer in time", "Give it more with --timeout."
                 ) from error
             said = show(str(error))[:200]
+            if time.monotonic() >= began + seconds:
+                hint = "It is logged in to, but starts nothing: is it overloaded, or does what sshd logs to hang?"
             raise UnreachableError(f"{self.endpoint}: {failure} ({said})", hint) from error
 
     def close(self) -> None:

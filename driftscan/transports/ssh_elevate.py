@@ -29,7 +29,9 @@ PROMPT_SECONDS = 30.0
 # ssh_channel.STATUSES moves them back.
 BOOT = (
     'z=cat; if command -v gzip >/dev/null 2>&1; then z="gzip -dc"; fi; '
-    f'echo "$1 $2 $z"; {TAKE_PACKED}; shift 2; (eval "$s"); '
+    f'echo "$1 $2 $z"; {TAKE_PACKED}; shift 2; '
+    'if [ -z "$s" ]; then echo "driftscan: no program arrived: dd or $z failed (PATH=$PATH)" >&2; exit 93; fi; '
+    '(eval "$s"); '
     "s=$?; case $s in 1) s=241;; 126) s=242;; 127) s=243;; esac; exit $s"
 )
 # What a shell is asked to do: begin with `first`, run `plain` as who it is, or `root` by sudo. A PATH that somebody's

@@ -301,6 +301,24 @@ def test_the_program_goes_packed_where_gzip_unpacks_it(
     assert sizes[1:] == [5]
 
 
+@pytest.mark.parametrize("broken", ["dd", "gzip"])
+def test_a_program_that_could_not_be_taken_is_said(lab: Lab, stubs: Stubs, tmp_path: Path, broken: str) -> None:
+    environment = stubs("nopasswd")
+    path = tmp_path / "bin" / broken
+    path.unlink(missing_ok=True)
+    path.write_text("#!/bin/sh\nexit 127\n")
+    path.chmod(0o755)
+    transport = lab.connect(lab.host(environment=environment))
+    try:
+        channel = transport.run(SCRIPT)
+        data, ended = output(channel)
+        assert (data, ended.status) == (b"", 93)
+        assert b"no program arrived" in ended.stderr
+        assert str(tmp_path / "bin").encode() in ended.stderr
+    finally:
+        transport.close()
+
+
 def test_an_empty_path_is_filled(lab: Lab) -> None:
     transport = lab.connect(lab.host(environment={"PATH": ""}), sudo="never")
     try:
