@@ -1,5 +1,6 @@
 """A report that an auditor can keep: what was scanned with what, what passed, failed and was accepted, for paper and
-files. No script, nothing folded away, and the digest of the JSON report of the same scan."""
+files. No script, nothing folded away, and the digest of the JSON report of the same scan. A few pages tell it; evidence
+and whatever else is long is in annexes behind the place to sign."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ MATCHES = {
     ImageMatch.STAND_IN: "none: the host's own package database stood in",
 }
 """How a host's manifest was chosen, in words."""
+MOST_NAMES = 4
+"""Hosts that are named beside a finding where its evidence, with all of them, is in the annex."""
 OUTCOMES = ("pass", "fail", "waived", "unknown", "not-applicable")
 
 
@@ -39,6 +42,8 @@ def _values(shown: View, result: ScanResult) -> dict[str, Any]:
         "digest": json.digest(result),
         "patching": patching,
         "images": _images(result),
+        "policies": sorted(Counter(policy.name.partition("/")[0] for policy in result.policies).items()),
+        "most_names": MOST_NAMES,
         "matches": MATCHES,
         "outcomes": OUTCOMES,
         "audit_line": words.audit_line(result.hosts),

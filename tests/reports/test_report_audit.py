@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from driftscan.model.finding import State
+from driftscan.model.finding import Result, Severity, State
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _build as built
 from driftscan.reports import audit, json
@@ -113,7 +113,30 @@ def test_every_host_stands_there_and_none_is_folded_away() -> None:
     result = fleets.fleet(300)
     text = Page(_render(result)).text
     assert all(re.search(rf"\b{host.host}\b", text) for host in result.hosts)
-    assert text.count("openssl 3.0.15-1~deb12u1 upgraded") == 1
+    assert text.count("openssl 3.0.15-1~deb12u1 upgraded") == 2, "in the body, and with its evidence"
+
+
+def test_what_is_long_is_in_annexes_and_nothing_is_lost() -> None:
+    """Pages to sign do not grow with evidence and names of hosts."""
+    result = fleets.fleet(300)
+    body, evidence = _render(result).split("<h2>Annex B.")
+    (finding,) = (
+        each for each in {m.mutation.id: m for h in result.hosts for m in h.mutations}.values()
+        if each.mutation.id == "F-0a1b2c3d4e5f"
+    )  # fmt: skip
+    hosts = [host.host for host in result.hosts if any(m.mutation.id == finding.mutation.id for m in host.mutations)]
+    row = body[body.index(f'<code dir="ltr">{finding.mutation.id}') :].split("</tr>")[0]
+    article = evidence[evidence.index(f'<code dir="ltr">{finding.mutation.id}') :].split("</article>")[0]
+    assert f"and {len(hosts) - 4} more" in row
+    assert all(f"<bdi>{host}</bdi>" in article for host in hosts)
+    assert finding.rule.why not in body
+    assert finding.rule.why in article
+
+
+def test_why_a_control_could_not_be_told_is_said() -> None:
+    control = replace(samples.control(1, Result.UNKNOWN, Severity.LOW), evidence=("sysctl: not allowed to look",))
+    shown = _render(samples.result(replace(samples.clean(), controls=(control,))))
+    assert "sysctl: not allowed to look" in shown.split("Controls that could not be told")[1].split("Annex C")[0]
 
 
 def test_what_a_rule_allows_is_said() -> None:

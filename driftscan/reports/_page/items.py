@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from driftscan.model.advisory import ImagePatching
-from driftscan.model.drift import Change, Difference, Mutation
+from driftscan.model.drift import Attribution, Change, Difference, Mutation
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Severity, State, Verdict
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult
@@ -52,6 +52,20 @@ class Happening:
     def rows(self) -> "list[Row]":
         """The hosts that have it."""
         return [row for row, _ in self.sightings]
+
+    @property
+    def doings(self) -> "list[tuple[Attribution, list[Row]]]":
+        """Who did it, with the hosts that nothing accepts it on and of which exactly that is told."""
+        found: dict[Attribution, list[Row]] = {}
+        for row, judged in self.sightings:
+            if judged.state is State.OPEN:
+                found.setdefault(replace(judged.mutation.attribution, evidence=()), []).append(row)
+        return list(found.items())
+
+    @property
+    def open_rows(self) -> "list[Row]":
+        """Those that nothing accepts it on."""
+        return [row for row, judged in self.sightings if judged.state is State.OPEN]
 
 
 @dataclass(slots=True)
@@ -133,6 +147,14 @@ class Asked:
         """Hosts on which it failed and nobody accepts it."""
         return self.results["fail"]
 
+    @property
+    def bad_rows(self) -> list[Row]:
+        """These hosts."""
+        return sorted(
+            (row for (result, _), found in self.evidence.items() if result == "fail" for row, _ in found),
+            key=lambda row: row.number,
+        )
+
 
 @dataclass(slots=True)
 class Blind:
@@ -160,6 +182,16 @@ class Accepted:
     waiver: Waiver
     state: WaiverState | None
     findings: list[tuple[Row, str]] = field(default_factory=list)
+
+    @property
+    def titles(self) -> list[str]:
+        """What it accepts, each once."""
+        return list(dict.fromkeys(title for _, title in self.findings))
+
+    @property
+    def hosts(self) -> int:
+        """On how many hosts it accepts something."""
+        return len({row.number for row, _ in self.findings})
 
 
 def image_name(host: HostResult) -> str:

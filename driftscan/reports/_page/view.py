@@ -280,6 +280,11 @@ class View:
         return [each for each in self.controls if each.bad]
 
     @property
+    def untold_controls(self) -> list[Asked]:
+        """Controls that could not be decided on some host."""
+        return [each for each in self.controls if each.results["unknown"]]
+
+    @property
     def unscanned(self) -> list[Row]:
         """Hosts that were not, or not wholly, looked at."""
         return [row for row in self.rows if row.host.verdict in UNSCANNED]
