@@ -84,6 +84,7 @@ def _scan_lines(scans: "Sequence[ScanSummary]") -> Iterator[str]:
     headers = ["STARTED", "MODE", *map(str.upper, verdicts), "SCAN"]
     yield table([headers, *rows], [], [None] * len(headers))  # as a row: tabulate leaves more room beside headers
     yield ""
+    yield "Hosts are counted by their verdict."
     yield "`driftscan history HOST` tells what became of a host's findings, `driftscan trend` of the fleet's."
 
 
