@@ -1,4 +1,5 @@
-"""Differences become mutations: each fold takes what it can explain, in order; what is left is unexplained."""
+"""Differences become mutations: each fold takes what it can explain, in order; what is left is unexplained; and what
+are parts of one act is joined."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -6,6 +7,7 @@ from functools import cache
 from typing import TypeAlias
 
 from driftscan import plugins
+from driftscan.compare.acts import joined
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.pool import Pool
 from driftscan.model.drift import CauseType, Difference, Mutation
@@ -41,4 +43,5 @@ def fold(differences: Iterable[Difference], evidence: Evidence | None = None) ->
     for item in pool:
         title = f"{item.kind} {item.key} {item.change.value}"
         found.append(pool.fold(CauseType.UNEXPLAINED, item.key, title, [item]))
-    return tuple(sorted(found, key=lambda mutation: (mutation.cause.type, mutation.cause.subject, mutation.id)))
+    whole = joined(found, known)
+    return tuple(sorted(whole, key=lambda mutation: (mutation.cause.type, mutation.cause.subject, mutation.id)))

@@ -233,7 +233,7 @@ def test_a_program_that_another_took_the_place_of() -> None:
     )  # fmt: skip
     kept = one(modified("file", "/etc/a.conf", sha256=(B, C)), added(file("/etc/a.conf~", sha256=B)))
     assert kept.cause.type is CauseType.CONFIGURATION_CHANGED
-    assert len(fold([modified("file", "/etc/a.conf", sha256=(B, C)), added(file("/etc/a.conf~", sha256=A))])) == 2
+    assert len(fold([modified("file", "/etc/a.conf", sha256=(B, C)), added(file("/etc/a.conf.mine", sha256=A))])) == 2
 
 
 def test_a_directory_changes_with_what_lies_in_it() -> None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.compare.evidence import Evidence, spellings
-from driftscan.compare.folds._generated import account_files, enabling_links, state_of
+from driftscan.compare.folds._generated import enabling_links, state_of
 from driftscan.compare.folds._operations import Operation, Step
+from driftscan.compare.folds._parts import account_files
 from driftscan.compare.folds._proof import Ruling, rule
 from driftscan.compare.folds.binary import is_program
 from driftscan.compare.folds.listener import executable_of

@@ -7,7 +7,6 @@ from posixpath import normpath
 
 from driftscan.compare.attributes import is_executable
 from driftscan.compare.evidence import Evidence
-from driftscan.compare.folds._parts import ACCOUNT_FILES
 from driftscan.compare.folds._proof import rule
 from driftscan.compare.folds.service import unit_of
 from driftscan.compare.pool import Pool, actual, text
@@ -106,11 +105,6 @@ def _is_kept(item: Difference, kind: str, package: str, evidence: Evidence) -> b
         return item.key not in files
     ruling = rule(item, package, evidence)
     return ruling.rank is Rank.ARCHIVE and not ruling.against
-
-
-def account_files(pool: Pool) -> Iterator[Difference]:
-    """The files that hold accounts, also those that a zone accepts since their rows are judged."""
-    yield from (item for path in ACCOUNT_FILES if (item := pool.file(path)) is not None)
 
 
 def enabling_links(pool: Pool, units: frozenset[str]) -> Iterator[Difference]:

@@ -56,11 +56,17 @@ def came_above(pool: Pool, items: Iterable[Difference]) -> list[Difference]:
     return found
 
 
-def led_to(pool: Pool, item: Difference) -> Difference | None:
-    """What came where a link leads now; None: it is no link, or leads to what was there before."""
+def led_along(item: Difference) -> str:
+    """The path that a link leads to now, without following others; empty: it is no link, or leads where it did."""
     delta = item.attributes.get("target")
     led = delta.actual if delta is not None and item.change is not Change.REMOVED else None
-    there = pool.get("file", normpath(join(dirname(item.key), led))) if isinstance(led, str) else None
+    return normpath(join(dirname(item.key), led)) if isinstance(led, str) else ""
+
+
+def led_to(pool: Pool, item: Difference) -> Difference | None:
+    """What came where a link leads now; None: it is no link, or leads to what was there before."""
+    led = led_along(item)
+    there = pool.get("file", led) if led else None
     return there if there is not None and there.change is Change.ADDED else None
 
 

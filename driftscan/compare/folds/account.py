@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
-from driftscan.compare.folds._parts import ACCOUNT_FILES, files, moved, said, word
+from driftscan.compare.folds._parts import ACCOUNT_FILES, account_files, files, moved, said, word
 from driftscan.compare.pool import Pool, text, value
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 from driftscan.model.resource import Value
@@ -33,13 +33,13 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
         yield _user(pool, row, by_member.get(row.key, []))
     for row in pool.of("password"):
         title = f"password of {row.key} {moved(row) or word(row.change)}"
-        yield pool.fold(CauseType.ACCOUNT_CHANGED, row.key, title, [row], files(pool, *ACCOUNT_FILES))
+        yield pool.fold(CauseType.ACCOUNT_CHANGED, row.key, title, [row], account_files(pool))
     for row in pool.of("group"):
         if row in pool:
             title = f"group {row.key} {word(row.change)}" + (
                 f" ({moved(row)})" if row.change is Change.MODIFIED else ""
             )
-            yield pool.fold(_CAUSE[row.change], row.key, title, [row], files(pool, *ACCOUNT_FILES))
+            yield pool.fold(_CAUSE[row.change], row.key, title, [row], account_files(pool))
 
 
 def _renamed(pool: Pool) -> list[tuple[Difference, Difference]]:
@@ -62,7 +62,7 @@ def _rename(pool: Pool, old: Difference, new: Difference, groups: list[Differenc
             kept += [row, other]
     passwords = [pool.get("password", old.key), pool.get("password", new.key)]
     title = f"user {old.key} renamed to {new.key} (uid {said(value(new, 'uid'))}; shell {said(text(new, 'shell'))})"
-    following = [*groups, *passwords, *kept, *files(pool, *ACCOUNT_FILES)]
+    following = [*groups, *passwords, *kept, *account_files(pool)]
     return pool.fold(CauseType.ACCOUNT_CHANGED, new.key, title, [new, old], following)
 
 
@@ -71,7 +71,7 @@ def _user(pool: Pool, row: Difference, groups: list[Difference]) -> Mutation:
     home = text(row, "directory", "home")
     password = pool.get("password", name)
     held = [path for path in ACCOUNT_FILES if row.change is not Change.MODIFIED or not path.startswith("/etc/sub")]
-    following = [*groups, password, *files(pool, *held)]
+    following = [*groups, password, *account_files(pool, held)]
     following += _keys(pool, row)
     following += [*files(pool, f"/var/mail/{name}", f"/var/spool/mail/{name}"), *_home(pool, home, row.change)]
     return pool.fold(_CAUSE[row.change], name, _title(row, groups, home), [row], following)

@@ -34,18 +34,8 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
                 item.key,
                 _title(item, what),
                 [item],
-                _other_names(pool, item, evidence),
                 detail=_detail(item, evidence),
             )
-
-
-def _other_names(pool: Pool, item: Difference, evidence: Evidence) -> Iterator[Difference]:
-    """Files of which the new one is a second name: of them nothing changed but how many they have."""
-    links, digest = actual(item).get("nlink"), actual(item).get("sha256")
-    for other in pool.of("file") if item.change is Change.ADDED and digest and links not in {None, 1} else ():
-        known = evidence.resources.get("file", other.key) if set(other.attributes) == {"nlink"} else None
-        if known is not None and known.attributes.get("sha256") == digest:
-            yield other
 
 
 def _title(item: Difference, what: str) -> str:

@@ -2,23 +2,19 @@
 what it leads to and what went from beneath it; an alternative (update-alternatives(1)) with the links that lead
 through it; and what was moved, known by its content."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
-from driftscan.compare.folds._parts import counted, said, word
+from driftscan.compare.folds._parts import counted, said, shorter, word
 from driftscan.compare.folds._trees import came_above, led_to, trees
 from driftscan.compare.pool import Pool, text
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 _CHOICES = "/etc/alternatives/"
 _DATABASE = "/var/lib/dpkg/alternatives/"
-_MOST_ENDS = 20
 _DIVERSIONS = ("/var/lib/dpkg/diversions", "/var/lib/dpkg/diversions-old")
 _CODE = ("/usr/", "/lib", "/bin", "/sbin", "/opt/", "/boot/")
-_ASIDE = re.compile(r"[._~-]")
-"""With what that begins which is put at the end of a name."""
 
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
@@ -26,10 +22,6 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     for item in pool.of("file"):
         if item in pool and item.change is Change.MODIFIED and {"type", "target"} & set(item.attributes):
             yield from _otherwise(pool, item)
-    for new in pool.of("file"):
-        if new in pool and (old := _replaced(pool, new)):
-            title = f"{old.key} changed: content; the old one is {new.key} now"
-            yield pool.fold(_cause(old.key), old.key, title, [old], [new])
     for old, new in _moved(pool):
         following = [*pool.beneath(old.key), new, *pool.beneath(new.key)]
         if new.key == f"{old.key}.distrib":  # dpkg-divert(1)
@@ -68,7 +60,8 @@ def _otherwise(pool: Pool, item: Difference) -> Iterator[Mutation]:
     came = [led, *pool.beneath(led.key)] if led else []
     if led and cause is not CauseType.BINARY_CHANGED:
         before = {each.key.removeprefix(item.key): text(each, "sha256") for each in gone}
-        before[""] = _before(item)
+        was = item.attributes.get("sha256")
+        before[""] = was.expected if was is not None and isinstance(was.expected, str) else ""
         came = [each for each in came if before.get(each.key.removeprefix(led.key)) == text(each, "sha256")]
     if gone or came:
         came += came_above(pool, came)
@@ -79,28 +72,6 @@ def _cause(path: str) -> CauseType:
     if path.startswith(_CODE):
         return CauseType.BINARY_CHANGED
     return CauseType.CONFIGURATION_CHANGED if path.startswith("/etc/") else CauseType.FILE_CHANGED
-
-
-def _replaced(pool: Pool, new: Difference) -> Difference | None:
-    """What has another content now, and had the one of this new file, which lies beside it under its name and more."""
-    digest = text(new, "sha256") if new.change is Change.ADDED else ""
-    for name in _shorter(new.key) if digest else ():
-        old = pool.get("file", name)
-        if old is not None and old.change is Change.MODIFIED and _before(old) == digest:
-            return old
-    return None
-
-
-def _shorter(path: str) -> Iterator[str]:
-    """What a name may have been before something was put at its end, the longest first."""
-    directory = path.rpartition("/")[0] + "/"
-    ends = [found.start() for found in _ASIDE.finditer(path, len(directory) + 1)]
-    yield from (path[:end] for end in reversed(ends[:_MOST_ENDS]))
-
-
-def _before(item: Difference) -> str:
-    delta = item.attributes.get("sha256")
-    return delta.expected if delta is not None and isinstance(delta.expected, str) else ""
 
 
 def _became(item: Difference, gone: list[Difference]) -> str:
@@ -117,7 +88,7 @@ def _moved(pool: Pool) -> Iterator[tuple[Difference, Difference]]:
     to another place may mean something else there."""
     gone = dict(_trees(pool, Change.REMOVED))
     for top, members in _trees(pool, Change.ADDED):
-        old = next((name for name in _shorter(top) if name in gone), "")
+        old = next((name for name in shorter(top) if name in gone), "")
         content = _content(top, members)
         if old in gone and content == _content(old, gone[old]) and any(digest for _, digest in content):
             item, new = pool.get("file", old), pool.get("file", top)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._parts import and_more, word
+from driftscan.compare.folds._trees import came_above
 from driftscan.compare.pool import Pool, actual, text
 from driftscan.model.drift import CauseType, Difference, Mutation
 
@@ -23,10 +24,15 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
     tables = [pool.get("file", "/etc/crontab"), pool.get("file", "/etc/anacrontab")]
     for directory in (*_TABLES, *_SPOOLS):
         tables.extend(pool.beneath(directory))
-    for item in tables:
-        if item is not None and item in pool:
+    files_first = sorted((item for item in tables if item is not None), key=_is_directory)
+    for item in files_first:
+        if item in pool:
             title = f"{item.key} {word(item.change)} (scheduled jobs)"
-            yield pool.fold(CauseType.SCHEDULED_JOB_CHANGED, item.key, title, [item])
+            yield pool.fold(CauseType.SCHEDULED_JOB_CHANGED, item.key, title, [item], came_above(pool, [item]))
+
+
+def _is_directory(item: Difference) -> bool:
+    return text(item, "type") == "directory"
 
 
 def _by_table(pool: Pool) -> dict[str, list[Difference]]:

@@ -79,7 +79,9 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
         following += [led for item in following if (led := led_to(pool, item)) and _names_unit(led)]
         following += [*came_above(pool, following), *_closed(pool, rows)]
         changes = "; ".join(moved(row) or "its files" for row in rows if row.change is Change.MODIFIED)
-        title = f"{' and '.join(units)} {word(rows[0].change)}" + (f" ({changes})" if changes else "")
+        title = f"{and_more(units) if len(units) > 2 else ' and '.join(units)} {word(rows[0].change)}" + (
+            f" ({changes})" if changes else ""
+        )
         yield pool.fold(_CAUSE[rows[0].change], units[0], title, rows, following)
     for unit, items in sorted(held.items()):
         left = [item for item in items if item in pool]
@@ -156,11 +158,12 @@ def _aliases(row: Difference) -> Iterator[str]:
 
 
 def _families(rows: Iterable[Difference]) -> list[list[Difference]]:
-    """A timer or socket and the service that it starts came or went together; a change is one unit's own, but that a
-    name (`default.target`) went over from one to another."""
+    """A timer or socket and the service that it starts came or went together, and so did a template and what was made
+    of it (`x.socket` starts `x@.service`); a change is one unit's own, but that a name (`default.target`) went over
+    from one to another."""
     found: dict[tuple[str, Change], list[Difference]] = {}
     for row in rows:
-        stem = row.key if row.change is Change.MODIFIED else row.key.rpartition(".")[0]
+        stem = row.key if row.change is Change.MODIFIED else row.key.rpartition(".")[0].partition("@")[0]
         delta = row.attributes.get("aliases") if row.change is Change.MODIFIED else None
         if delta is not None and len(names := _paths(delta.expected) ^ _paths(delta.actual)) == 1:
             stem = f"name {next(iter(names))}"

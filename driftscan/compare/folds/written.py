@@ -18,7 +18,10 @@ def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
             found.setdefault(written_in(row, evidence), []).append(row)
     for path, rows in sorted(found.items()):
         subject = path or rows[0].kind
-        title = f"{subject} changed: " + and_more([_fact(row) for row in rows])
+        of_file = len(rows) == 1 and rows[0].key == path  # a banner is the text of the file
+        title = (
+            f"{path} {word(rows[0].change)}" if of_file else f"{subject} changed: {and_more(list(map(_fact, rows)))}"
+        )
         held = [item for item in files(pool, path, *_before(rows)) if item]
         yield pool.fold(CauseType.CONFIGURATION_CHANGED, subject, title, rows, [*held, *came_above(pool, held)])
 
