@@ -4,7 +4,7 @@ are told with the whole, and the title says what came along. A part is never gra
 could judge it more severely, it stays by itself, or the policy's rules name both causes."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from driftscan.compare.copies import kept, one_file, other_names
 from driftscan.compare.evidence import Evidence
@@ -15,6 +15,7 @@ from driftscan.compare.pool import text, value
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 
 _MOST_WORDS = 100
+_BETWEEN = re.compile(r"[\s;\"'=]+")
 _PATH = re.compile(r"[-@:+!|]*(/.+)")
 """A path in ExecStart=, after what systemd.service(5) lets stand before it."""
 _MANAGER = re.compile(r"(?:/usr)?/lib/systemd/systemd")
@@ -25,13 +26,19 @@ _HOLDER = frozenset({"process", "unit", "user"})
 _SWAP = "none:"
 """How the key of a mount without a directory begins: swap, of which fstab(5) tells."""
 _BIN = re.compile(r".*/s?bin/[^/]+")
+_SYSTEM = re.compile(r"/(?:usr|bin|sbin|lib|etc|boot|root)")
+"""As what `mount-over-system` judges most severely begins."""
+_OF_FILES = (
+    *(CauseType.FILE_ADDED, CauseType.FILE_CHANGED, CauseType.FILE_REMOVED, CauseType.BINARY_ADDED),
+    CauseType.BINARY_CHANGED,
+)
 _ADDED_FILES = frozenset({CauseType.FILE_ADDED, CauseType.BINARY_ADDED})
 
 
 def joined(mutations: Iterable[Mutation], evidence: Evidence) -> tuple[Mutation, ...]:
     """The same differences in as many mutations as there were acts, as far as that can be told."""
     found = Joined(mutations)
-    for step in (_started, _running, _covered, _mounted, _led):
+    for step in (_started, _running, _covered, _mounted, _beneath, _led):
         step(found)
     steps: tuple[Callable[[Joined, Evidence], None], ...] = (one_file, other_names, kept)
     for each in steps:
@@ -51,7 +58,8 @@ def _started(found: Joined) -> None:
 def _named(unit: Mutation) -> Iterator[str]:
     rows = [item for item in unit.differences if item.kind == "service"]
     lines = [line for row in rows if isinstance(lines := value(row, "exec_start"), tuple) for line in lines]
-    for word in [word for line in lines if isinstance(line, str) for word in line.split()][:_MOST_WORDS]:
+    words = [word for line in lines if isinstance(line, str) for word in _BETWEEN.split(line)]
+    for word in words[:_MOST_WORDS]:
         if match := _PATH.fullmatch(word):
             yield match[1]
 
@@ -139,6 +147,29 @@ def _mounted(found: Joined) -> None:
             fits = "regular" if row.key.startswith(_SWAP) else "directory"
             if part is not None and item is not None and text(item, "type") == fits:
                 found.join(part, whole, f"with {path}")
+
+
+def _beneath(found: Joined) -> None:
+    """What differs beneath a mount over directories of the system: it is what was mounted; the files of the image are
+    still there."""
+    mounts = {
+        item.key: whole
+        for whole in found.of(CauseType.MOUNT_CHANGED)
+        for item in whole.differences
+        if item.kind == "mount" and item.change is Change.ADDED and _SYSTEM.match(item.key)
+    }
+    for part in found.of(*_OF_FILES) if mounts else ():
+        over = {_over(item.key, mounts) for item in part.differences if item.kind == "file"}
+        whole = mounts[over.pop()] if len(over) == 1 and "" not in over else None
+        if whole is not None and all(item.kind == "file" for item in part.differences):
+            found.join(part, whole, f"{part.title} by it")
+
+
+def _over(path: str, mounts: Collection[str]) -> str:
+    """The mount at or above a path."""
+    while path and path not in mounts:
+        path = path.rpartition("/")[0]
+    return path
 
 
 def _led(found: Joined) -> None:

@@ -60,6 +60,8 @@ _WRITES = {
     "vipw": "/etc/passwd",
 }
 """Programs that write one file, which their command line does not name."""
+_BEGINS = re.compile(r"(?:^|[;&|('\"]\s*|\b(?:sudo|then|do|else|exec|nohup|xargs)\s+)([A-Za-z0-9_./+-]+)")
+"""Where a command begins in a line of a shell."""
 _LOOKS = frozenset({"show", "list", "ls", "-L", "-S", "-n", "-a", "-l", "--list", "monitor", "status"})
 """Words of commands that only look."""
 _SHARED = frozenset(
@@ -72,6 +74,9 @@ _SHARED = frozenset(
 _FRONTS = frozenset({"adduser", "deluser", "addgroup"})
 """Commands that run account tools."""
 _RUNNERS = TOOLS | _FRONTS | {"crontab"}
+_CONVERGERS = re.compile(r"AnsiballZ_\w+\.py|puppet|puppet-agent|chef-client|chef-solo|cinc-client|salt-call|cf-agent")
+"""Programs that bring a host into the state that is written elsewhere: their command lines name nothing of it."""
+_CONVERGING = 600 * SECOND
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "env"})
 _MOST_RUNNERS = 100
 """A log may be made to hold thousands of lines of one second."""
@@ -153,7 +158,8 @@ def _attributed(mutation: Mutation, evidence: Evidence, acts: Sequence[Act]) -> 
             if _names(act, each):
                 return _by(mutation, act, Grade.RECORDED, sessions)
     for act in reversed(acts):
-        if act.deed is Deed.SHELL and _at_that_time(act, thing.times, SHELL_LASTS):
+        lasts = SHELL_LASTS if act.deed is Deed.SHELL else _CONVERGING if _converges(act) else 0
+        if lasts and _at_that_time(act, thing.times, lasts):
             return _by(mutation, act, Grade.CONSISTENT, sessions)
     return _present(mutation, thing, sessions)
 
@@ -181,9 +187,12 @@ def _by_tools(kinds: Iterable[str], acts: Sequence[Act]) -> list[Act]:
 
 
 def _runs(command: str, tools: frozenset[str]) -> bool:
-    """Whether a command line runs one of these programs, and not only to look."""
+    """Whether a command line runs one of these programs, and not only to look. `nft add table ip nat` runs no ip."""
     told = words(command)
-    return not tools.isdisjoint(map(basename, told)) and _LOOKS.isdisjoint(told)
+    if not _LOOKS.isdisjoint(told):
+        return False
+    begun = {basename(name) for name in _BEGINS.findall(command)}
+    return not tools.isdisjoint(begun)
 
 
 def _of_one(acts: list[Act]) -> list[Act]:
@@ -214,6 +223,8 @@ def _words_of(item: Difference) -> Iterator[str]:
         yield key.partition("@")[0]
     elif item.kind == "cron":
         yield key.rsplit("/", 2)[0]
+    elif item.kind == "mount":
+        yield key.removeprefix("none:")
 
 
 def _times(files: Sequence[Difference]) -> tuple[int, ...]:
@@ -236,7 +247,7 @@ def _whole(acts: Sequence[Act]) -> tuple[Act, ...]:
         ran = next((each for each in reversed(ran_lately) if _ran(each, act)), None) if act.names else None
         by = replace(act, actor=ran.actor, command=ran.command, line=f"{ran.line}; {act.line}") if ran else act
         found.append(by)
-        if by.deed is Deed.COMMAND and not _RUNNERS.isdisjoint(_programs(by.command)):
+        if by.deed is Deed.COMMAND and (_converges(by) or not _RUNNERS.isdisjoint(_programs(by.command))):
             ran_lately.append(by)
     return tuple(found)
 
@@ -245,6 +256,8 @@ def _ran(earlier: Act, act: Act) -> bool:
     """Whether this is the command of sudo that ran an account tool, or crontab."""
     ran, options = _programs(earlier.command), earlier.command.split()
     since = act.at - earlier.at
+    if _converges(earlier) and 0 <= since <= 5 * SECOND:
+        return True
     if act.deed is Deed.ACCOUNT:
         return 0 <= since <= 5 * SECOND and not ran.isdisjoint({act.command, *_FRONTS})
     if "crontab" not in ran or "-l" in options:
@@ -252,6 +265,12 @@ def _ran(earlier: Act, act: Act) -> bool:
     return 0 <= since <= (SHELL_LASTS if "-e" in options else 5 * SECOND)  # an editor may be open for long
 
 
+def _converges(act: Act) -> bool:
+    """Whether a command brings the host into a state that is written elsewhere (Ansible, Puppet)."""
+    return act.deed is Deed.COMMAND and any(map(_CONVERGERS.fullmatch, _programs(act.command)))
+
+
+@lru_cache(maxsize=1 << 15)
 def _programs(command: str) -> frozenset[str]:
     """The names of what a command line runs: of a shell's script, of all its words."""
     first = basename(command.partition(" ")[0])

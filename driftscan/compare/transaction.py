@@ -46,3 +46,8 @@ class Transaction:
         logs, and what it started may go on after its end. None: no time is known."""
         start, end = nanoseconds(self.start), nanoseconds(self.end)
         return (start - 2 * SECOND, max(start, end) + GOES_ON) if start else None
+
+    @property
+    def run(self) -> tuple[int, int] | None:
+        """From when to when install scripts ran: what they do themselves is done when the operation ends."""
+        return (self.span[0], self.span[1] - GOES_ON + 2 * SECOND) if self.span else None

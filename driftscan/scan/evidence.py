@@ -55,9 +55,9 @@ def gather(
     begun = time.time_ns()
     answers = session.ask(sources)
     ended = time.time_ns()
-    shown = logs.clock(answers, snapshot.resources)
+    shown = logs.clock(answers, snapshot.resources, manifest.resources)
     ahead = shown.now - max(begun - SECOND, min(shown.now, ended)) if shown.now else 0
-    witness = logs.read(answers, snapshot.resources)
+    witness = logs.read(answers, snapshot.resources, manifest.resources)
     if logins_since is not None:
         others = witness.without(visits, ahead).sessions
         witness = replace(witness, logins=tuple(each for each in others if each.opened >= logins_since + ahead))

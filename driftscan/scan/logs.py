@@ -15,6 +15,7 @@ from driftscan.model.resource import Value
 from driftscan.model.snapshot import Resources
 from driftscan.model.source import Captures, Command, Redact, Source, Status
 from driftscan.model.times import SECOND, utc
+from driftscan.scan.moved_zone import MovedZone
 from driftscan.scan.rotated import older, text
 
 _BYTES = 4 << 20
@@ -101,9 +102,9 @@ def sources(since: int, now: int) -> tuple[Source, ...]:
     return SOURCES if now - since > _DAY else tuple(source for source in SOURCES if source is not OLDER)
 
 
-def read(captures: Captures, resources: Resources) -> Witness:
-    """What the logs tell; `resources` are the target's."""
-    shown = clock(captures, resources)
+def read(captures: Captures, resources: Resources, baked: Resources | None = None) -> Witness:
+    """What the logs tell; `resources` are the target's, `baked` those of its reference."""
+    shown = clock(captures, resources, baked)
     told: list[Entry] = []
     for path, source in FILES.items():
         told += lines(_text(captures, source), path.rpartition("/")[2], now=shown.now, zone=shown.zone)
@@ -161,8 +162,9 @@ def _text(captures: Captures, source: Source) -> str:
     return capture.data.decode("utf-8", "replace")
 
 
-def clock(captures: Captures, resources: Resources) -> Clock:
-    """What the host's clock shows; `resources` are the host's."""
+def clock(captures: Captures, resources: Resources, before: Resources | None = None) -> Clock:
+    """What the host's clock shows; `resources` are the host's, `before` those of its reference, which may have had
+    another zone."""
     words = " ".join(_text(captures, CLOCK).split())
     match = re.fullmatch(r"(\d{9,11}) ([+-])(\d\d)(\d\d)(?: (\d{9,11}) (\d{1,15}))?", words, re.ASCII)
     if match is None:
@@ -170,7 +172,24 @@ def clock(captures: Captures, resources: Resources) -> Clock:
     offset = timedelta(hours=int(match[3]), minutes=int(match[4])) * (-1 if match[2] == "-" else 1)
     kernel = int(match[5]) * SECOND if match[5] else 0
     booted = kernel + int(match[6]) * _TICK if match[5] else 0
-    return Clock(int(match[1]) * SECOND, _zone(resources, int(match[1]), offset), booted, kernel)
+    zone = _zone(resources, int(match[1]), offset)
+    if before is not None:
+        zone = _since(resources, before, zone, datetime.fromtimestamp(int(match[1]), UTC))
+    return Clock(int(match[1]) * SECOND, zone, booted, kernel)
+
+
+def _since(resources: Resources, before: Resources, zone: tzinfo, now: datetime) -> tzinfo:
+    """The zone as it is, and as the reference had it before /etc/localtime was changed."""
+    link, was = resources.get("file", "/etc/localtime"), before.get("file", "/etc/localtime")
+    changed = link.observed.get("ctime") if link else None
+    name = _ZONE.search(str(was.attributes.get("target", ""))) if was else None
+    if link is None or was is None or name is None or not isinstance(changed, int):
+        return zone
+    with suppress(KeyError, ValueError, OverflowError, OSError):  # whatever the host calls it
+        old, at = ZoneInfo(name[1]), datetime.fromtimestamp(changed / SECOND, UTC)
+        if link.attributes.get("target") != was.attributes.get("target"):
+            return MovedZone(old, zone, at, now)
+    return zone
 
 
 def _zone(resources: Resources, now: int, offset: timedelta) -> tzinfo:

@@ -50,6 +50,11 @@ def test_a_unit_with_the_tree_that_it_runs_from() -> None:
     assert one(unit, *map(added, tree)).explains == 5
 
 
+def test_a_unit_that_starts_a_shell() -> None:
+    unit = added(thing("service", "u.service", exec_start=('/bin/sh -c "/usr/local/bin/agent"',)))
+    assert one(AGENT, unit).explains == 2
+
+
 def test_a_unit_takes_no_more_than_it_names() -> None:
     many = [added(file(f"/opt/t/n{number}", mode="0755")) for number in range(12)]
     found = folded(added(thing("service", "t.service", exec_start=("/opt/t/n1",))), *many)
@@ -97,6 +102,15 @@ def test_a_mount_over_a_process_hides_who_listens() -> None:
     )  # fmt: skip
     elsewhere = folded(added(thing("mount", "/mnt", type="ext4")), *hidden)
     assert len(elsewhere) == 5
+
+
+def test_what_a_mount_shows() -> None:
+    mount = added(thing("mount", "/usr/local/sbin", type="ext4", root="/opt/b"))
+    shown = added(file("/usr/local/sbin/zz", mode="0755"))
+    found = one(mount, shown, modified("file", "/usr/local/sbin", mode=("0755", "1777")))
+    assert (found.cause.type, found.explains) == (CauseType.MOUNT_CHANGED, 3)
+    assert len(folded(mount, added(file("/usr/local/sbin2", mode="0755")))) == 2
+    assert len(folded(added(thing("mount", "/srv", type="ext4")), added(file("/srv/zz", mode="0755")))) == 2
 
 
 def test_a_file_to_swap_to() -> None:

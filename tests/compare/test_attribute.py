@@ -412,3 +412,32 @@ def test_two_acts_on_two_files_of_one_subject_are_two_mutations() -> None:
         "/usr/bin/tee -a /etc/hosts",
         "/usr/bin/tee -a /etc/resolv.conf",
     ]
+
+
+BECOME = (
+    "/bin/sh -c 'echo BECOME-SUCCESS-unx ; /usr/bin/python3 /home/alice/.ansible/tmp/ansible-tmp-1/AnsiballZ_{}.py'"
+)
+
+
+@pytest.mark.parametrize("command", [BECOME.format("copy"), "/usr/bin/puppet agent --test"])
+def test_a_program_that_brings_a_host_into_its_state_names_nothing(command: str) -> None:
+    [found] = attribute(fold([changed("/etc/motd", NOON)]), Evidence(witness=Witness((act(command),))))
+    assert (found.attribution.grade, found.attribution.actor) == (Grade.CONSISTENT, "alice")
+    [later] = attribute(fold([changed("/etc/motd", NOON + 3600 * SECOND)]), Evidence(witness=Witness((act(command),))))
+    assert later.attribution.grade is Grade.NONE
+
+
+def test_an_account_that_ansible_made() -> None:
+    made = Act(
+        at=NOON + SECOND, deed=Deed.ACCOUNT, actor="", command="useradd", names=frozenset({"eve"}), line="new user"
+    )
+    mutations = fold([added(thing("user", "eve", uid=1001, shell="/bin/sh"))])
+    [found] = attribute(mutations, Evidence(witness=Witness((act(BECOME.format("user")), made))))
+    assert found.attribution.actor == "alice"
+
+
+def test_a_word_of_another_program_is_no_tool() -> None:
+    acts = (act("/usr/sbin/ip route add 192.0.2.0/24 dev eth0"), act("/usr/sbin/nft add table ip nat", actor="bob"))
+    route = fold([added(thing("route", "ipv4/192.0.2.0/24/eth0/0"))])
+    [found] = attribute(route, Evidence(witness=Witness(acts)))
+    assert (found.attribution.actor, found.attribution.command) == ("alice", acts[0].command)

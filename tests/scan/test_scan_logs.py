@@ -2,6 +2,8 @@
 
 import json
 import struct
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -33,6 +35,28 @@ def test_zone(shown: str, target: str, name: str) -> None:
     found = clock(captures, resources([link("/etc/localtime", target)] if target else []))
     assert utc(found.now) == "2026-11-26T12:00:00Z"
     assert str(found.zone) == name
+
+
+MOVED = nanoseconds("2026-11-26T11:50:00Z")
+
+
+@pytest.mark.parametrize(
+    ("zone", "offset", "written", "meant"),
+    [
+        ("America/New_York", "-0500", "11:49:59", "11:49:59"),  # before it was changed
+        ("America/New_York", "-0500", "06:55:00", "11:55:00"),  # after
+        ("America/New_York", "-0500", "01:00:00", "01:00:00"),  # no hour of it was shown twice
+        ("Asia/Tokyo", "+0900", "11:49:59", "11:49:59"),
+        ("Asia/Tokyo", "+0900", "20:55:00", "11:55:00"),
+    ],
+)
+def test_a_zone_that_was_changed(zone: str, offset: str, written: str, meant: str) -> None:
+    captures = Captures([Capture(CLOCK, Status.OK, f"{NOON // SECOND} {offset}\n".encode())])
+    now = replace(link("/etc/localtime", f"../usr/share/zoneinfo/{zone}"), observed={"ctime": MOVED})
+    baked = resources([link("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC")])
+    found = clock(captures, resources([now]), baked).zone
+    told = datetime.fromisoformat(f"2026-11-26T{written}").replace(tzinfo=found)
+    assert told.astimezone(UTC) == datetime.fromisoformat(f"2026-11-26T{meant}+00:00")
 
 
 def record(kind: int, at: int, user: str = "", host: str = "") -> bytes:

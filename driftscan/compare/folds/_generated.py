@@ -54,10 +54,11 @@ def generated(pool: Pool, evidence: Evidence) -> Iterator[Difference]:
         yield from (item for item in pool.beneath(root) if not _runs(item) and not _is_alternative(item))
     yield from (item for path in ("/var/lib/dpkg/info", "/var/lib/dpkg") if (item := pool.get("file", path)))
     spans = [span for entry in evidence.history if (span := entry.span)]
+    runs = [run for entry in evidence.history if (run := entry.run)]
     for item in pool.of("file"):
         made = not _runs(item) and (_FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key))
-        loaded = _LOADED.fullmatch(item.key) or _BYTECODE.fullmatch(item.key) or _is_alternative(item)
-        if (made or _is_harmless_alternative(item)) and (not loaded or _during(item, spans)):
+        loaded = _LOADED.fullmatch(item.key) or _BYTECODE.fullmatch(item.key)
+        if (made and (not loaded or _during(item, spans))) or (_is_harmless_alternative(item) and _during(item, runs)):
             yield item
 
 
