@@ -90,7 +90,7 @@ def _affected(
     head: Mapping[str, Any], record: Mapping[str, Any], affected: Mapping[str, Any], system: str, where: str
 ) -> Advisory:
     own = js.part(affected, "ecosystem_specific", dict, where)
-    urgency = js.part(own, "urgency", str, where)
+    urgency = js.part(own, "urgency", str, where).rstrip("*")
     spans = tuple(_spans(affected, system, where))
     given = [*js.items(affected, "severity", where), *js.items(record, "severity", where)]
     database = js.part(record, "database_specific", dict, where)

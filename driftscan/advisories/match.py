@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from driftscan.advisories import kernels, order
@@ -28,9 +28,10 @@ _OWN_INSTALLERS = frozenset({"pip", "uv", "poetry", "pdm", "conda"})
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A package as advisories speak of it. `key`, `package`, `arch`: of its resource."""
+    """A package as advisories speak of it. `systems`: the names under which they do, of which results bear the first
+    (Debian's release has two). `key`, `package`, `arch`: of its resource."""
 
-    system: str
+    systems: tuple[str, ...]
     name: str
     version: str
     key: str
@@ -53,7 +54,7 @@ class Matcher:
     def __init__(self, index: Index) -> None:
         """Nothing is looked up yet."""
         self._index = index
-        self._found: dict[tuple[str, str, str], tuple[Affected, ...]] = {}
+        self._found: dict[tuple[tuple[str, ...], str, str], tuple[Affected, ...]] = {}
         self._known: dict[Item, tuple[Known, ...]] = {}
         self._hosts: dict[tuple[Item, ...], tuple[Known, ...]] = {}
 
@@ -91,12 +92,12 @@ class Matcher:
             for package in resources.of("package"):
                 if package.attributes.get("status") in _THERE and counted(package):
                     for name, version in _names(package, systems[0]):
-                        yield from (_item(package, system, name, version) for system in systems)
+                        yield _item(package, systems, name, version)
         for kind, system, plain in (("python_package", PYPI, python_name), ("npm_package", NPM, str)):
             if system in self._index.systems:
                 for package in filter(_own, resources.of(kind)):
                     for version in _text(package, "version").split(", "):
-                        yield _item(package, system, plain(_text(package, "name")), version)
+                        yield _item(package, (system,), plain(_text(package, "name")), version)
 
     def _of(self, item: Item) -> tuple[Known, ...]:
         if item not in self._known:
@@ -105,12 +106,13 @@ class Matcher:
 
     def _affected(self, item: Item) -> tuple[Affected, ...]:
         """By the name of the package alone: its binary packages share it."""
-        asked = (item.system, item.name, item.version)
+        asked = (item.systems, item.name, item.version)
         if asked not in self._found:
-            kind = ORDERS[item.system.partition(":")[0]]
+            kind = ORDERS[item.systems[0].partition(":")[0]]
             hits = (
                 found
-                for advisory in self._index.of(item.system, item.name)
+                for system in item.systems
+                for advisory in self._index.of(system, item.name)
                 if (found := affected(advisory, item.version, kind)) is not None
             )
             self._found[asked] = merged(hits)
@@ -160,7 +162,7 @@ def merged(hits: Iterable[Affected]) -> tuple[Affected, ...]:
             notices.append((names, hit))
         else:
             name = next(iter(names), hit.advisory.id)
-            by_name[name] = _joined(by_name[name], hit) if name in by_name else hit
+            by_name[name] = _joined(by_name[name], hit) if name in by_name else _by_its_cve(hit, name)
     alone = [hit for names, hit in notices if not names <= by_name.keys()]
     return (*by_name.values(), *alone)
 
@@ -168,6 +170,15 @@ def merged(hits: Iterable[Affected]) -> tuple[Affected, ...]:
 def _rank(hit: Affected) -> tuple[bool, str]:
     """CVEs by their own name first: the others' names become aliases."""
     return not _CVE.fullmatch(hit.advisory.id), hit.advisory.id
+
+
+def _by_its_cve(hit: Affected, name: str) -> Affected:
+    """A distribution's own record of a CVE (`DEBIAN-CVE-2026-1234`) by the name that everybody knows."""
+    told = hit.advisory
+    if told.id == name or not told.id.endswith(f"-{name}"):
+        return hit
+    aliases = (told.id, *(other for other in told.aliases if other != name))
+    return replace(hit, advisory=replace(told, id=name, aliases=aliases))
 
 
 def _joined(one: Affected, other: Affected) -> Affected:
@@ -193,7 +204,7 @@ def _known(item: Item, found: Affected) -> Known:
     word, score = severity(found.advisory)
     return Known(
         advisory=found.advisory,
-        system=item.system,
+        system=item.systems[0],
         key=item.key,
         package=item.package,
         arch=item.arch,
@@ -227,9 +238,9 @@ def _signed(source: str, source_version: str, version: str) -> tuple[str, str]:
     return (found[1], version) if found else (source, source_version)
 
 
-def _item(package: Resource, system: str, name: str, version: str) -> Item:
+def _item(package: Resource, systems: tuple[str, ...], name: str, version: str) -> Item:
     own = _text(package, "name")
-    return Item(system, name, version, package.key, own, _text(package, "arch"))
+    return Item(systems, name, version, package.key, own, _text(package, "arch"))
 
 
 def _own(package: Resource) -> bool:

@@ -134,21 +134,32 @@ def _prune(call: Call) -> int:
     today, hosts = _today(), list(_last_hosts(call))
     gone = {WaiverState.EXPIRED, WaiverState.VOID, *([WaiverState.UNUSED] if call.settings.unused else [])}
     for path in call.settings.file:
-        with atomic.alone(path):
+        target = os.path.realpath(path)
+        with atomic.alone(target):
             waivers = load(path)
             scanned = _scanned(hosts, waivers)
             told = [(state(waiver, today, scanned), waiver) for waiver in waivers]
             out = [(word, waiver) for word, waiver in told if word in gone]
-            text = Path(path).read_text("utf-8")
-            kept = pruned(text, path, {_line(waiver) for _, waiver in out})
+            kept = pruned(_text(path), path, {_line(waiver) for _, waiver in out})
             if len(parse(kept, path)) != len(told) - len(out):
                 raise UsageError(f"{show(path)}: is not written as one waiver after another", "Take them out by hand.")
             if out:
-                atomic.write(path, [kept.encode()])
+                atomic.write(target, [kept.encode()])
         for word, waiver in out:
             call.console.write(f"{show(waiver.origin)}: {word.value}: {show(waiver.what)} {_where(waiver)}\n")
         call.console.note(f"{show(path)}: {len(out)} of {plural(len(told), 'waiver')} taken out")
     return 0
+
+
+def _text(path: str) -> str:
+    """What stands in a file of waivers, with its own ends of lines; nothing if there is none, or nothing in it.
+    UsageError if it is no file of waivers."""
+    from driftscan.waivers import load
+
+    if not os.path.lexists(path) or (os.path.isfile(path) and not Path(path).read_bytes().strip()):
+        return ""
+    load(path)
+    return Path(path).read_bytes().decode("utf-8-sig")
 
 
 def _line(waiver: Waiver) -> int:
@@ -202,11 +213,11 @@ def _waivers(
         raise UsageError("a waiver needs --reason and --owner", "Say why it is right, and who answers for it.")
     today = _today()
     expires = _expires(settings, today)
-    groups: dict[tuple[str, str], list[_Sighting]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...]], list[_Sighting]] = {}
     for each in sightings:
-        groups.setdefault((each.subject.finding, each.subject.content), []).append(each)
+        groups.setdefault((each.subject.finding, each.subject.content, _pinned(each.subject)), []).append(each)
     found = []
-    for (finding, content), group in sorted(groups.items()):
+    for (finding, content, resources), group in sorted(groups.items(), key=_worst_first):
         allowed = [longest(policies, Context(labels=each.labels, image=each.image)) for each in group]
         days = min(mine[each.subject.severity] for mine, each in zip(allowed, group, strict=True))
         if capped and not days:
@@ -215,6 +226,7 @@ def _waivers(
         waiver = Waiver(
             finding=finding,
             content=content,
+            resources=resources,
             hosts=tuple(sorted({each.host for each in group})),
             reason=settings.reason.strip(),
             owner=settings.owner.strip(),
@@ -227,6 +239,20 @@ def _waivers(
                 raise UsageError(f"{finding}: {why}", "Give an earlier --expires.")
         found.append(waiver)
     return found
+
+
+def _worst_first(item: tuple[tuple[str, str, tuple[str, ...]], Sequence[_Sighting]]) -> tuple[Any, ...]:
+    """Whoever reviews the file begins with what is severe; what is of one finding stands together."""
+    what, group = item
+    return -group[0].subject.severity, what, group[0].host
+
+
+def _pinned(subject: "Subject") -> tuple[str, ...]:
+    """What is at fault with a control, as the waiver names it; nothing where it cannot be told wholly. A wildcard in a
+    key is written as the `?` that it fits."""
+    if subject.finding.startswith("F-") or not subject.whole:
+        return ()
+    return tuple(sorted({key.replace("*", "?") for _, key in subject.about}))
 
 
 def _expires(settings: Settings, today: date) -> date:
@@ -248,14 +274,12 @@ def _append(call: Call, waivers: Sequence[Waiver], of: Sequence[_Sighting]) -> N
     from driftscan.waivers import added, parse
 
     path = call.settings.output
+    target = os.path.realpath(path)  # a link stays one
     notes = {each.subject.finding: f"{each.subject.severity.word}: {each.title}" for each in of}
-    with atomic.alone(path):
-        text = Path(path).read_text("utf-8") if os.path.exists(path) else ""
-        if text.strip():
-            parse(text, path)
-        more = added(text, waivers, notes)
+    with atomic.alone(target):
+        more = added(_text(path), waivers, notes)
         parse(more, path)
-        atomic.write(path, [more.encode()])
+        atomic.write(target, [more.encode()])
     for waiver in waivers:
         call.console.write(f"{show(waiver.what)} {_where(waiver)}: waived until {waiver.expires}\n")
     said = f"driftscan: {plural(len(waivers), 'waiver')} added to {show(path)}"
@@ -281,14 +305,18 @@ def _subjects(host: Json, states: Collection[str]) -> "Iterator[tuple[str, Subje
 
 
 def _subject(found: Json, finding: str, rule: str) -> "Subject":
+    from driftscan.policy.outcome import MAX_EVIDENCE
     from driftscan.policy.waive import Subject
 
+    about = tuple((each["kind"], each["key"]) for each in found.get("about", ()))
     return Subject(
         finding=finding,
         rule=RuleRef(rule, policy=found["rule"].get("policy", "")),
         content=found.get("content", ""),
         severity=Severity.parse(found["severity"]),
         action=Action.parse(found.get("action", "none")),
+        about=about,
+        whole=len(about) < MAX_EVIDENCE,
     )
 
 
@@ -351,6 +379,7 @@ def _as_json(waiver: Waiver, word: WaiverState) -> dict[str, Any]:
         "finding": waiver.finding or None,
         "rule": waiver.rule or None,
         "content": waiver.content or None,
+        "resources": list(waiver.resources),
         "hosts": list(waiver.hosts),
         "labels": {name: list(globs) for name, globs in sorted(waiver.labels.items())},
         "image": list(waiver.image),

@@ -1,11 +1,12 @@
 """Waivers: findings that somebody accepts, for a time, with a reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from driftscan.model.patterns import compile_key_glob
+from driftscan.model.resource import ResourceId
 
 
 class WaiverState(StrEnum):
@@ -34,6 +35,8 @@ class Waiver:
     """The id of a rule, or globs of a policy and of its rules: `POLICY/RULE`."""
     content: str = ""
     """Only with this content at the heart of the mutation; empty: with any."""
+    resources: tuple[str, ...] = ()
+    """Globs of keys: only as long as nothing else is at fault; empty: whatever is."""
     hosts: tuple[str, ...] = ()
     """Globs of names."""
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -72,6 +75,16 @@ class Waiver:
         """Whether hosts of an image are meant."""
         names = [name for name in (image_id, version, f"{image_id} {version}".strip()) if name]
         return not self.image or _like(self.image, names)
+
+    def beyond(self, about: Iterable[ResourceId]) -> list[ResourceId]:
+        """Which of the resources at fault it does not speak of."""
+        if not self.resources:
+            return []
+        return [
+            (kind, key)
+            for kind, key in about
+            if not any(compile_key_glob(kind, glob).fullmatch(key) for glob in self.resources)
+        ]
 
     def state(self, today: date) -> WaiverState:
         """As far as the calendar tells. `today`: in UTC."""

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, RuleRef, Severity, State
+from driftscan.model.names import show
+from driftscan.model.resource import ResourceId
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.policy.applies import applies
 from driftscan.policy.model import Context, Policy
+from driftscan.policy.outcome import MAX_EVIDENCE
 
 LONGEST: Mapping[Severity, int] = {
     Severity.CRITICAL: 30,
@@ -32,13 +35,16 @@ def longest(policies: Iterable[Policy], context: Context) -> Mapping[Severity, i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A finding, as far as a waiver looks at it."""
+    """A finding, as far as a waiver looks at it. `about`: the resources at fault, or that differ; `whole`: that is all
+    of them."""
 
     finding: str
     rule: RuleRef
     content: str
     severity: Severity
     action: Action
+    about: tuple[ResourceId, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,7 @@ class Waiving:
             content=mutation.content,
             severity=judged.severity,
             action=judged.action,
+            about=tuple(each.id for each in mutation.differences),
         )
         waiver, considered = self._decide(subject)
         state = State.OPEN if waiver is None else State.WAIVED
@@ -81,7 +88,13 @@ class Waiving:
         if judged.state is not State.OPEN or judged.result is not Result.FAIL:
             return judged
         subject = Subject(
-            finding=judged.finding, rule=judged.rule, content="", severity=judged.severity, action=judged.action
+            finding=judged.finding,
+            rule=judged.rule,
+            content="",
+            severity=judged.severity,
+            action=judged.action,
+            about=judged.about,
+            whole=len(judged.about) < MAX_EVIDENCE,
         )
         waiver, considered = self._decide(subject)
         state = State.OPEN if waiver is None else State.WAIVED
@@ -112,9 +125,21 @@ def refusal(waiver: Waiver, subject: Subject, today: date, allowed: Mapping[Seve
         return f"expired on {waiver.expires}"
     if waiver.content and waiver.content != subject.content:
         return "the content is another than the one that was accepted"
+    if waiver.resources and (why := _too_much(waiver, subject)):
+        return why
     if subject.action is Action.QUARANTINE and not waiver.exact:
         return "what is to be quarantined is waived only by the finding's id, on hosts that are each named"
     return too_long(waiver, subject.severity, today, allowed)
+
+
+def _too_much(waiver: Waiver, subject: Subject) -> str:
+    """What is at fault beside the resources that it names; empty: nothing."""
+    beyond = waiver.beyond(subject.about)
+    if beyond:
+        kind, key = beyond[0]
+        more = f" and {len(beyond) - 1} more" if beyond[1:] else ""
+        return f"it does not name all that is at fault: {kind} {show(key)}{more}"
+    return "" if subject.whole else f"{MAX_EVIDENCE} resources or more are at fault, not all of which can be told"
 
 
 def too_long(waiver: Waiver, severity: Severity, today: date, allowed: Mapping[Severity, int]) -> str:

@@ -165,6 +165,7 @@ def _waiver(data: Json) -> Waiver:
         finding=data["finding"] or "",
         rule=data["rule"] or "",
         content=data.get("content") or "",
+        resources=tuple(data.get("resources", ())),
         hosts=tuple(data.get("hosts", ())),
         labels={name: tuple(globs) for name, globs in data.get("labels", {}).items()},
         image=tuple(data.get("image", ())),

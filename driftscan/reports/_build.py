@@ -225,6 +225,7 @@ def _waiver(waiver: Waiver) -> dict[str, Any]:
         "labels": plain(waiver.labels),
         "image": list(waiver.image),
         "content": waiver.content or None,
+        "resources": plain(waiver.resources),
         "added": waiver.added.isoformat() if waiver.added else None,
     }
 

@@ -40,7 +40,11 @@ def _read(document: Document) -> Iterator[Waiver]:
         if set("*?") & set(raw.get("rule", "")) and "/" not in raw["rule"]:
             raise document.error((*place, "rule"), f"{quoted(raw['rule'])} names no policy: write POLICY/RULE", HINT)
         if "content" in raw and not raw.get("finding", "").startswith("F-"):
-            raise document.error((*place, "content"), "only a mutation (F-...) has a content", HINT, key=True)
+            what = "only a mutation (F-...) has a content; what a control finds is told by `resources`"
+            raise document.error((*place, "content"), what, HINT, key=True)
+        if "resources" in raw and raw.get("finding", "").startswith("F-"):
+            what = "the id of a mutation (F-...) says of which resources it is: leave `resources` out"
+            raise document.error((*place, "resources"), what, HINT, key=True)
         expires = _day(document, (*place, "expires"), raw["expires"])
         added = _day(document, (*place, "added"), raw["added"]) if "added" in raw else None
         if added is not None and expires < added:
@@ -49,6 +53,7 @@ def _read(document: Document) -> Iterator[Waiver]:
             finding=raw.get("finding", ""),
             rule=raw.get("rule", ""),
             content=raw.get("content", ""),
+            resources=yaml_strict.listed(raw.get("resources")),
             hosts=yaml_strict.listed(raw.get("hosts")),
             labels=_labels(raw.get("labels", {})),
             image=yaml_strict.listed(raw.get("image")),

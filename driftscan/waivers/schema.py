@@ -25,6 +25,7 @@ _WAIVER: dict[str, Any] = {
             "pattern": "^[0-9a-f]{20}$",
             "x-expected": "20 hexadecimal digits, from a report",
         },
+        "resources": _TEXTS,
         "hosts": _TEXTS,
         "labels": {"type": "object", "minProperties": 1, "additionalProperties": _TEXTS},
         "image": _TEXTS,

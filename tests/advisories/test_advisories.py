@@ -228,6 +228,35 @@ def test_records_of_one_cve_are_one(tmp_path: Path) -> None:
     assert "DSA-1-1/openssl" not in found([*both, notice], host(deb("openssl", "1")), tmp_path)
 
 
+def test_the_tracker_and_osv_are_merged_although_they_name_the_release_differently(tmp_path: Path) -> None:
+    tracker = {
+        "openssl": {
+            "CVE-2026-1111": {"releases": {"bookworm": {"status": "open", "urgency": "not yet assigned"}}},
+            "CVE-2026-2222": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "4"}}},
+        }
+    }
+    names = ["CVE-2026-1111", "CVE-2026-2222"]
+    records = [
+        osv("DEBIAN-CVE-2026-1111", upstream=names[:1], affected={"ecosystem_specific": {"urgency": "high**"}}),
+        osv("DSA-1-1", upstream=names),
+    ]
+    paths = (tmp_path / "osv.json", tmp_path / "tracker.json")
+    for path, content in zip(paths, (records, tracker), strict=True):
+        path.write_text(json.dumps(content))
+
+    def told(*given: Path) -> list[tuple[str, str, str, str]]:
+        matcher = Matcher(load([str(path) for path in given]))
+        return [
+            (known.advisory.id, known.system, known.fixed, known.severity)
+            for known in matcher.of(host(deb("openssl", "3.0.11-1")))
+        ]
+
+    mended = ("CVE-2026-1111", "debian:12", "3.0.15-1~deb12u1", "high")
+    assert told(*paths) == [mended, ("CVE-2026-2222", "debian:12", "4", "unknown")]
+    assert told(paths[0]) == [mended, ("DSA-1-1", "debian:12", "3.0.15-1~deb12u1", "unknown")]
+    assert told(paths[1])[1] == ("CVE-2026-2222", "debian:bookworm", "4", "unknown")
+
+
 def test_nothing_is_merged_of_different_cves() -> None:
     hits = [affected(Advisory(id=f"CVE-2026-{number}", spans=(Span(),)), "1", "deb") for number in (1000, 1001)]
     assert len(merged(hit for hit in hits if hit)) == 2

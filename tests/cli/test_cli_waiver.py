@@ -216,3 +216,65 @@ def test_lint_knows_the_rules_of_policies(driftscan: Run, tmp_path: Path) -> Non
     assert "w.yaml:3" not in told.err
     (tmp_path / "w.yaml").write_text("waivers:\n" + entry.format('"ssh-*"', until))
     assert "names no policy: write POLICY/RULE" in driftscan("waiver", "lint", "w.yaml").err
+
+
+OPEN_TO_ALL = """\
+policy: ours/open
+version: 1
+title: Nothing is open to all
+rules:
+  - id: no-open-file
+    title: No file can be written by all
+    over: file
+    key: /srv/**
+    forbid: {mode: {mode_has: "0002"}}
+    severity: medium
+    recommendation: rebake
+    why: Whoever gets in changes it.
+"""
+
+
+def test_what_a_control_finds_is_accepted_and_more_of_it_is_not(driftscan: Run, image: Path, tmp_path: Path) -> None:
+    def found(*more: str) -> Any:
+        done = driftscan("scan", f"rootfs:{image}", "-p", "ours.yaml", "-o", "json", *more)
+        (host,) = json.loads(done.out)["hosts"]
+        return host["controls"][0]
+
+    (tmp_path / "ours.yaml").write_text(OPEN_TO_ALL)
+    (image / "srv").mkdir()
+    for name in ("a", "b*"):
+        (image / "srv" / name).touch()
+        (image / "srv" / name).chmod(0o666)
+    assert found()["state"] == "open"
+    assert driftscan("waiver", "adopt", *SAID, "--days", "60").code == 0
+    text = (tmp_path / "waivers.yaml").read_text()
+    assert "  # medium: No file can be written by all\n  - finding: C-" in text
+    assert '    resources: ["/srv/a", "/srv/b?"]\n' in text
+    assert found("--waivers", "waivers.yaml")["state"] == "waived"
+    (image / "srv/a").chmod(0o644)
+    assert found("--waivers", "waivers.yaml")["state"] == "waived"
+    (image / "srv/more").touch()
+    (image / "srv/more").chmod(0o666)
+    again = found("--waivers", "waivers.yaml")
+    assert again["state"] == "open"
+    assert again["waivers_considered"][0].endswith("it does not name all that is at fault: file /srv/more")
+
+
+def test_a_file_that_is_no_file_of_waivers_is_told_and_a_link_to_one_stays(
+    driftscan: Run, image: Path, tmp_path: Path
+) -> None:
+    (image / "etc/motd").write_text("changed\n")
+    scan(driftscan, image)
+    adopt = ("waiver", "adopt", *SAID, "--days", "60", "-o")
+    (tmp_path / "latin.yaml").write_bytes(b"waivers: []  # caf\xe9\n")
+    wrong = (("latin.yaml", "not UTF-8"), ("host", "is a directory"), ("none/w.yaml", "cannot be written"))
+    for name, said in wrong:
+        done = driftscan(*adopt, name)
+        assert (done.code, said in done.err) == (2, True)
+    (tmp_path / "real.yaml").write_bytes(b"# ours\r\nwaivers: []\r\n")
+    (tmp_path / "w.yaml").symlink_to("real.yaml")
+    assert driftscan(*adopt, "w.yaml").code == 0
+    text = (tmp_path / "real.yaml").read_bytes()
+    assert text.startswith(b"# ours\r\nwaivers:\r\n  # ")
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert (tmp_path / "w.yaml").is_symlink()

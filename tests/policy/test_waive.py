@@ -11,6 +11,7 @@ from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Resul
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.policy.model import Applies, Context, Policy
+from driftscan.policy.outcome import MAX_EVIDENCE
 from driftscan.policy.waive import LONGEST, Scanned, Waiving, longest, state
 from tests.compare.building import added, file
 
@@ -19,6 +20,15 @@ MUTATION = make(CauseType.FILE_ADDED, "/etc/x", "x", [added(file("/etc/x"))])
 JUDGED = JudgedMutation(mutation=MUTATION, severity=Severity.MEDIUM, action=Action.REPLACE, rule=RuleRef("file-added"))
 WAIVER = Waiver(
     finding=MUTATION.id, hosts=("web-1",), reason="r", owner="o", expires=date(2026, 12, 31), origin="w.yaml:2"
+)
+FAILED = JudgedControl(
+    id="ssh-root-login",
+    finding="C-000000000001",
+    title="t",
+    severity=Severity.HIGH,
+    action=Action.REBAKE,
+    result=Result.FAIL,
+    rule=RuleRef("ssh-root-login"),
 )
 IMAGE = ImageRef("web", "7")
 
@@ -32,6 +42,25 @@ def test_a_waived_finding_stays_and_is_open_no_more() -> None:
     found = waived(WAIVER)
     assert (found.state, found.waiver, found.considered) == (State.WAIVED, WAIVER, ())
     assert (found.severity, found.action) == (JUDGED.severity, JUDGED.action)
+
+
+def test_only_what_it_names_is_at_fault() -> None:
+    def considered(judged: JudgedControl, *resources: str) -> tuple[str, ...]:
+        waiver = replace(WAIVER, finding=judged.finding, resources=resources)
+        found = Waiving(waivers=(waiver,), today=TODAY).control(judged)
+        assert (found.state is State.WAIVED) is (found.considered == ())
+        return found.considered
+
+    failed = replace(FAILED, about=(("file", "/srv/a"), ("file", "/srv/b/c")))
+    assert considered(failed, "/srv/**") == considered(failed, "/srv/a", "/srv/b/*") == ()
+    assert considered(failed) == ()
+    assert considered(failed, "/srv/*") == ("w.yaml:2: it does not name all that is at fault: file /srv/b/c",)
+    assert considered(failed, "/x") == ("w.yaml:2: it does not name all that is at fault: file /srv/a and 1 more",)
+    many = replace(FAILED, about=tuple(("file", f"/srv/{number}") for number in range(MAX_EVIDENCE)))
+    assert "not all of which can be told" in considered(many, "/srv/**")[0]
+    by_rule = replace(WAIVER, finding="", rule="file-added", resources=("/etc/y",))
+    assert waived(by_rule).considered == ("w.yaml:2: it does not name all that is at fault: file /etc/x",)
+    assert waived(replace(by_rule, resources=("/etc/*",))).state is State.WAIVED
 
 
 @pytest.mark.parametrize(
@@ -121,15 +150,7 @@ def test_what_policy_allows_needs_no_waiver() -> None:
 
 
 def test_a_failed_control_is_waived_and_one_that_passes_is_not() -> None:
-    failed = JudgedControl(
-        id="ssh-root-login",
-        finding="C-000000000001",
-        title="t",
-        severity=Severity.HIGH,
-        action=Action.REBAKE,
-        result=Result.FAIL,
-        rule=RuleRef("ssh-root-login"),
-    )
+    failed = FAILED
     by_rule = replace(WAIVER, finding="", rule="ssh-root-login")
     mine = Waiving(waivers=(by_rule,), today=TODAY)
     assert mine.control(failed).state is State.WAIVED

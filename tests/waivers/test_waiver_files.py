@@ -72,6 +72,7 @@ ONE = "waivers:\n  - {finding: F-3fa9c1d2e4b5, hosts: '*', reason: r, owner: o, 
         ("2027-01-31", "2027-01-31, added: 2027-02-01", "it expires before it was added"),
         ("expires", "expire", "did you mean 'expires'"),
         ("F-3fa9c1d2e4b5", "C-3fa9c1d2e4b5, content: 0123456789abcdef0123", "only a mutation (F-...) has a content"),
+        ("hosts", "resources: /etc/x, hosts", "the id of a mutation (F-...) says of which resources it is"),
         ("waivers:", "waiver:", "did you mean 'waivers'"),
         ("'*'", "[]", "w.yaml:2:38: must not be empty"),
     ],
@@ -130,6 +131,76 @@ waivers:
     assert "# of the other\n  - {finding: F-000000000002" in kept
     assert pruned(text, "w.yaml", set()) == text
     assert parse(pruned(text, "w.yaml", {4, 7}), "w.yaml") == ()
+
+
+SECTIONS = """\
+# waivers: what we accept, see the wiki
+waivers:   # by team
+- {finding: F-000000000001, hosts: a, reason: r, owner: o, expires: 2027-01-31}
+  # said by Ann
+
+# --- team B ---
+
+# of the other
+- {finding: F-000000000002, hosts: a, reason: r, owner: o, expires: 2027-01-31}
+
+# reviewed each quarter
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_list_that_is_not_indented_is_added_to_as_it_is_written(end: str) -> None:
+    text = SECTIONS.replace("\n", end)
+    more = replace(parse(text, "w.yaml")[0], finding="F-000000000003", origin="")
+    now = added(text, [more])
+    assert now.startswith(text)
+    assert now.count("\n") == now.count(end)
+    assert [waiver.finding[-1] for waiver in parse(now, "w.yaml")] == ["1", "2", "3"]
+    lines = {int(waiver.origin.rpartition(":")[2]) for waiver in parse(now, "w.yaml") if waiver.finding[-1] == "3"}
+    assert pruned(now, "w.yaml", lines) == text + end
+
+
+def test_headings_and_what_stands_behind_the_last_stay_when_all_is_taken_out() -> None:
+    assert (
+        pruned(SECTIONS, "w.yaml", {3, 9})
+        == """\
+# waivers: what we accept, see the wiki
+waivers: []   # by team
+# --- team B ---
+
+# reviewed each quarter
+"""
+    )
+    assert "# of the other\n- {finding: F-000000000002" in pruned(SECTIONS, "w.yaml", {3})
+
+
+@pytest.mark.parametrize("text", ["waivers: [ ]  # waivers: [] is none\n", "waivers: []", "waivers:\n  []\n"])
+def test_an_empty_list_is_added_to(text: str) -> None:
+    assert len(parse(added(text, parse(GOOD, "w.yaml")), "w.yaml")) == 2
+
+
+def test_what_each_is_stands_above_it_on_a_line_of_its_own() -> None:
+    control = Waiver(
+        finding="C-000000000001",
+        resources=tuple(f"/srv/with a long name/{number}" for number in range(9)),
+        hosts=tuple(f"web-{number}" for number in range(200)),
+        reason="r",
+        owner="o",
+        expires=date(2027, 1, 31),
+    )
+    text = added("", [control], {control.finding: "high: /srv/\nwaivers: []\u2028 is open\ufffe to all"})
+    (read,) = parse(text, "w.yaml")
+    assert replace(read, origin="") == control
+    assert max(map(len, text.splitlines())) <= 120
+    assert "\n  # high: /srv/\\U0000000awaivers: []\\U00002028 is open" in text
+    assert parse(pruned(text, "w.yaml", {int(read.origin.rpartition(":")[2])}), "w.yaml") == ()
+    assert "is open" not in pruned(text, "w.yaml", {int(read.origin.rpartition(":")[2])})
+
+
+def test_a_list_in_brackets_cannot_be_added_to_and_the_place_is_told() -> None:
+    text = "waivers: [{finding: F-000000000002, hosts: a, reason: r, owner: o, expires: 2027-01-31}]\n"
+    with pytest.raises(UsageError, match="do not stand one below the other"):
+        added(text, parse(text, "w.yaml"))
 
 
 def test_the_documented_file_is_read() -> None:
