@@ -154,6 +154,8 @@ _OF: dict[str, Callable[[str], list[str]]] = {
     "privileged_program": _with("ls -l -- {}", "grep -rnF -- {} /etc/audit/rules.d"),
     "log_file": _with("ls -l -- {}"),
     "password_change": _with("chage -l -- {}", "date"),
+    "account_shell": lambda key: [f"getent passwd -- {quote(key)}", "cat /etc/shells"],
+    "root_path": _with("ls -ld -- {}", "sudo -i printenv PATH"),
     "module_rule": _with("modprobe --showconfig | grep -w -- {}"),
     "banner": _with("cat -A -- {}"),
     "account_id": _fixed("cut -d: -f1,3,4 /etc/passwd", "cut -d: -f1,3 /etc/group"),

@@ -15,8 +15,11 @@ from driftscan.collectors._text import hidden, key, lines, path_text, unique, va
 from driftscan.model.resource import Attribute, Kind, Resource, Value
 from driftscan.model.source import Captures, File, Gap, Glob, Line, Redact, Status
 
+ENVIRONMENT = "/etc/environment"
+"""What pam_env(8) gives every login; nothing runs it, all of it is handed on."""
 FILES = Glob(
     (
+        ENVIRONMENT,
         "/etc/profile",
         "/etc/profile.d/*.sh",
         "/etc/bash.bashrc",
@@ -119,7 +122,7 @@ def _settings(path: str, text: Iterable[Line]) -> Iterator[Resource]:
             "name": name,
             "value": value(given),
             "readonly": "r" in flags,
-            "exported": "x" in flags,
+            "exported": "x" in flags or path == ENVIRONMENT,
             "file": path,
         }
         yield Resource(SETTING.name, key(unique(f"{path}:{name}", seen)), attributes)
@@ -180,7 +183,7 @@ def _umask(text: str) -> str:
 
 collector = Collector(
     name="shells",
-    version=1,
+    version=2,
     doc="What shells are told at login, and which there are",
     kinds=(SETTING, SHELL),
     sources=(FILES, SHELLS),

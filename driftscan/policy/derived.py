@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from driftscan.model.resource import Attribute, Form, Kind, Resource, Value
 from driftscan.model.snapshot import Resources
-from driftscan.policy import derived_audit, derived_ports
+from driftscan.policy import derived_audit, derived_logins, derived_ports
 from driftscan.policy.tables import Table
 
 _ID = Attribute(int, "The number")
@@ -50,6 +50,7 @@ HOME = Kind(
         "owned": Attribute(bool, "It belongs to the user"),
         "mode": Attribute(str, "Its mode; None: it is not there"),
         "dot_files_of_others": Attribute(tuple, "Files in it whose name begins with a dot and that are not the user's"),
+        "dot_files_of_other_groups": Attribute(tuple, "Such files whose group is not the user's own"),
         "dot_files_open": Attribute(
             tuple,
             "Such files that the group or everybody may write to, or that others than "
@@ -121,14 +122,14 @@ def _file_owners(resources: Resources, table: Table) -> Iterator[Resource]:
 
 def _homes(resources: Resources, _table: Table) -> Iterator[Resource]:
     for user in resources.of("user"):
-        path, shell, uid = (user.attributes.get(name) for name in ("directory", "shell", "uid"))
+        path, shell, uid, gid = (user.attributes.get(name) for name in ("directory", "shell", "uid", "gid"))
         if not isinstance(path, str) or not isinstance(shell, str) or _NO_SHELL.fullmatch(shell):
             continue
         there = resources.get("file", path.rstrip("/") or "/")
         columns: dict[str, Value] = {"path": path}
-        if there is None and not _elsewhere(resources, path):
+        if there is None and not derived_logins.beneath_mount(resources, path):
             columns |= {"present": False, "owned": False, "mode": None}
-            columns |= {"dot_files_of_others": (), "dot_files_open": ()}
+            columns |= {"dot_files_of_others": (), "dot_files_of_other_groups": (), "dot_files_open": ()}
         elif there is not None:
             files = list(_dot_files(resources, path.rstrip("/")))
             columns |= {
@@ -137,6 +138,8 @@ def _homes(resources: Resources, _table: Table) -> Iterator[Resource]:
             }
             columns["mode"] = there.attributes.get("mode")
             columns["dot_files_of_others"] = tuple(each.key for each in files if each.attributes.get("uid") != uid)
+            groups = tuple(each.key for each in files if each.attributes.get("gid") != gid)
+            columns["dot_files_of_other_groups"] = groups
             columns["dot_files_open"] = tuple(each.key for each in files if _open(each))
         yield Resource(HOME.name, user.key, columns)
 
@@ -169,11 +172,6 @@ def _password_changes(resources: Resources, _table: Table) -> Iterator[Resource]
             yield Resource(PASSWORD_CHANGE.name, password.key, columns)
 
 
-def _elsewhere(resources: Resources, path: str) -> bool:
-    """Whether the path lies beneath a mount: what the walk did not enter may be there all the same."""
-    return any(each.key != "/" and path.startswith(f"{each.key}/") for each in resources.of("mount"))
-
-
 def _names(resources: Resources) -> Mapping[str, Mapping[int, list[str]]]:
     """Of users and of groups: number -> names."""
     found: dict[str, defaultdict[int, list[str]]] = {"user": defaultdict(list), "group": defaultdict(list)}
@@ -204,6 +202,8 @@ DERIVED: Mapping[str, Derived] = {
         Derived(HOME, ("user", "file"), _homes),
         Derived(LOG_FILE, ("file", "user", "group"), _log_files),
         Derived(PASSWORD_CHANGE, ("password",), _password_changes),
+        Derived(derived_logins.ACCOUNT_SHELL, ("password", "login_shell"), derived_logins.account_shells),
+        Derived(derived_logins.ROOT_PATH, ("shell_setting", "setting", "file"), derived_logins.root_paths),
         Derived(derived_audit.PRIVILEGED_PROGRAM, ("file", "audit_rule"), derived_audit.privileged_programs),
         Derived(derived_ports.OPEN_PORT, ("listen", "firewall_chain"), derived_ports.open_ports),
         Derived(derived_ports.FILTER_HOOK, ("firewall_chain",), derived_ports.filter_hooks),

@@ -86,11 +86,12 @@ def _recording(rules: Iterable[Resource], table: Table) -> Iterator[tuple[str, s
 def _followed(directory: str, table: Table, known: dict[str, str]) -> str:
     """A directory without symbolic links on its way: /bin is /usr/bin where the two are merged."""
     if directory not in known:
-        known[directory] = _resolved(directory, table)
+        known[directory] = resolved(directory, table)
     return known[directory]
 
 
-def _resolved(directory: str, table: Table) -> str:
+def resolved(directory: str, table: Table) -> str:
+    """A path without symbolic links on its way, as far as its files are known; after many links, the rest as it is."""
     done, rest, left = "/", [part for part in reversed(directory.split("/")) if part], _LINKS
     while rest:
         done = posixpath.normpath(posixpath.join(done, rest.pop()))

@@ -85,6 +85,7 @@ def test_homes_of_who_can_log_in() -> None:
         "owned": True,
         "mode": "0750",
         "dot_files_of_others": ("/home/eve/.bashrc",),
+        "dot_files_of_other_groups": ("/home/eve/.bashrc",),
         "dot_files_open": ("/home/eve/.config", "/home/eve/.netrc"),
     }
     assert found["mallory"]["present"] is False
@@ -132,6 +133,57 @@ def test_when_passwords_were_changed() -> None:
     assert found == {
         "eve": {"changed": "2024-10-04T00:00:00Z", "password_status": "set"},
         "odd": {"changed": "9999-12-31T00:00:00Z", "password_status": "set"},
+    }
+
+
+def test_whether_shells_may_be_logged_in_with() -> None:
+    shells = {"eve": "/bin/bash", "root": "", "menu": "/opt/menu", "web": "/usr/sbin/nologin", "gone": None}
+    passwords: support.Facts = {
+        "password": {name: {"password_status": "set", "shell": it} for name, it in shells.items()}
+    }
+    listed = made("account_shell", {**passwords, "login_shell": {"/bin/bash": {}, "/usr/sbin/nologin": {}}})
+    assert {name: row["usable"] for name, row in listed.items()} == {
+        "eve": True,
+        "root": False,
+        "menu": False,
+        "web": False,
+    }
+    assert listed["root"]["shell"] == "/bin/sh"
+    no_file = made("account_shell", passwords)
+    assert {name for name, row in no_file.items() if row["usable"]} == {"root"}
+
+
+def test_where_root_finds_programs() -> None:
+    def path(value: str, file: str) -> Mapping[str, Value]:
+        return {"name": "PATH", "value": value, "file": file}
+
+    files = dict(
+        [
+            of("/usr/bin", 0, kind="directory", mode="0755"),
+            of("/opt/x", 1000, kind="directory", mode="0777"),
+            of("/opt/file", 0),
+        ]
+    )
+    facts: support.Facts = {
+        "file": {
+            **files,
+            "/bin": {"type": "symlink", "target": "usr/bin"},
+            "/opt/y": {"type": "symlink", "target": "x"},
+        },
+        "mount": {"/mnt/tools": {}},
+        "shell_setting": {
+            "/etc/environment:PATH": path("/opt/y:/gone/:$HOME/bin:.:", "/etc/environment"),
+            "/etc/profile:PATH": path("/bin:/opt/file:/mnt/tools/bin", "/etc/profile"),
+            "/etc/profile:TMOUT": {"name": "TMOUT", "value": "/elsewhere", "file": "/etc/profile"},
+        },
+        "setting": {"login.defs:ENV_SUPATH": {"value": "PATH=/gone", "file": "/etc/login.defs"}},
+    }
+    assert made("root_path", facts) == {
+        "/gone": {"present": False, "uid": None, "mode": None, "files": ("/etc/environment", "/etc/login.defs")},
+        "/mnt/tools/bin": {"files": ("/etc/profile",)},
+        "/opt/file": {"present": False, "uid": None, "mode": None, "files": ("/etc/profile",)},
+        "/opt/x": {"present": True, "uid": 1000, "mode": "0777", "files": ("/etc/environment",)},
+        "/usr/bin": {"present": True, "uid": 0, "mode": "0755", "files": ("/etc/profile",)},
     }
 
 
