@@ -15,7 +15,7 @@ _Ordered = TypeVar("_Ordered", str, tuple[int, str], list[int], tuple[Any, ...])
 _MAX = 512
 _PIECE = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
 _APK = re.compile(
-    r"([0-9]+)((?:\.[0-9]+)*)([a-z]?)((?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*)(?:~[0-9a-f]+)?(?:-r([0-9]+))?",
+    r"([0-9]+)((?:\.[0-9]+)*)([a-z]?)((?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*)(?:~([0-9a-f]+))?(?:-r([0-9]+))?",
     re.ASCII,
 )
 _APK_SUFFIXES = {
@@ -64,7 +64,8 @@ def compare_apk(left: str, right: str) -> int | None:
         or _apk_numbers(one[2], other[2])
         or _sign(one[3], other[3])
         or _apk_suffixes(one[4], other[4])
-        or _sign(_apk_optional(one[5]), _apk_optional(other[5]))
+        or _sign(one[5] or "", other[5] or "")
+        or _sign(_apk_optional(one[6]), _apk_optional(other[6]))
     )
 
 
