@@ -13,7 +13,7 @@ from driftscan.model.cohort import Cohort
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
 from driftscan.model.finding import JudgedControl, Verdict
 from driftscan.model.manifest import Manifest
-from driftscan.model.result import HostErrorRecord, HostImage, HostResult, Reading
+from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
 from driftscan.policy import (
@@ -65,7 +65,8 @@ class Assessment:
     patches: tuple[Known, ...] = ()
     """What advisories say of its packages."""
     old_code: tuple[tuple[str, str], ...] = ()
-    """(service, file) of what was replaced or removed, and runs on; where a policy asks for what is to be mended."""
+    """(service, file) of what was replaced or removed, and runs on; where a policy asks for what is to be mended, and
+    where there is no image."""
     history: History | None = None
     """In what it differed in earlier scans and this one; None: nothing is kept of it."""
     cohorts: Mapping[str, Cohort] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class Assessment:
             reading=reading,
             accepted=accepted,
             patches=patches.known,
-            old_code=old_code(taken.resources) if asks_outside(policies) else (),
+            old_code=old_code(taken.resources) if image.match is ImageMatch.STAND_IN or asks_outside(policies) else (),
             view=view_of(taken, whole=not (found and found.unknown)),
         )
 

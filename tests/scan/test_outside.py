@@ -226,3 +226,11 @@ def test_which_services_run_old_code() -> None:
     ]
     assert controls(hosts[0])["libraries-replaced"].result is Result.FAIL
     assert controls(hosts[3])["libraries-replaced"].result is Result.PASS
+
+
+@pytest.mark.parametrize(("match", "told"), [(ImageMatch.STAND_IN, 1), (ImageMatch.GIVEN, 0)])
+def test_old_code_is_told_without_being_asked_where_there_is_no_image(match: ImageMatch, told: int) -> None:
+    """Of a host with an image it is a difference."""
+    taken = snapshot(library("/usr/lib/libssl.so.3", "replaced", "nginx.service"))
+    target = Target(name="web-1", spec="web-1", scheme="ssh")
+    assert len(Assessment.of(target, taken, HostImage(match=match), policies=()).old_code) == told
