@@ -160,7 +160,7 @@ def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer
             removed=tuple(sorted(missing)),
             told=b"".join(told.values()),
         )
-    counts = replace(answer.coverage, unreadable=answer.coverage.unreadable + found.closed)
+    counts = _counts(answer.coverage, found)
     # What was told before and zones accept is a difference of the table; only what is not in it is counted here.
     accepted = answer.appeared + len(set(answer.changed) - set(found.records.keys))
     return Files(
@@ -172,6 +172,19 @@ def _joined(plan: Plan, removed: Sequence[str], kept: dict[bytes, bytes], answer
         quick=quick,
         moved=answer.moved,
         raced=_raced(found, plan.sealed),
+    )
+
+
+def _counts(asked: FileCoverage, found: FileTable) -> FileCoverage:
+    """What was read now, and what could not be. A quick scan does not try again what it could not read before: such
+    files are in the table, and would else seem to be seen, until a scan that tries them finds that it sees less."""
+    tried = asked.unreadable + asked.over_limit
+    unread = found.coverage.unreadable - found.closed + found.coverage.over_limit
+    return replace(
+        asked,
+        stat_only=max(0, asked.stat_only - max(0, unread - tried)),
+        unreadable=found.coverage.unreadable,
+        over_limit=found.coverage.over_limit,
     )
 
 

@@ -19,7 +19,7 @@ from driftscan.model.result import HostResult, Mode
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.source import Captures, Gap, Status
 from driftscan.model.state import Visit
-from driftscan.scan import facts, fleet, parsing, torn
+from driftscan.scan import facts, fleet, parsing, program, torn
 from driftscan.scan.audit import audit
 from driftscan.scan.bake import bake
 from driftscan.scan.continuity import States, name_of
@@ -28,6 +28,7 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Silent
 from driftscan.scan.targets import Target, resolve
 from driftscan.store import HostStates
+from tests.scan.test_exchange import PATIENT
 
 
 @dataclass
@@ -199,14 +200,19 @@ def test_the_first_scan_has_nothing_to_fall_from(host: Host, blind: Callable[[bo
     assert fallen(host.scan()) == ["at"]
 
 
-def test_files_that_can_no_longer_be_read_are_a_finding(host: Host) -> None:
+def test_files_that_can_no_longer_be_read_are_a_finding(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where quick scans between did not try to: as when they are not of the last two seconds."""
+    monkeypatch.setattr(program, "text", lambda: PATIENT)
+
     def hole(name: str) -> None:
         with (host.root / name).open("wb") as stream:
             os.truncate(stream.fileno(), 1 << 40)
 
     hole("always")
-    assert fallen(host.scan()) == []
-    assert fallen(host.scan()) == []
+    first, quick = host.scan(), host.scan()
+    assert fallen(first) == fallen(quick) == []
+    assert (quick.files.hashed, quick.files.stat_only) == (0, first.files.hashed)
+    assert quick.files.over_limit == first.files.over_limit == 1
     hole("more")
     assert fallen(host.scan()) == ["files", "files read"]
     (host.root / "more").unlink()
