@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,12 +66,26 @@ CLOCKS_AND_NOISE = {"logging", "time", "datetime.now", "datetime.utcnow", "datet
 LARGEST = 500
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def rooms() -> dict[str, list[Path]]:
+    """Modules by the package, or module, of the top that they are of."""
+    found: dict[str, list[Path]] = {}
+    for path in modules():
+        found.setdefault(place(path).split("/")[0].removesuffix(".py"), []).append(path)
+    return found
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -87,20 +102,17 @@ def room(name: str) -> str:
     return name.split(".")[1] if name.count(".") else ""
 
 
-@pytest.mark.parametrize("path", modules(), ids=place)
-def test_imports_run_down(path: Path) -> None:
-    own = place(path).split("/")[0].removesuffix(".py")
-    if own in {"__init__", "__main__"}:
-        return
-    for name in imports(path):
-        other = room(name) if name.startswith("driftscan.") else ""
-        if other in FLOOR_OF and other != own:
-            assert FLOOR_OF[other] < FLOOR_OF[own] or {own, other} <= FLOORS[0], f"{place(path)} imports {name}"
+@pytest.mark.parametrize("own", sorted(FLOOR_OF))
+def test_imports_run_down(own: str) -> None:
+    for path in rooms()[own]:
+        for name in imports(path):
+            other = room(name) if name.startswith("driftscan.") else ""
+            if other in FLOOR_OF and other != own:
+                assert FLOOR_OF[other] < FLOOR_OF[own] or {own, other} <= FLOORS[0], f"{place(path)} imports {name}"
 
 
 def test_every_room_has_a_floor() -> None:
-    rooms = {place(path).split("/")[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
-    assert rooms == set(FLOOR_OF)
+    assert rooms().keys() - {"__init__", "__main__"} == set(FLOOR_OF)
 
 
 def test_no_cycles() -> None:
@@ -119,12 +131,12 @@ def test_no_cycles() -> None:
 
 def known_modules(path: Path) -> Iterator[str]:
     """What a module needs to be understood, wherever in it: inside functions and for types alone, too."""
-    yield from modules_of(ast.walk(ast.parse(path.read_text())))
+    yield from modules_of(ast.walk(tree(path)))
 
 
 def run_time_imports(path: Path) -> Iterator[str]:
     """Imports at the top of a module."""
-    yield from modules_of(ast.parse(path.read_text()).body)
+    yield from modules_of(tree(path).body)
 
 
 def modules_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -148,32 +160,32 @@ def visit(name: str, graph: dict[str, set[str]], trail: list[str], done: set[str
     done.add(name)
 
 
-@pytest.mark.parametrize("path", modules(), ids=place)
-def test_outside_libraries_have_one_home(path: Path) -> None:
-    for name in imports(path):
-        homes = HOMES.get(name.split(".")[0])
-        if homes is not None:
-            assert any(place(path).startswith(home) for home in homes), f"{place(path)} imports {name}"
+def test_outside_libraries_have_one_home() -> None:
+    for path in modules():
+        for name in imports(path):
+            homes = HOMES.get(name.split(".")[0])
+            if homes is not None:
+                assert any(place(path).startswith(home) for home in homes), f"{place(path)} imports {name}"
 
 
-@pytest.mark.parametrize("path", [path for path in modules() if place(path).split("/")[0] in PURE], ids=place)
-def test_pure_rooms_have_no_clock_and_make_no_noise(path: Path) -> None:
-    assert not CLOCKS_AND_NOISE & set(imports(path))
-    tree = ast.parse(path.read_text())
-    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert not {"print", "open", "datetime.now", "time.time", "time.monotonic", "datetime.utcnow"} & calls
+@pytest.mark.parametrize("own", PURE)
+def test_pure_rooms_have_no_clock_and_make_no_noise(own: str) -> None:
+    for path in rooms()[own]:
+        assert not CLOCKS_AND_NOISE & set(imports(path)), place(path)
+        calls = {ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
+        noise = {"print", "open", "datetime.now", "time.time", "time.monotonic", "datetime.utcnow"} & calls
+        assert not noise, place(path)
 
 
-@pytest.mark.parametrize("path", modules(), ids=place)
-def test_files_are_rooms_not_halls(path: Path) -> None:
-    assert len(path.read_text().split("\n")) <= LARGEST
+def test_files_are_rooms_not_halls() -> None:
+    assert [place(path) for path in modules() if len(path.read_text().split("\n")) > LARGEST] == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=place)
-def test_functions_fit_a_screen(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef) and node.end_lineno:
-            assert node.end_lineno - node.lineno < 60, f"{place(path)}: {node.name}"
+def test_functions_fit_a_screen() -> None:
+    for path in modules():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno:
+                assert node.end_lineno - node.lineno < 60, f"{place(path)}: {node.name}"
 
 
 def test_the_program_for_targets_is_whole_and_all_of_it_is_ours() -> None:
@@ -198,7 +210,7 @@ def test_the_program_for_targets_is_whole_and_all_of_it_is_ours() -> None:
 
 
 def top_level(path: Path) -> Iterator[str]:
-    for node in ast.parse(path.read_text()).body:
+    for node in tree(path).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):

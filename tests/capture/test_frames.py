@@ -236,7 +236,7 @@ def test_words_survive_the_way_there_and_back(raw: bytes) -> None:
 
 
 def test_a_session_answers_several_rounds(tmp_path: object) -> None:
-    session = open_rootfs(str(tmp_path), time.monotonic() + 60)
+    session = open_rootfs(str(tmp_path), time.monotonic() + 600)
     try:
         for _ in range(3):
             assert session.ask([File("/none")])[File("/none")].status is Status.ABSENT

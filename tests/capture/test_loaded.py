@@ -31,7 +31,7 @@ def pid(loading: tuple[int, Path]) -> int:
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone may read what is mapped")
 def test_python_tells_what_is_gone_and_what_it_holds(loading: tuple[int, Path]) -> None:
     pid, folder = loading
-    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 60)
+    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 600)
     found = session.ask([Processes()])[Processes()]
     session.close()
     row = next(row for row in found.processes if row.pid == pid)

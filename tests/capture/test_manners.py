@@ -25,7 +25,7 @@ FILE = 1 << 20
 
 @contextmanager
 def session(root: Path, limits: Limits, program: str = "") -> Iterator[ProbeSession]:
-    opened = open_rootfs(str(root), time.monotonic() + 120, limits=limits, program=program)
+    opened = open_rootfs(str(root), time.monotonic() + 600, limits=limits, program=program)
     try:
         yield opened
     finally:
@@ -101,7 +101,7 @@ def walking(root: Path, limits: Limits, workers: int = 1) -> Iterator[None]:
         yield
         assert asking.is_alive(), "the walk has ended too soon"
         os.killpg(min(own()), signal.SIGKILL)
-        asking.join(30)
+        asking.join(600)
 
 
 @pytest.mark.parametrize("hole", [False, True])
@@ -219,7 +219,7 @@ def test_held_back_it_still_sees_that_nobody_waits(workers: str, tmp_path: Path)
         assert probe.poll() is None
         probe.stdout.close()
         try:
-            probe.wait(60)
+            probe.wait(600)
         finally:
             probe.kill()
         assert b"HungUp" in probe.stderr.read()

@@ -40,7 +40,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 
         def opens(*permitted: Source) -> ProbeSession:
             program = render.script(render.permit(permitted))
-            session = ProbeSession(transport, "/", time.monotonic() + 60, program=program)
+            session = ProbeSession(transport, "/", time.monotonic() + 600, program=program)
             stack.callback(session.close)
             assert session.converses == (request.param == "python")
             return session
@@ -140,7 +140,7 @@ def test_what_may_be_asked_with_a_program_is_that(opened: Open, tree: Path) -> N
 
 def test_a_root_file_system_runs_no_program(tree: Path) -> None:
     """What this machine has says nothing of it."""
-    session = open_rootfs(str(tree), time.monotonic() + 60)
+    session = open_rootfs(str(tree), time.monotonic() + 600)
     found = ask(session, Glob(("/sub/*",), unless="ls"))
     session.close()
     assert len(found.members) == 3
@@ -149,7 +149,7 @@ def test_a_root_file_system_runs_no_program(tree: Path) -> None:
 @pytest.mark.parametrize(("program", "members"), [("ls", 0), ("no-such-program-anywhere", 3)])
 def test_a_recording_tells_them_apart(tree: Path, tmp_path: Path, program: str, members: int) -> None:
     recorder, source = Recorder(), Glob((f"{tree}/sub/*",), unread=("/x",), unless=program)
-    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 60, recorder)
+    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 600, recorder)
     live = ask(session, source)
     session.close()
     recorder.write(str(tmp_path / "x.capture"), session.facts, "web-1")

@@ -45,7 +45,7 @@ def recorded(tmp_path: Path) -> Path:
     (root / "etc/a").write_bytes(b"\x00\xff content\n")
     (root / "etc/link").symlink_to("a")
     recorder = Recorder()
-    session = open_rootfs(str(root), time.monotonic() + 60, recorder)
+    session = open_rootfs(str(root), time.monotonic() + 600, recorder)
     session.ask(SOURCES)
     session.close()
     path = tmp_path / "x.capture"
@@ -54,7 +54,7 @@ def recorded(tmp_path: Path) -> Path:
 
 
 def test_a_replay_answers_as_the_target_did(recorded: Path, tmp_path: Path) -> None:
-    session = open_rootfs(str(tmp_path / "root"), time.monotonic() + 60)
+    session = open_rootfs(str(tmp_path / "root"), time.monotonic() + 600)
     live = session.ask(SOURCES)
     session.close()
     replay = Replay(str(recorded))
@@ -113,7 +113,7 @@ def test_an_answer_that_was_not_sent_again_stays_as_it_was(tmp_path: Path) -> No
     """A target that is told what it said before says no more than that it says it still."""
     (tmp_path / "a").write_bytes(b"content")
     recorder = Recorder()
-    session = open_rootfs(str(tmp_path), time.monotonic() + 60, recorder)
+    session = open_rootfs(str(tmp_path), time.monotonic() + 600, recorder)
     first = session.ask([File("/a")])[File("/a")]
     assert session.ask([File("/a")], {File("/a"): first.digest})[File("/a")].same
     session.close()

@@ -81,14 +81,14 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["dash", "bash", "busybox"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
-    session = ProbeSession(machine(request.param, tmp_path), "/", time.monotonic() + 120)
+    session = ProbeSession(machine(request.param, tmp_path), "/", time.monotonic() + 600)
     yield session
     session.close()
 
 
 @pytest.fixture
 def python() -> Iterator[Session]:
-    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 120)
+    session = ProbeSession(LocalTransport(), "/", time.monotonic() + 600)
     yield session
     session.close()
 
@@ -123,7 +123,7 @@ def test_it_keeps_to_its_limits(name: str, limits: Limits, least: int, tmp_path:
     sizes = [1 << 20] * 3 if limits.bytes_per_second else [16 << 20]
     for number, size in enumerate(sizes):
         (root / f"file-{number}").write_bytes(bytes(size))
-    session = ProbeSession(machine(name, tmp_path), "/", time.monotonic() + 120, limits=limits)
+    session = ProbeSession(machine(name, tmp_path), "/", time.monotonic() + 600, limits=limits)
     began = time.monotonic()
     found = attributes(session, files.tree((), roots=(str(root),)))
     elapsed = time.monotonic() - began
@@ -236,14 +236,14 @@ def test_a_large_file_keeps_nobody(name: str, seconds: int, tmp_path: Path) -> N
     channel = machine(name, tmp_path).run(render.script())
     channel.write(render.start("0" * 32, "/", seconds) + render.requests([Tree((str(place),))]))
     said = b""
-    while b" hashes" not in said and (more := channel.read(time.monotonic() + 30)):
+    while b" hashes" not in said and (more := channel.read(time.monotonic() + 600)):
         said += more
     if seconds > 2:
         assert b" hashes" in said
         channel.end_input()
-    assert channel.ended(time.monotonic() + 20).status == -signal.SIGKILL
+    assert channel.ended(time.monotonic() + 600).status == -signal.SIGKILL
     # What it had started was of its group, and held the pipe.
-    while channel.read(time.monotonic() + 5):
+    while channel.read(time.monotonic() + 600):
         continue
     channel.close()
 
@@ -288,7 +288,7 @@ def test_without_root_rights_what_is_closed_is_forbidden(name: str, tmp_path: Pa
                 place.chmod(0o755)
         chosen = machine(name, tmp_path)
         nobody = Shell(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *chosen.argv], chosen.path)
-        session = ProbeSession(nobody, "/", time.monotonic() + 60)
+        session = ProbeSession(nobody, "/", time.monotonic() + 600)
         try:
             source = files.tree((), roots=(str(tree),))
             found = files.table(session.ask([source])[source])

@@ -45,7 +45,7 @@ def process(home: Path, *argv: str, extra: Mapping[str, str] | None = None) -> R
         env=environment(home, **(extra or {})),
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -85,7 +85,13 @@ def test_colour_of_messages(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
     script = f"{sys.executable} -m driftscan probe --print | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", script], env=environment(home), cwd=home, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", script],
+        env=environment(home),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
@@ -96,7 +102,7 @@ def test_a_full_disk_behind_standard_output(words: str, home: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "driftscan", *words.split()],
-            env=environment(home), cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+            env=environment(home), cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, timeout=600, check=False,
         )  # fmt: skip
     assert done.returncode == 3
     assert "standard output: No space left on device" in done.stderr
@@ -112,7 +118,7 @@ def test_text_that_the_terminals_encoding_lacks(home: Path) -> None:
 def test_a_closed_standard_output(home: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m driftscan probe --sudoers >&-"],
-        env=environment(home), cwd=home, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        env=environment(home), cwd=home, stderr=subprocess.PIPE, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 3
     assert "Traceback" not in done.stderr

@@ -225,13 +225,12 @@ EVIL = ["-", "a/b/c", "tcp/[::]:80", "x;reboot", "$(reboot)", "`reboot`\n", "-rf
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("key", EVIL)
-def test_nothing_in_a_name_is_run_or_taken_for_an_option(kind: str, key: str, tmp_path: Path) -> None:
+def test_nothing_in_a_name_is_run_or_taken_for_an_option(kind: str, tmp_path: Path) -> None:
     """The commands are run by a shell in which every program only notes its arguments, one a line."""
     noted = tmp_path / "noted"
     programs = tmp_path / "bin"
     programs.mkdir()
-    for command in commands([(kind, key)]):
+    for command in (command for key in EVIL for command in commands([(kind, key)])):
         assert command.isprintable()
         for name in {*re.findall(r"[a-z][a-z0-9-]+", command), "reboot"}:
             (programs / name).write_text(f'#!/bin/sh\nprintf "%s\\037" "{name}" "$@" >> {noted}\necho >> {noted}\n')

@@ -123,7 +123,7 @@ def analyzed(*words: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("no systemd-analyze")
-    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=600)
 
 
 @pytest.mark.parametrize("target", [[], ["local"]], ids=["fleet", "local"])

@@ -39,7 +39,7 @@ def _imported(home: Path, *argv: str, code: int = 0, bare: bool = True) -> set[s
         env=environment(home),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == code

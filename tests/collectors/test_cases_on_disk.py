@@ -53,7 +53,7 @@ def test_same_outcome_from_disk(case: Case, tmp_path: Path, monkeypatch: pytest.
     root = tmp_path / "root"
     root.mkdir()
     _write(case, root)
-    session = open_rootfs(str(root), time.monotonic() + 60)
+    session = open_rootfs(str(root), time.monotonic() + 600)
     try:
         captures = session.ask(collector.sources)
     finally:

@@ -29,7 +29,7 @@ def run(source: Command, shell: str, places: dict[str, str], path: str) -> subpr
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=600,
         env={"PATH": path, "LC_ALL": "C"},
     )
 

@@ -34,7 +34,7 @@ def test_states_from_a_real_shadow_file(tmp_path: Path) -> None:
         encoding="ascii",
     )
     (etc / "group").write_text(f"keyed:$6$salt${HASH}:7:\nplain:x:8:\n", encoding="ascii")
-    session = open_rootfs(str(tmp_path), time.monotonic() + 60)
+    session = open_rootfs(str(tmp_path), time.monotonic() + 600)
     try:
         captures = session.ask((*passwords.collector.sources, *users_groups.collector.sources))
     finally:

@@ -25,11 +25,11 @@ TOPS = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/s
 def systemctl(root: Path, *arguments: str) -> str:
     assert SYSTEMCTL is not None
     command = [SYSTEMCTL, f"--root={root}", "--no-pager", "--no-legend", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600).stdout
 
 
 def read(root: Path) -> UnitFiles:
-    session = open_rootfs(str(root), time.monotonic() + 60)
+    session = open_rootfs(str(root), time.monotonic() + 600)
     try:
         return unit_files.read(session.ask(unit_files.SOURCES))
     finally:

@@ -178,7 +178,7 @@ def test_no_name_and_no_link_leads_out(tmp_path: Path) -> None:
     assert tree.read(b"/inside", 9)[0] == b"in"
     assert tree.find(os.fsencode(f"{tmp_path}/new")).size == 3
     layouts.of_layers(tmp_path / "image", [members])
-    session = open_oci(str(tmp_path / "image"), "", time.monotonic() + 60)
+    session = open_oci(str(tmp_path / "image"), "", time.monotonic() + 600)
     assert session.ask([File("/out")])[File("/out")].status is Status.ABSENT
     session.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["image", "secret"]
@@ -415,7 +415,7 @@ def test_a_tar_of_a_layout_is_a_layout(tmp_path: Path) -> None:
     image = layouts.of_layers(tmp_path / "image", [[member("a", data=b"1")]])
     with tarfile.open(tmp_path / "image.tar", "w") as archive:
         archive.add(image, ".")
-    session = open_oci(str(tmp_path / "image.tar"), "latest", time.monotonic() + 60)
+    session = open_oci(str(tmp_path / "image.tar"), "latest", time.monotonic() + 600)
     assert session.ask([File("/a")])[File("/a")].data == b"1"
     session.close()
     (tmp_path / "image.tar.gz").write_bytes(layouts.pressed((tmp_path / "image.tar").read_bytes(), "gzip"))
@@ -431,7 +431,7 @@ def test_a_tar_of_a_layout_is_a_layout(tmp_path: Path) -> None:
 def test_a_session_says_why_an_image_cannot_be_read(tmp_path: Path) -> None:
     layouts.of_layers(tmp_path / "image", [[member("../x\x1b[31m")]])
     with pytest.raises(HostError, match=r"layer 1 of 1 .*x\\x1b\[31m: a name with \.\.") as caught:
-        open_oci(str(tmp_path / "image"), "", time.monotonic() + 60)
+        open_oci(str(tmp_path / "image"), "", time.monotonic() + 600)
     assert "ended early" not in caught.value.message
 
 
@@ -442,7 +442,7 @@ def test_programs_of_the_scanner_see_a_copy_of_the_package_database(tmp_path: Pa
         [[member("var/lib/rpm", LINK, linkname="../../usr/lib/sysimage/rpm"), member("etc/passwd", data=b"no"),
           member("usr/lib/sysimage/rpm/rpmdb.sqlite", data=b"rows", uid=7, mode=0o4777)]],
     )  # fmt: skip
-    session = open_oci(str(tmp_path / "image"), "", time.monotonic() + 60)
+    session = open_oci(str(tmp_path / "image"), "", time.monotonic() + 600)
     command = Command(("sh", "-c", 'cd "$1" && find . -type f -exec cat {} + && echo " $1"', "--"), rooted="")
     asked = Command(
         (*command.argv[:2], 'cd "$2" && find . -type f | sort && cat usr/lib/sysimage/rpm/* && echo " $2"', "x"),
@@ -460,7 +460,7 @@ def test_programs_of_the_scanner_see_a_copy_of_the_package_database(tmp_path: Pa
 
 def test_sources_are_answered_as_of_any_root(root: Path, tmp_path: Path) -> None:
     layouts.of_tree(tmp_path / "image", root)
-    session = open_oci(str(tmp_path / "image"), "", time.monotonic() + 60)
+    session = open_oci(str(tmp_path / "image"), "", time.monotonic() + 600)
     absolute, fifo, missing, loop = File("/etc/absolute"), File("/etc/fifo"), File("/etc/passwd/x"), File("/etc/loop")
     short, glob = File("/usr/bin/wget", max_bytes=5), Glob(("/bin/*", "/etc/b*"), max_bytes=100)
     answer = session.ask([absolute, fifo, missing, loop, short, glob])

@@ -204,7 +204,7 @@ _resources = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(_resources, max_size=8, unique_by=lambda resource: resource.id))
 def test_any_resources_come_back(tmp_path_factory: pytest.TempPathFactory, found: list[Resource]) -> None:
     small = {resource.id: resource for resource in found if resource.kind != "file"}

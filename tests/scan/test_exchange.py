@@ -58,7 +58,7 @@ assert FORGED != PATIENT != render.script()
 
 @contextmanager
 def session(root: Path, program: str = PATIENT) -> Iterator[ProbeSession]:
-    opened = open_rootfs(str(root), time.monotonic() + 120, program=program)
+    opened = open_rootfs(str(root), time.monotonic() + 600, program=program)
     try:
         yield opened
     finally:

@@ -10,7 +10,7 @@ from driftscan.scan.rotated import older, text
 
 
 def run(source: Command) -> str:
-    done = subprocess.run(source.argv, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(source.argv, capture_output=True, check=False, timeout=600)
     assert done.returncode in source.ok
     assert done.stderr == b""
     return done.stdout.decode()

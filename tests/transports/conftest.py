@@ -17,7 +17,7 @@ from driftscan.transports.ssh_secrets import Prompt
 from tests.transports.sshkeys import key, pem
 from tests.transports.sshserver import Settings, SshHost
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 @pytest.fixture(autouse=True)

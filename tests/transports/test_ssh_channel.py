@@ -60,7 +60,7 @@ def test_a_large_write_to_a_program_that_writes_as_much(lab: Lab) -> None:
 def test_a_program_may_end_while_much_is_unread(lab: Lab) -> None:
     transport = lab.connect(lab.host())
     channel = transport.run("head -c 6000000 /dev/zero")
-    assert channel.ended(time.monotonic() + 20).status == 0
+    assert channel.ended(time.monotonic() + 600).status == 0
     assert len(output(channel)[0]) == 6_000_000
     transport.close()
 
@@ -109,7 +109,7 @@ def sleeper(lab: Lab) -> tuple[Transport, Channel]:
 def test_everything_ends_at_the_hosts_deadline(lab: Lab) -> None:
     transport, channel = sleeper(lab)
     with pytest.raises(DeadlineError):
-        channel.read(time.monotonic() + 60)
+        channel.read(time.monotonic() + 600)
     with pytest.raises(HostError):
         channel.write(b"x" * (8 * MIB))
     with pytest.raises(DeadlineError):
@@ -131,7 +131,7 @@ def test_closing_a_channel_ends_a_program_that_reads(lab: Lab) -> None:
     channel.close()
     channel.close()
     child = host._children[0]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 600
     while child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert child.poll() is not None
@@ -142,7 +142,7 @@ def test_closing_a_channel_ends_a_program_that_reads(lab: Lab) -> None:
 def test_writing_to_a_program_that_has_ended(lab: Lab) -> None:
     transport = lab.connect(lab.host())
     channel = transport.run("echo last words >&2; exit 3")
-    assert channel.ended(time.monotonic() + 10).status == 3
+    assert channel.ended(time.monotonic() + 600).status == 3
     with pytest.raises(HostError):
         channel.write(b"x" * (100 * MIB))
     transport.close()
@@ -152,11 +152,11 @@ def test_a_lost_connection_is_no_end_of_output(lab: Lab) -> None:
     host = lab.host()
     transport = lab.connect(host)
     channel = transport.run("echo begin; cat")
-    assert channel.read(time.monotonic() + 10) == b"begin\n"
+    assert channel.read(time.monotonic() + 600) == b"begin\n"
     host.cut()
     with pytest.raises(UnreachableError, match="was lost"):
-        channel.read(time.monotonic() + 10)
-    assert channel.ended(time.monotonic() + 10).status is None
+        channel.read(time.monotonic() + 600)
+    assert channel.ended(time.monotonic() + 600).status is None
     with pytest.raises(UnreachableError):
         transport.run("echo")
     transport.close()
@@ -176,11 +176,11 @@ def test_a_lost_connection_is_told_as_such_however_late_it_calls_itself_that(
     host = lab.host()
     transport = lab.connect(host)
     channel = transport.run("echo begin; cat")
-    assert channel.read(time.monotonic() + 10) == b"begin\n"
+    assert channel.read(time.monotonic() + 600) == b"begin\n"
     monkeypatch.setattr(paramiko.Channel, "_unlink", late)
     next(iter(host._transports)).sock.shutdown(socket.SHUT_RDWR)
     with pytest.raises(UnreachableError, match="was lost"):
-        channel.read(time.monotonic() + 60)
+        channel.read(time.monotonic() + 600)
     told.set()
     transport.close()
 

@@ -62,7 +62,7 @@ class Sshd:
         transport = ssh.connect(
             Host(name="sshd", address="127.0.0.1", options=chosen),
             prompt=None,
-            deadline=time.monotonic() + 30,
+            deadline=time.monotonic() + 600,
             scanner_known_hosts=None,
             run=ssh.Run(),
         )
@@ -151,7 +151,7 @@ def test_a_host_certificate_for_another_name(sshd: Sshd) -> None:
                 options=ConnectOptions(port=sshd.port, known_hosts=(path,), identity=(sshd.file("user_rsa"),)),
             ),
             prompt=None,
-            deadline=time.monotonic() + 30,
+            deadline=time.monotonic() + 600,
             scanner_known_hosts=None,
             run=ssh.Run(),
         )
@@ -257,7 +257,7 @@ def test_too_many_keys_are_called_that(sshd: Sshd, home: Path, monkeypatch: pyte
         ssh.connect(
             Host(name="sshd", address="127.0.0.1", options=options),
             prompt=None,
-            deadline=time.monotonic() + 30,
+            deadline=time.monotonic() + 600,
             scanner_known_hosts=None,
             run=ssh.Run(),
         )

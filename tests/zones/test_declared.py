@@ -84,7 +84,7 @@ def declared(pattern: str, wanted: str = "free", **more: object) -> Zone:
 
 
 def test_a_real_debian(request: pytest.FixtureRequest) -> None:
-    session = open_rootfs(str(REAL / "debian-12"), time.monotonic() + 60)
+    session = open_rootfs(str(REAL / "debian-12"), time.monotonic() + 600)
     try:
         zones, gaps = declarations(session.ask(sources()))
     finally:

@@ -136,7 +136,7 @@ def changes(zones: Matcher, key: str) -> bool:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(declared_and_asked())
 def test_no_path_is_relaxed_that_nobody_names(case: tuple[list[Fact], list[str]]) -> None:
     facts, keys = case
@@ -146,7 +146,7 @@ def test_no_path_is_relaxed_that_nobody_names(case: tuple[list[Fact], list[str]]
             assert any(fact.names(key) for fact in facts), zones.zone_of("file", key)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(declared_and_asked())
 def test_nothing_is_relaxed_that_runs_or_decides(case: tuple[list[Fact], list[str]]) -> None:
     facts, keys = case
@@ -160,7 +160,7 @@ def test_nothing_is_relaxed_that_runs_or_decides(case: tuple[list[Fact], list[st
         assert not changes(within, key), within.zone_of("file", key)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(declared_and_asked())
 def test_what_the_image_executes_is_never_relaxed(case: tuple[list[Fact], list[str]]) -> None:
     facts, keys = case
