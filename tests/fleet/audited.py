@@ -319,7 +319,7 @@ BREAKAGES = (
 
 def harden(host: Host) -> None:
     """Both scripts leave a host that ssh still reaches."""
-    host.shell(_HARDENING, timeout=300)
+    host.shell(_HARDENING, timeout=900)
     namespace = network.namespace(host.settings, host.name)
     run("ip", "netns", "exec", namespace, "sysctl", "-qw", *_NETWORK_SETTINGS)
 

@@ -96,7 +96,7 @@ class Driftscan:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "driftscan", *arguments]
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 400) -> Outcome:
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 900) -> Outcome:
         done = subprocess.run(
             self.command(*arguments),
             stdin=subprocess.DEVNULL,

@@ -67,5 +67,5 @@ def publish(host: Host) -> None:
            echo " $(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) Packages"; }} > Release
         apt-get -q update
         """),
-        timeout=300,
+        timeout=900,
     )

@@ -71,7 +71,7 @@ def week(host: Host) -> None:
             host.shell("for facility in mail auth cron user kern; do logger -p $facility.err day; done")
             send_mail(host)
             for service in sorted(_services_of_timers(host)):
-                host.must("systemctl", "start", "--wait", service, timeout=300)
+                host.must("systemctl", "start", "--wait", service, timeout=900)
             host.must("systemd-run", "--wait", "-q", "logrotate", "--force", "/etc/logrotate.conf")
 
 

@@ -95,7 +95,7 @@ def test_down_after_a_killed_run(second: Testbed) -> None:
             if found and found[0] == "systemd-nspawn":
                 os.kill(pid, signal.SIGKILL)
     with _testbed(second.settings, "down") as down:
-        assert down.wait(60) == 0
+        assert down.wait(600) == 0
     assert _left(second.settings) == []
 
 
@@ -103,14 +103,14 @@ def test_interrupted_up_takes_its_hosts_down(second: Testbed) -> None:
     with _testbed(second.settings, "up", "one") as raising:
         _wait_for_systemd(second)
         raising.send_signal(signal.SIGINT)
-        _, said = raising.communicate(timeout=120)
+        _, said = raising.communicate(timeout=600)
     assert raising.returncode != 0
     assert second.names() == [], said
     assert network.namespaces(second.settings) == set()
 
 
 def _wait_for_systemd(bed: Testbed) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not any(bed.host(name).leader() for name in bed.names() if _placed(bed, name)):
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -122,6 +122,6 @@ def _placed(bed: Testbed, name: str) -> bool:
 
 def test_unknown_host_is_an_error(second: Testbed) -> None:
     with _testbed(second.settings, "stop", "nobody") as stop:
-        _, said = stop.communicate(timeout=60)
+        _, said = stop.communicate(timeout=600)
     assert stop.returncode == 1
     assert "no host 'nobody' here" in said

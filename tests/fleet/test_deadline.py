@@ -87,7 +87,7 @@ class Started:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
                 cwd=self.driftscan.home, env=self.driftscan.environment(),
             )  # fmt: skip
-        wait_for("the walk is under way", self.is_reading, 60)
+        wait_for("the walk is under way", self.is_reading, 300)
         return self.scan
 
     def is_reading(self) -> bool:
@@ -120,16 +120,16 @@ def _open_files(pid: int) -> Iterator[str]:
 def assert_nothing_left(started: Started) -> None:
     """Soon: long before the time that the scan was given, and that the probe gives itself."""
     try:
-        wait_for("what the scan started has ended", lambda: not started.probe(), 20)
+        wait_for("what the scan started has ended", lambda: not started.probe(), 100)
     except BedError as late:
         raise AssertionError(f"{late}: {started.probe()}") from late
 
 
 @pytest.mark.parametrize("case", ["several workers", "no Python"], indirect=True)
 def test_the_deadline(started: Started, case: Case) -> None:
-    scan = started.begin(40 if case.walks == "sha256sum" else 15)
+    scan = started.begin(40 if case.walks == "sha256sum" else 20)
     assert case.walks in started.probe().values()
-    assert scan.wait(90) == 3
+    assert scan.wait(300) == 3
     outcome = Outcome(3, (started.place / "stdout").read_text(), (started.place / "stderr").read_text())
     host = outcome.host(case.host.name)
     assert host["verdict"] == "incomplete", outcome.explain()
@@ -152,5 +152,5 @@ def test_an_interrupt(started: Started, case: Case) -> None:
     scan = started.begin(600)
     assert case.walks in started.probe().values()
     scan.send_signal(signal.SIGINT)
-    assert scan.wait(30) == 130
+    assert scan.wait(300) == 130
     assert_nothing_left(started)

@@ -20,7 +20,7 @@ from tests.fleet.driver import (
 @pytest.fixture(scope="module")
 def outcome(driftscan: Driftscan, scan_options: tuple[str, ...], fleet: dict[str, Host]) -> Outcome:
     host = fleet["drifted"]
-    host.must("apt-get", "install", "-qy", "nginx", timeout=300)
+    host.must("apt-get", "install", "-qy", "nginx", timeout=900)
     host.shell(
         """
         sed -i 's/^#*MaxAuthTries.*/MaxAuthTries 20/' /etc/ssh/sshd_config

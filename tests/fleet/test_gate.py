@@ -26,7 +26,7 @@ files:
 def upgrade(host: Host, version: str) -> None:
     Package("tool", version, files=300).build(host)
     publish(host)
-    host.must("apt-get", "install", "-qy", "tool", timeout=300)
+    host.must("apt-get", "install", "-qy", "tool", timeout=900)
 
 
 def set_swappiness(host: Host) -> None:

@@ -33,7 +33,7 @@ while True:
 @pytest.fixture(scope="module")
 def options(driftscan: Driftscan, spare: Host) -> tuple[str, ...]:
     """With a manifest of the host before the file system was mounted."""
-    inventory = driftscan.inventory("hung.yaml", [spare], timeout=90)
+    inventory = driftscan.inventory("hung.yaml", [spare], timeout=240)
     manifest = driftscan.home / "hung.manifest"
     baked = driftscan.run("bake", spare.name, "-i", str(inventory), "-o", str(manifest))
     assert baked.code == 0, baked.stderr
@@ -50,7 +50,7 @@ def silent(spare: Host, options: tuple[str, ...]) -> Iterator[Host]:
     assert options
     spare.must("mknod", "-m", "600", "/dev/silent", "c", "10", "229")
     spare.must("systemd-run", "--quiet", "--collect", "--unit=silent", "/usr/bin/python3", "-c", SERVER, POINT)
-    wait_for("it is mounted", lambda: mounted(spare), 10)
+    wait_for("it is mounted", lambda: mounted(spare), 60)
     yield spare
     # With its server the file system is gone: who waits for it gets an error.
     spare.must("systemctl", "kill", "-s", "KILL", "silent.service")

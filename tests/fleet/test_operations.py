@@ -39,7 +39,7 @@ def host(bed: Testbed) -> Iterator[Host]:
     found.shell(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list.d/suite.list")
     found.shell("echo 'Unattended-Upgrade::Origins-Pattern { \"origin=Suite\"; };' > /etc/apt/apt.conf.d/52suite")
     publish(found)
-    found.must("apt-get", "install", "-qy", "tool", "agent", "leftover", timeout=300)
+    found.must("apt-get", "install", "-qy", "tool", "agent", "leftover", timeout=900)
     found.must("systemd-run", f"--unit={HOLDER}", f"--setenv=LD_PRELOAD={LIBRARY}", "sleep", "infinity")
     yield found
     bed.remove([NAME])
@@ -66,7 +66,7 @@ def outcome(bed: Testbed, driftscan: Driftscan, host: Host, options: tuple[str, 
     by_hand(bed, "apt-get remove -qy leftover")
     Package("agent", "1.1", files=41).build(host)
     publish(host)
-    host.must("unattended-upgrade", timeout=300)
+    host.must("unattended-upgrade", timeout=900)
     policy = driftscan.home / "windows.yaml"
     policy.write_text(WINDOW)
     return driftscan.scan(*options, "-p", "immutable-core", "-p", "patching", "-p", str(policy))

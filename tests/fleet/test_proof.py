@@ -48,7 +48,7 @@ def bench(bed: Testbed, driftscan: Driftscan) -> Iterator[Bench]:
         host.shell(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list.d/suite.list")
         host.shell("printf 'IMAGE_ID=suite\\nIMAGE_VERSION=1\\n' >> /usr/lib/os-release")
         publish(host)
-        host.must("apt-get", "install", "-qy", "tool", timeout=300)
+        host.must("apt-get", "install", "-qy", "tool", timeout=900)
     registry = driftscan.home / "proved"
     registry.mkdir()
     manifest = registry / "suite-1.manifest"
@@ -61,7 +61,7 @@ def bench(bed: Testbed, driftscan: Driftscan) -> Iterator[Bench]:
     for each in hosts:
         Package("tool", "2.0", files=31).build(each)
         publish(each)
-        each.must("apt-get", "upgrade", "-qy", timeout=300)
+        each.must("apt-get", "upgrade", "-qy", timeout=900)
     data = base64.b64decode(host.must("base64", f"{PLACE}/tool_2.0_all.deb"))
     (archives / "tool_2.0_all.deb").write_bytes(data)
     yield found

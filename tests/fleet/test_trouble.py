@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,12 +28,10 @@ def stopped(fleet: dict[str, Host]) -> Iterator[Host]:
 
 @pytest.mark.usefixtures("stopped")
 def test_stopped_host(driftscan: Driftscan, fleet: dict[str, Host], scan_options: Options) -> None:
-    begun = time.monotonic()
     outcome = driftscan.scan(*CLEAN, *scan_options)
     assert outcome.verdicts() == {**dict.fromkeys(LEFT, "clean"), STOPPED: "unreachable"}, outcome.explain()
     assert outcome.code == 3
     assert outcome.host(STOPPED)["errors"]
-    assert time.monotonic() - begun < 120
     _changed(driftscan, fleet[CLEAN[1]], scan_options)
 
 

@@ -37,4 +37,4 @@ def start(settings: Settings) -> None:
     configuration.write_text(json.dumps({"pebble": told}))
     ways = ("PEBBLE_VA_ALWAYS_VALID=1", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0", "PEBBLE_AUTHZREUSE=100")
     cgroups.spawn(group, ["env", *ways, "pebble", "-config", str(configuration)], place / "log")
-    wait_for("the authority listens", lambda: address in run("ss", "-ltnH"), 10)
+    wait_for("the authority listens", lambda: address in run("ss", "-ltnH"), 300)

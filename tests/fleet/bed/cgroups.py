@@ -80,7 +80,7 @@ def children(parent: int) -> Iterator[tuple[int, str]]:
 
 def reap(group: str) -> None:
     """Kills whatever is in a group and removes the group."""
-    for _ in range(100):
+    for _ in range(1200):
         living = members(group)
         for pid in living:
             try:

@@ -74,7 +74,7 @@ class Host:
                 return next((p for p, name in cgroups.children(pid) if name == "systemd"), None)
         return None
 
-    def settle(self, seconds: float = 300) -> None:
+    def settle(self, seconds: float = 600) -> None:
         """Waits until the boot is over: systemd idle, cloud-init done, sshd answering."""
         end = time.monotonic() + seconds
         wait_for(f"{self.name}: systemd is up", self._systemd_is_idle, seconds)
@@ -89,7 +89,7 @@ class Host:
             if not cgroups.members(self.group):
                 raise BedError(f"{self.name} does not run (see {self.log})")
             return False
-        state = self.execute("systemctl", "is-system-running", "--wait", timeout=300)
+        state = self.execute("systemctl", "is-system-running", "--wait", timeout=600)
         return state.stdout.strip() in _SYSTEM_IS_UP
 
     def answers(self) -> bool:
@@ -101,7 +101,7 @@ class Host:
             return False
 
     def execute(
-        self, *command: str, stdin: str | None = None, timeout: float = 120
+        self, *command: str, stdin: str | None = None, timeout: float = 600
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside as root, without ssh: it leaves no trace of a login."""
         leader = self.leader()
@@ -111,7 +111,7 @@ class Host:
         return attempt("nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-C", "-r",
                        "-w", "--", *inside, *command, stdin=stdin, timeout=timeout)  # fmt: skip
 
-    def must(self, *command: str, stdin: str | None = None, timeout: float = 120) -> str:
+    def must(self, *command: str, stdin: str | None = None, timeout: float = 600) -> str:
         """Like execute, for commands that have to succeed."""
         done = self.execute(*command, stdin=stdin, timeout=timeout)
         if done.returncode:
@@ -119,14 +119,14 @@ class Host:
             raise BedError(f"{self.name}: {' '.join(command)}: status {done.returncode}: {said}")
         return done.stdout
 
-    def shell(self, script: str, timeout: float = 120) -> str:
+    def shell(self, script: str, timeout: float = 600) -> str:
         return self.must("/bin/sh", "-ec", script, timeout=timeout)
 
     def reboot(self) -> None:
         before = self.leader()
         # The command may be cut short by what it asks for.
         self.execute("systemctl", "reboot")
-        wait_for(f"{self.name} goes down", lambda: self.leader() != before, 60)
+        wait_for(f"{self.name} goes down", lambda: self.leader() != before, 300)
         self.settle()
 
     def stop(self) -> None:
@@ -135,7 +135,7 @@ class Host:
             found = cgroups.process(pid)
             if found and found[0] == "systemd-nspawn":
                 os.kill(pid, signal.SIGTERM)
-        wait_for(f"{self.name} shuts down", lambda: not cgroups.members(self.group), 90)
+        wait_for(f"{self.name} shuts down", lambda: not cgroups.members(self.group), 300)
         self.kill()
 
     def kill(self) -> None:

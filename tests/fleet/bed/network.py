@@ -32,7 +32,7 @@ def raise_bridge(settings: Settings) -> None:
         command = [sys.executable, str(program), bridge, PROXY_ADDRESS, str(PROXY_PORT),
                    str(cache), archive()]  # fmt: skip
         cgroups.spawn(group, command, log)
-        wait_for("apt's proxy listens", lambda: _listens(settings), 10)
+        wait_for("apt's proxy listens", lambda: _listens(settings), 300)
 
 
 def _listens(settings: Settings) -> bool:

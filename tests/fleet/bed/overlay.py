@@ -51,7 +51,7 @@ def mount(base: Path, place: Path, label: str) -> Path:
 
 def discard(place: Path) -> None:
     """Unmounts everything at and below PLACE, the innermost first, and deletes it."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while True:
         try:
             _discard(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,8 +80,13 @@ class Testbed:
 
     def each(self, hosts: Sequence[Host], action: Callable[[Host], None]) -> None:
         """Does the same to many hosts at once; the first error is raised when all are done."""
-        with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
+        pool = ThreadPoolExecutor(max_workers=max(1, len(hosts)))
+        try:
             tasks = [pool.submit(action, host) for host in hosts]
+            wait(tasks)
+        finally:
+            # Whoever is interrupted here takes the hosts down, and with them what is waited for.
+            pool.shutdown(wait=False)
         for task in tasks:
             task.result()
 
