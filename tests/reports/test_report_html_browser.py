@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium")
 HOSTS = 120
+PATIENCE = 600_000
+"""Milliseconds until a browser hangs; on a busy machine it takes its time."""
 OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 WIDER = "document.documentElement.scrollWidth - window.innerWidth"
 SETTLE = "new Promise((done) => setTimeout(done, 160))"
@@ -35,7 +37,7 @@ def browser() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - takes a second, for who has chromium
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -73,6 +75,7 @@ class Opened:
         self.asked: list[str] = []
         size = {"width": context.pop("width", 1280), "height": 900}
         self.context = browser.new_context(viewport=size, reduced_motion="reduce", **context)  # type: ignore[arg-type]
+        self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
@@ -225,7 +228,7 @@ def test_without_a_script_it_is_whole(browser: "Browser", folder: Path) -> None:
         assert not page.is_visible("#tools")
         assert not page.locator("#m0").is_visible()
         page.locator("#happened svg a[href='#m0']").first.click()
-        page.locator("#m0").wait_for(state="visible", timeout=60_000)
+        page.locator("#m0").wait_for(state="visible", timeout=PATIENCE)
         page.click("label[for=theme-dark]")
         page.locator("#rows > details > summary").first.click()
         assert page.locator("#rows > details[open] .sentence").first.is_visible()

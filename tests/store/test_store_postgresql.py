@@ -75,7 +75,7 @@ def test_a_server_that_was_restarted_between_two_hosts(place: Place) -> None:
     states = HostStates(place)
     states.save("a", HostState(key=b"k" * 32), None)
     with psycopg.connect(place.database, autocommit=True) as connection:
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'driftscan'"
+        ended = "SELECT pg_terminate_backend(pid, 600000) FROM pg_stat_activity WHERE application_name = 'driftscan'"
         connection.execute(ended.encode())
     with pytest.raises(IncompleteError, match="terminating connection"):
         states.load("a")

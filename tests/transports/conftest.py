@@ -78,6 +78,7 @@ class Lab:
         port = host if isinstance(host, int) else host.port
         options.setdefault("identity", (str(self.identity),))
         options.setdefault("known_hosts", (str(self.known_hosts),))
+        options.setdefault("connect_timeout", int(SECONDS))
         chosen = ConnectOptions(user="scanner", port=port, **options)
         target = Host(name="web-1", address="127.0.0.1", options=chosen)
         return ssh.connect(

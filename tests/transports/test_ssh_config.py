@@ -166,6 +166,6 @@ def test_a_jump_host_is_reached_directly(tmp_path: Path, reader: str) -> None:
 
 
 def test_tools_that_fail_or_hang_have_a_status() -> None:
-    assert _process.run_tool(["sh", "-c", "echo out; echo err >&2; exit 3"], 10) == (3, b"out\n")
-    assert _process.run_tool(["/no/such/program"], 10)[0] == 127
+    assert _process.run_tool(["sh", "-c", "echo out; echo err >&2; exit 3"], 600) == (3, b"out\n")
+    assert _process.run_tool(["/no/such/program"], 600)[0] == 127
     assert _process.run_tool(["sleep", "60"], 0.05)[0] == 124

@@ -57,6 +57,7 @@ class Sshd:
             identity=(self.file(identity),) if identity else (),
             known_hosts=(known_hosts,),
             sudo="never",
+            connect_timeout=600,
             **options,  # type: ignore[arg-type]
         )
         transport = ssh.connect(
