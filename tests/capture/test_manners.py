@@ -198,7 +198,7 @@ class Asleep:
 
 class Slow:
     def directory(self, path):
-        Walker(path, Rules([]), "sha256", {}, Pace(0, 20000)).directory("", False)
+        list(Walker(path, Rules([]), "sha256", {}, Pace(0, 20000)).directory("", False))
 
 print(file=sys.stderr, flush=True)
 in_parallel([sys.argv[2]] * 20000, Asleep if sys.argv[1] == "2" else Slow, int(sys.argv[1]))

@@ -44,20 +44,18 @@ class ImageWalker(Walker):
         super().__init__("/", rules, algorithm, {}, pace)
         self.tree = tree
 
-    def directory(self, path: str, shallow: bool = False) -> "list[Entry]":
+    def directory(self, path: str, shallow: bool = False) -> "Iterator[Entry]":
         """See Walker."""
         node = self.tree.find(os.fsencode(path))
-        found: list[Entry] = []
         own = self.rules.of(path or "/")
         if own is None or own.action != "prune":
-            found.append((path or "/", "d", node.status(), "-", "-", "", b"", node.extended(), own))
+            yield (path or "/", "d", node.status(), "-", "-", "", b"", node.extended(), own)
         rules = self.rules.inside(path)
         for name, child in (node.children or {}).items():
             if child.kind != "d":
                 below = f"{path}/{os.fsdecode(name)}"
-                found.extend(self.seen(below, child, shallow, rules))
+                yield from self.seen(below, child, shallow, rules)
         self.paced(0)
-        return found
 
     def directories_in(self, path: str) -> list[str]:
         """See Walker."""

@@ -13,9 +13,11 @@ Steps: each takes named bytes and gives such; records that are told come before,
     states   the digests of metadata, for the scanner to keep
 """
 
+import hashlib
 import os
 import struct
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from driftscan.capture.probe.listing import Output
@@ -30,7 +32,6 @@ from driftscan.model.digests import (
     comparable,
     danger,
     directory_number,
-    group_digest,
     kept_line,
     mark_of,
     part_digests,
@@ -40,12 +41,14 @@ from driftscan.model.digests import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from driftscan.capture.probe.walk import Entry
 
     Sections = dict[str, bytes]
 
+TOGETHER_AT_MOST = 1024
+"""Entries of a directory that are in memory as such: each takes more than a kilobyte."""
 GROUP = 4 + 2 * DIGEST
 KNOWN = MARK + KEPT + WHOLE
 COUNTS = ("seen", "hashed", "stat_only", "unreadable", "raced", "limit", "excluded", "appeared")
@@ -86,26 +89,37 @@ class Sealed:
         """One directory."""
         number = directory_number(os.fsencode(path))
         deep = self.deep(number)
-        entries = self.walker.directory(path, not deep)
-        plain = deep and SAFE.fullmatch("".join([entry[0] for entry in entries])) is not None
-        lines: "list[str]" = []
+        lines: "list[bytes]" = []
         states: "list[bytes]" = []
-        for entry in entries:
-            rule = entry[8]
-            if rule is not None and rule.zone is not None:
-                self.zoned(entry)
-                continue
-            if deep:
-                lines.append(
-                    sealed_line(self.walker.algorithm, entry, '"%s"' % entry[0] if plain else key_of(entry[0]))
-                )
-            states.append(self.state(entry))
-            if entry[1] == "f":
-                self.count(entry[3])
-        self.counts["seen"] += len(entries)
+        try:
+            self.take(path, deep, lines, states)
+        except MemoryError:  # millions of entries: a gap where they are, not everywhere
+            lines, states = [], []
+            self.walker.skipped.append((path or "/", "failed"))
         self.skips()
         if states:
             self.groups.append(group_row(number, lines if deep else None, states))
+
+    def take(self, path: str, deep: bool, lines: "list[bytes]", states: "list[bytes]") -> None:
+        """Fill in the lines and the metadata of the sealed entries of a directory."""
+        entries = self.walker.directory(path, not deep)
+        while True:
+            some = list(islice(entries, TOGETHER_AT_MOST))
+            if not some:
+                return
+            plain = deep and SAFE.fullmatch("".join([entry[0] for entry in some])) is not None
+            for entry in some:
+                rule = entry[8]
+                if rule is not None and rule.zone is not None:
+                    self.zoned(entry)
+                    continue
+                if deep:
+                    key = '"%s"' % entry[0] if plain else key_of(entry[0])
+                    lines.append(sealed_line(self.walker.algorithm, entry, key).encode())
+                states.append(self.state(entry))
+                if entry[1] == "f":
+                    self.count(entry[3])
+            self.counts["seen"] += len(some)
 
     def state(self, entry: "Entry") -> bytes:
         """What tells whether a file may have changed. A directory's times change with whatever comes and goes in it, so
@@ -204,7 +218,7 @@ class Records:
         """One directory."""
         number = directory_number(os.fsencode(path))
         expected, parts = self.expected.get(number, frozenset()), self.parts.get(number)
-        for raw, (text, entry) in sealed_records(self.walker, path).items():
+        for raw, text, entry in sealed_records(self.walker, path):
             if parts is None or parts >> part_of(raw) & 1:
                 digest = record_digest(text)
                 if digest in expected:
@@ -231,7 +245,7 @@ class Parts:
 
     def directory(self, path: str) -> None:
         """One directory."""
-        lines = {raw: pair[0] for raw, pair in sealed_records(self.walker, path).items()}
+        lines = {raw: text for raw, text, _ in sealed_records(self.walker, path)}
         self.walker.skipped = []
         number = directory_number(os.fsencode(path))
         self.found.append(struct.pack(">I", number) + b"".join(part_digests(lines)))
@@ -241,15 +255,12 @@ class Parts:
         return b"".join(self.found)
 
 
-def sealed_records(walker: Walker, path: str) -> "dict[bytes, tuple[bytes, Entry]]":
-    """Path -> (line, entry) of the sealed entries of a directory."""
-    found: "dict[bytes, tuple[bytes, Entry]]" = {}
+def sealed_records(walker: Walker, path: str) -> "Iterator[tuple[bytes, bytes, Entry]]":
+    """(path, line, entry) of the sealed entries of a directory."""
     for entry in walker.directory(path):
         if entry[8] is None or entry[8].zone is None:
             raw = os.fsencode(entry[0])
-            text = sealed_line(walker.algorithm, entry, quoted(encode_name(raw)))
-            found[raw] = (text.encode(), entry)
-    return found
+            yield raw, sealed_line(walker.algorithm, entry, quoted(encode_name(raw))).encode(), entry
 
 
 def sealed_line(algorithm: str, entry: "Entry", key: str) -> str:
@@ -283,11 +294,19 @@ def key_of(path: str) -> str:
     return quoted(encode_name(os.fsencode(path)))
 
 
-def group_row(number: int, lines: "list[str] | None", states: "list[bytes]") -> bytes:
+def group_row(number: int, lines: "list[bytes] | None", states: "list[bytes]") -> bytes:
     """A directory's number, the digest of its records (NO_DIGEST: they were not read), and that of their metadata."""
-    content = NO_DIGEST if lines is None else group_digest("\n".join(sorted(lines)).encode())
-    metadata = group_digest(b"".join(sorted(states)))
-    return struct.pack(">I", number) + content + metadata
+    content = NO_DIGEST if lines is None else sorted_digest(lines, b"\n")
+    return struct.pack(">I", number) + content + sorted_digest(states, b"")
+
+
+def sorted_digest(rows: "list[bytes]", between: bytes) -> bytes:
+    """`group_digest` of rows in their order, which of a large directory are not put together at once."""
+    rows.sort()
+    total = hashlib.sha256()
+    for start in range(0, len(rows), TOGETHER_AT_MOST):
+        total.update((between if start else b"") + between.join(rows[start : start + TOGETHER_AT_MOST]))
+    return total.digest()[:DIGEST]
 
 
 def pack_counts(counts: "dict[str, int]") -> bytes:

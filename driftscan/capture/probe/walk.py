@@ -65,34 +65,36 @@ class Walker:
         self.view = memoryview(self.buffer)
         self.reader = Reader(self.buffer)
         self.skipped: "list[tuple[str, str]]" = []
+        self.vanished: "list[str]" = []
         self.subdirectories: "tuple[str, list[str]] | None" = None
 
-    def directory(self, path: str, shallow: bool = False) -> "list[Entry]":
-        """A directory itself and its entries but subdirectories. `shallow`: of entries in no zone, metadata alone."""
+    def directory(self, path: str, shallow: bool = False) -> "Iterator[Entry]":
+        """A directory itself and its entries but subdirectories, one by one: there may be a million. `shallow`: of
+        entries in no zone, metadata alone."""
         try:
             handle = open_quietly(self.root + (path or "/"), OPEN | os.O_DIRECTORY)
         except OSError as error:
-            return self.unopened(path or "/", error)
-        found: "list[Entry]" = []
+            yield from self.unopened(path or "/", error)
+            return
         try:
             status = os.fstat(handle)
             own = self.rules.of(path or "/")
             if own is None or own.action != "prune":  # what lies in it may be wanted all the same
-                found.append((path or "/", "d", status, "-", "-", letters(handle), b"", extended(handle), own))
+                yield (path or "/", "d", status, "-", "-", letters(handle), b"", extended(handle), own)
             rules = self.rules.inside(path)
             mounts = path in self.foreign_parents
             subdirectories, names = names_of(handle)
             self.subdirectories = (path, subdirectories)
             if shallow and not rules and not mounts:
-                found.extend(self.glance(handle, path, names))
+                yield from self.glance(handle, path, names)
             else:
-                found.extend(self.look(handle, path, names, rules, mounts, shallow))
+                yield from self.look(handle, path, names, rules, mounts, shallow)
         except OSError as error:
             self.skipped.append((path or "/", reason_of(error)))
         finally:
             os.close(handle)
+        self.settle()
         self.paced(0)
-        return found
 
     def lstat(self, path: str) -> os.stat_result:
         """lstat(2) of a path below the root."""
@@ -125,6 +127,7 @@ class Walker:
             return list(self.entry(handle, path, name, False, self.rules.of(path), False))
         except OSError as error:
             self.missed(path, error)
+            self.settle()
             return []
         finally:
             os.close(handle)
@@ -137,7 +140,7 @@ class Walker:
 
     def glance(self, directory: int, path: str, names: "list[tuple[str, bool]]") -> "Iterator[Entry]":
         """The metadata of entries of an open directory."""
-        for name, _ in names:
+        for name, _ in taken(names):
             child = path + "/" + name
             try:
                 status = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -159,7 +162,7 @@ class Walker:
     ) -> "Iterator[Entry]":
         """Entries of an open directory, by its rules. `mounts`: some may be mount points."""
         reads = not rules and not shallow and bool(self.algorithm)
-        for name, regular in names:
+        for name, regular in taken(names):
             child = path + "/" + name
             if mounts and child in self.foreign:  # a stat of a dead mount never returns
                 continue
@@ -172,19 +175,29 @@ class Walker:
                 self.missed(child, error)
 
     def missed(self, path: str, error: OSError) -> None:
-        """Note what could not be looked at. What went since it was listed is not there, and that is known."""
-        if error.errno != errno.ENOENT or self.listed(path):
+        """Note what could not be looked at."""
+        if error.errno == errno.ENOENT:
+            self.vanished.append(path)
+        else:
             self.skipped.append((path, reason_of(error)))
 
-    def listed(self, path: str) -> bool:
-        """Whether a directory still names what is not found in it: a faulty file system, or something that hides it."""
-        parent, _, name = path.rpartition("/")
+    def settle(self) -> None:
+        """Note what vanished from a directory that still names it: a faulty file system, or something that hides it. What
+        went since it was listed is not there, and that is known."""
+        if not self.vanished:
+            return
+        gone, self.vanished = self.vanished, []
+        named = self.named(gone[0].rpartition("/")[0])
+        self.skipped.extend((path, "raced") for path in gone if named is None or path.rpartition("/")[2] in named)
+
+    def named(self, path: str) -> "frozenset[str] | None":
+        """What a directory names; None if it does not tell."""
         try:
-            return name in os.listdir(self.root + (parent or "/"))
+            return frozenset(os.listdir(self.root + (path or "/")))
         except FileNotFoundError:
-            return False
+            return frozenset()
         except OSError:
-            return True
+            return None
 
     def unopened(self, path: str, error: OSError) -> "list[Entry]":
         """A directory that could not be opened: what lstat(2) still tells of it, and why."""
@@ -192,6 +205,7 @@ class Walker:
             status = os.lstat(self.root + path)
         except OSError as gone:
             self.missed(path, gone)
+            self.settle()
             return []
         self.skipped.append((path, reason_of(error)))
         return [(path, kind_of(status), status, "-", "-", "", b"", extended(self.root + path), self.rules.of(path))]
@@ -334,6 +348,13 @@ def names_of(directory: int) -> "tuple[list[str], list[tuple[str, bool]]]":
             else:
                 others.append((item.name, item.is_file(follow_symlinks=False)))
     return below, others
+
+
+def taken(names: "list[tuple[str, bool]]") -> "Iterator[tuple[str, bool]]":
+    """The names in their order; each is given up as it is told, since there may be a million."""
+    names.reverse()
+    while names:
+        yield names.pop()
 
 
 def kind_of(status: os.stat_result) -> str:
