@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from driftscan.model.drift import Change, Difference, Grade, Mutation
-from driftscan.model.finding import JudgedControl, JudgedMutation, Result, State, Verdict
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Result, State, Verdict
 from driftscan.model.names import show
 from driftscan.model.resource import Value
 from driftscan.model.result import HostResult, Mode
@@ -19,7 +19,17 @@ PROSE, NAME = 2_000, 20_000
 """Characters of what a host said, and of a name, that reports for people show. A path of 4,096 bytes fits, each written
 as its code."""
 RETURNED = "it was there before this host was replaced, and came back: a replacement does not end it"
-_UNSCANNED = {Verdict.UNREACHABLE, Verdict.INCOMPLETE}
+UNSCANNED = (Verdict.UNREACHABLE, Verdict.INCOMPLETE)
+_TO_DO = {
+    Action.QUARANTINE: "Quarantine {}",
+    Action.REBAKE: "Rebake the image of {}",
+    Action.REPLACE: "Replace {}",
+    Action.ROTATE: "Rotate {} in the next window",
+    Action.INVESTIGATE: "Investigate {}",
+    Action.OBSERVE: "Observe {}",
+}
+_WITH = {Verdict.FINDINGS: "with findings"}
+_NOT_SEEN = {Verdict.UNREACHABLE: "not known", Verdict.GONE: "not known", Verdict.INCOMPLETE: "none seen"}
 _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][A-Za-z_-]*(?:\s.*)?::)|#(?=#[A-Za-z]*\[)")
 """What logs of pipelines obey: lines that begin with `::word ...::` (GitHub's runner strips blanks before it), and
 `##[word]` or `##vso[...]` anywhere (GitHub's, Azure's, TeamCity's). No address of IPv6 is such a word."""
@@ -32,6 +42,23 @@ def reached(hosts: Collection[HostResult]) -> str:
     return every if count == len(hosts) else f"{count:,} of {every}"
 
 
+def to_do(hosts: Collection[HostResult]) -> str:
+    """What to do, in one sentence without a point."""
+    counts = Counter(host.recommendation.action for host in hosts)
+    asked = [action for action in _TO_DO if counts[action]]
+    if not asked:
+        return "Nothing to do" if hosts else "No host was scanned"
+    first = _TO_DO[asked[0]].format(plural(counts[asked[0]], "host"))
+    others = [_TO_DO[action].format(f"{counts[action]:,}").lower() for action in asked[1:]]
+    return f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
+
+
+def by_verdict(hosts: Iterable[HostResult]) -> str:
+    """`2 clean, 3 with findings`; empty where there is no host."""
+    counts = Counter(host.verdict for host in hosts)
+    return ", ".join(f"{counts[each]:,} {_WITH.get(each, each.value)}" for each in Verdict if counts[each])
+
+
 def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:
     """The strongest recommendation first, then the worst finding, then what was not scanned, then by name as it is
     shown, which is the same after a report was read back."""
@@ -40,7 +67,7 @@ def by_urgency(hosts: tuple[HostResult, ...]) -> list[HostResult]:
         key=lambda one: (
             -one.recommendation.action,
             -max(one.open_severities(), default=-1),
-            one.verdict not in _UNSCANNED,
+            one.verdict not in UNSCANNED,
             show(one.host),
         ),
     )
@@ -72,6 +99,11 @@ def finding_counts(host: HostResult) -> str:
     """`2 critical, 1 low`; empty when nothing is open."""
     counts = Counter(host.open_severities())
     return ", ".join(f"{counts[severity]} {severity.word}" for severity in sorted(counts, reverse=True))
+
+
+def findings_of(host: HostResult) -> str:
+    """The same, and where nothing is open what that is worth: of a host that was not scanned nobody knows."""
+    return finding_counts(host) or _NOT_SEEN.get(host.verdict, "none")
 
 
 def set_aside(host: HostResult) -> str:

@@ -12,7 +12,7 @@ from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports import json
 from driftscan.reports._base import Report, Style
-from driftscan.reports._page import items, markup
+from driftscan.reports._page import markup
 from driftscan.reports._page.view import View
 
 MATCHES = {
@@ -26,6 +26,11 @@ MATCHES = {
 """How a host's manifest was chosen, in words."""
 MOST_NAMES = 4
 """Hosts that are named beside a finding where its evidence, with all of them, is in the annex."""
+_NONE_FAILED = {
+    "none": "None.",
+    "none seen": "None was seen on the hosts that were scanned.",
+    "not known": "Nothing is known: no host was scanned.",
+}
 OUTCOMES = ("pass", "fail", "waived", "unknown", "not-applicable")
 
 
@@ -47,10 +52,10 @@ def _values(shown: View, result: ScanResult) -> dict[str, Any]:
         "matches": MATCHES,
         "outcomes": OUTCOMES,
         "audit_line": words.audit_line(result.hosts),
-        "finding_counts": words.finding_counts,
+        "findings_of": words.findings_of,
         "reading_line": words.reading_line,
         "totals": _totals(shown),
-        "not_seen": items.NOT_SEEN,
+        "none_failed": _NONE_FAILED[shown.no_findings],
     }
 
 

@@ -2,7 +2,7 @@
 mention of a user, no link, no broken table, on any Markdown that the reader may have (CommonMark 0.31, GFM)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from driftscan.model.drift import Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Verdict
@@ -10,6 +10,7 @@ from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
+from driftscan.reports._crowd import SHARED, Crowd, crowd
 
 SHOWN = 20
 """Differences of one mutation that are listed; the JSON report has all."""
@@ -51,20 +52,48 @@ def _lines(result: ScanResult) -> Iterator[str]:
     state = ", interrupted" if result.interrupted else ""
     yield f"{words.plural(len(hosts), 'host')}, {result.mode} scan, finished {result.finished_at}{state}"
     yield ""
-    yield "| Host | Verdict | Recommendation | Open findings |"
-    yield "| --- | --- | --- | --- |"
-    for one in hosts:
-        action = one.recommendation.action.word
-        yield f"| {code(one.host)} | {one.verdict.value} | {action} | {words.finding_counts(one) or 'none'} |"
+    many = crowd(hosts) if result.id else None
+    yield from _table(many.listed if many else hosts)
+    yield from _crowd(many) if many else ()
     if audited := words.audit_line(hosts):
         yield from ("", prose(audited))
     yield from _patching(result)
-    for one in hosts:
+    known = frozenset(each.finding for each in many.shared[:SHARED]) if many else frozenset()
+    for one in many.full if many else hosts:
         if one.verdict is not Verdict.CLEAN:
             yield ""
-            yield from _host(one)
+            yield from _host(one, known)
+    if many and (more := len(many.told) - len(many.full)):
+        yield from (
+            "",
+            f"{words.plural(more, 'more host')} with something to tell: the JSON report and the page have all.",
+        )
     if result.id and (command := words.following(hosts)):  # one without id is a comparison, which no store explains
         yield from ("", f"Next: {code(command)}")
+
+
+def _table(hosts: Sequence[HostResult]) -> Iterator[str]:
+    if hosts:
+        yield "| Host | Verdict | Recommendation | Open findings |"
+        yield "| --- | --- | --- | --- |"
+    for one in hosts:
+        action = one.recommendation.action.word
+        yield f"| {code(one.host)} | {one.verdict.value} | {action} | {words.findings_of(one)} |"
+
+
+def _crowd(many: Crowd) -> Iterator[str]:
+    """Of more hosts than one reads one by one: what to do with all of them, and what several have."""
+    if many.listed:
+        yield from ("", f"and {many.rest}")
+    yield from ("", f"{words.to_do(many.hosts)}.")
+    if missed := many.unscanned(code):
+        yield from ("", missed)
+    if many.shared:
+        yield from ("", "## On several hosts", "")
+    for each in many.shared[:SHARED]:
+        yield f"- **{each.severity.word}**: {prose(each.title)} (finding {code(each.finding)}) {each.where(code)}"
+    if len(many.shared) > SHARED:
+        yield f"- … and {len(many.shared) - SHARED:,} more findings"
 
 
 def _patching(result: ScanResult) -> Iterator[str]:
@@ -80,7 +109,8 @@ def _patching(result: ScanResult) -> Iterator[str]:
             yield f"- {prose(patching.old_code(service))}"
 
 
-def _host(host: HostResult) -> Iterator[str]:
+def _host(host: HostResult, known: frozenset[str]) -> Iterator[str]:
+    """`known`: findings that are told of for several hosts together; here their titles do."""
     yield f"## {code(host.host)}: {host.recommendation.action.word}"
     yield ""
     yield prose(host.recommendation.sentence)
@@ -98,18 +128,18 @@ def _host(host: HostResult) -> Iterator[str]:
             yield f"  - {prose(error.hint)}"
     for judged in words.open_mutations(host):
         yield ""
-        yield from _mutation(judged)
+        yield from _mutation(judged, brief=judged.mutation.id in known)
     failed = words.failed_controls(host)
     if failed:
         yield from ("", "### Failed controls", "")
         for control in failed:
-            yield from _control(control)
+            yield from _control(control, brief=control.finding in known)
     for title, items in _remarks(host).items():
         yield from ("", f"### {title}", "")
         yield from (f"- {item}" for item in items)
 
 
-def _mutation(judged: JudgedMutation) -> Iterator[str]:
+def _mutation(judged: JudgedMutation, *, brief: bool) -> Iterator[str]:
     mutation = judged.mutation
     yield f"### {judged.severity.word}: {prose(mutation.title)}"
     yield ""
@@ -119,6 +149,8 @@ def _mutation(judged: JudgedMutation) -> Iterator[str]:
         parts = [f"by {code(who.actor)}" if who.actor else "", f"at {code(who.at)}" if who.at else ""]
         ran = f": {code(who.command)}" if who.command else ""
         yield f"{' '.join(part for part in parts if part) or 'evidence'} ({who.grade.value}){ran}"
+    if brief:
+        return
     if common := words.cohort_line(judged):
         yield prose(common)
     yield ""
@@ -148,9 +180,9 @@ def diff(text: str) -> Iterator[str]:
         yield f"… and {len(lines) - DIFF_LINES:,} more lines"
 
 
-def _control(judged: JudgedControl) -> Iterator[str]:
+def _control(judged: JudgedControl, *, brief: bool) -> Iterator[str]:
     yield f"- **{judged.severity.word}**: {prose(judged.title)} ({code(judged.id)}, finding {code(judged.finding)})"
-    for line in judged.evidence[:SHOWN]:
+    for line in () if brief else judged.evidence[:SHOWN]:
         yield f"  - {prose(line)}"
 
 

@@ -1,13 +1,14 @@
 """Text for a terminal: what matters most first, whole sentences, and what to do next at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from driftscan.model.drift import Difference
-from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Verdict
+from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Severity, Verdict
 from driftscan.model.result import HostResult, ImageMatch, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
+from driftscan.reports._crowd import SHARED, Crowd, crowd
 from driftscan.reports._terminal import Painter, columns, table
 
 SHOWN = 8
@@ -28,14 +29,22 @@ def _lines(result: ScanResult, style: Style) -> Iterator[str]:
     painter = Painter(style)
     hosts = words.by_urgency(result.hosts)
     compared = not result.id
+    many = None if compared or style.verbose else crowd(hosts)
     if not compared:
-        yield from _fleet(result, hosts, painter)
+        yield from _fleet(result, many.listed if many else hosts, painter)
+        yield from _crowd(many, painter) if many else ()
         yield from _patching(result, painter)
-    for one in hosts:
+    known = frozenset(each.finding for each in many.shared[:SHARED]) if many else frozenset()
+    for one in many.full if many else hosts:
         if compared or _has_section(one) or style.verbose:
             if not compared:
                 yield ""
-            yield from _host(one, painter)
+            yield from _host(one, painter, known)
+    if many and (more := len(many.told) - len(many.full)):
+        rest = (
+            f"{words.plural(more, 'more host')} with something to tell: -v tells it all, --report html:FILE on a page"
+        )
+        yield from ("", *painter.wrap(rest, ""))
     if not compared and (audited := words.audit_line(hosts)):
         yield from ("", *(painter.paint(line, "dim") for line in painter.wrap(audited, "")))
     if not compared and (command := words.following(hosts)):
@@ -46,9 +55,27 @@ def _has_section(host: HostResult) -> bool:
     return host.verdict is not Verdict.CLEAN or bool(host.notes or host.not_baselined or words.set_aside(host))
 
 
-def _fleet(result: ScanResult, hosts: list[HostResult], painter: Painter) -> list[str]:
+def _crowd(many: Crowd, painter: Painter) -> Iterator[str]:
+    """Of more hosts than one reads one by one: what to do with all of them, and what several have."""
+    if many.listed:
+        yield from painter.wrap(f"and {many.rest}", "", INDENT)
+    yield ""
+    yield from (painter.paint(line, "bold") for line in painter.wrap(f"{words.to_do(many.hosts)}.", ""))
+    if missed := many.unscanned(words.said):
+        yield from painter.wrap(missed, "", INDENT)
+    if many.shared:
+        yield from ("", painter.paint("On several hosts", "bold"))
+    for each in many.shared[:SHARED]:
+        yield from _titled(each.severity, f"{words.said(each.title)}  [{each.finding}]", painter)
+        yield from painter.wrap(each.where(words.said), DEEP, DEEP + INDENT)
+    if len(many.shared) > SHARED:
+        yield painter.paint(f"{DEEP}… and {len(many.shared) - SHARED:,} more findings", "dim")
+
+
+def _fleet(result: ScanResult, hosts: Sequence[HostResult], painter: Painter) -> list[str]:
+    """The table of these hosts."""
     state = " (interrupted)" if result.interrupted else ""
-    head = f"{words.reached(hosts)} scanned{state}, {result.mode} scan, finished {result.finished_at}"
+    head = f"{words.reached(result.hosts)} scanned{state}, {result.mode} scan, finished {result.finished_at}"
     if not hosts:
         return [head]
     rows = [
@@ -95,7 +122,8 @@ def _widths(plain: list[list[str]], width: int) -> list[int | None]:
     return [max(14, left - findings), None, None, findings]
 
 
-def _host(host: HostResult, painter: Painter) -> list[str]:
+def _host(host: HostResult, painter: Painter, known: frozenset[str]) -> list[str]:
+    """`known`: findings that are told of for several hosts together; here their titles do."""
     action = host.recommendation.action
     mark = painter.action(action, action.word.upper()) if action is not Action.NONE else painter.verdict(host.verdict)
     lines = [f"{painter.paint(words.said(host.host), 'bold')}  {mark}"]
@@ -112,8 +140,8 @@ def _host(host: HostResult, painter: Painter) -> list[str]:
         if error.hint:
             lines += painter.wrap(words.said(error.hint), INDENT * 2)
     for judged in words.open_mutations(host):
-        lines += ["", *_mutation(judged, painter)]
-    lines += _controls(host, painter)
+        lines += ["", *_mutation(judged, painter, brief=judged.mutation.id in known)]
+    lines += _controls(host, painter, known)
     for title, items in _remarks(host, painter.style.verbose).items():
         lines += _list(title, items, painter)
     return lines
@@ -139,14 +167,20 @@ def _basis(host: HostResult) -> list[str]:
     return lines
 
 
-def _mutation(judged: JudgedMutation, painter: Painter) -> list[str]:
+def _titled(severity: Severity, title: str, painter: Painter) -> list[str]:
+    lead = f"{INDENT}{severity.word.upper():<8}  "
+    wrapped = painter.wrap(title, lead, DEEP)
+    return [wrapped[0].replace(lead, painter.severity(severity, lead), 1), *wrapped[1:]]
+
+
+def _mutation(judged: JudgedMutation, painter: Painter, *, brief: bool) -> list[str]:
     mutation = judged.mutation
-    lead = f"{INDENT}{judged.severity.word.upper():<8}  "
-    wrapped = painter.wrap(f"{words.said(mutation.title)}  [{mutation.id}]", lead, DEEP)
-    lines = [wrapped[0].replace(lead, painter.severity(judged.severity, lead), 1), *wrapped[1:]]
+    lines = _titled(judged.severity, f"{words.said(mutation.title)}  [{mutation.id}]", painter)
     who = words.attribution_line(mutation)
     if who:
         lines += painter.wrap(who, DEEP, DEEP + INDENT)
+    if brief:
+        return lines
     if common := words.cohort_line(judged):
         lines += painter.wrap(words.said(common), DEEP, DEEP + INDENT)
     told = words.telling(mutation.differences)
@@ -182,20 +216,20 @@ def _diff_text(text: str, painter: Painter) -> list[str]:
     return lines
 
 
-def _controls(host: HostResult, painter: Painter) -> list[str]:
+def _controls(host: HostResult, painter: Painter, known: frozenset[str]) -> list[str]:
     failed = words.failed_controls(host)
     if not failed:
         return []
     lines = ["", f"{INDENT}{painter.paint(words.plural(len(failed), 'control') + ' failed', 'bold')}"]
     for judged in failed:
-        lines += _control(judged, painter)
+        lines += _control(judged, painter, brief=judged.finding in known)
     return lines
 
 
-def _control(judged: JudgedControl, painter: Painter) -> list[str]:
-    lead = f"{INDENT}{judged.severity.word.upper():<8}  "
-    wrapped = painter.wrap(f"{words.said(judged.title)}  [{judged.id}]", lead, DEEP)
-    lines = [wrapped[0].replace(lead, painter.severity(judged.severity, lead), 1), *wrapped[1:]]
+def _control(judged: JudgedControl, painter: Painter, *, brief: bool) -> list[str]:
+    lines = _titled(judged.severity, f"{words.said(judged.title)}  [{judged.id}]", painter)
+    if brief:
+        return lines
     shown = judged.evidence if painter.style.verbose else judged.evidence[:2]
     for line in shown:
         lines += painter.wrap(words.said(line), DEEP, DEEP + INDENT)

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftscan.plugins import discover
+from driftscan.reports import _crowd
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 from tests.reports import sieges
@@ -21,14 +22,15 @@ FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20\t\r]")
 
 
 @cache
-def _rendered(name: str) -> str:
+def _rendered(name: str, _many: int = 40) -> str:
     return "".join(FORMATS[name].render(sieges.siege(), Style()))
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_it_is_text_that_any_reader_takes(name: str) -> None:
-    """UTF-8, without control characters, marks of direction, or lone surrogates."""
-    shown = _rendered(name)
+@pytest.mark.parametrize(("name", "many"), [*((name, 40) for name in FORMATS), ("text", 10), ("markdown", 10)])
+def test_it_is_text_that_any_reader_takes(name: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UTF-8, without control characters, marks of direction, or lone surrogates; also where hosts are many."""
+    monkeypatch.setattr(_crowd, "MANY", many)
+    shown = _rendered(name, many)
     shown.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u202a-\u202e\u2066-\u2069\ufeff]", shown)
     assert "\r" not in shown.replace("\r\n", "")

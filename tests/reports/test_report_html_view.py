@@ -7,9 +7,9 @@ import pytest
 
 from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, Difference, Grade
 from driftscan.model.finding import Action, Cure, CureCause, State, Verdict
-from driftscan.model.result import ImageMatch, ScanResult, Since
+from driftscan.model.result import HostResult, ImageMatch, ScanResult, Since
 from driftscan.model.zone import ZoneClass
-from driftscan.reports import html
+from driftscan.reports import audit, html
 from driftscan.reports._base import Style
 from driftscan.reports._page import forms, items, timeline
 from driftscan.reports._page.view import View, natural
@@ -188,6 +188,36 @@ def test_a_long_text_is_cut_at_a_line() -> None:
     lines = list(items.lines_of(item))
     assert len(lines) == items.LINES + 1
     assert lines[-1] == ("at", "… and 7 more lines")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said", "never"),
+    [
+        ((samples.unreachable(),), ["not known", "Nothing is known: no host was scanned."], ["No package", ">none<"]),
+        ((samples.unreachable(), samples.clean()), ["none seen", "of the hosts that were scanned is affected"], []),
+        ((samples.clean(),), [">none<", "No package is affected", "Every host was scanned."], ["not known"]),
+        ((), ["not known", "No host was scanned."], ["Every host", "No package"]),
+    ],
+)
+def test_nothing_found_is_worth_as_much_as_was_looked_at(
+    hosts: tuple[HostResult, ...], said: list[str], never: list[str]
+) -> None:
+    shown = _render(replace(samples.result(*hosts), waivers=()))
+    shown = shown[shown.index("<main") : shown.index("<footer")]
+    assert all(each in shown for each in said)
+    assert not [each for each in never if each in shown]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        ((samples.unreachable(),), "Nothing is known: no host was scanned."),
+        ((samples.unreachable(), samples.clean()), "None was seen on the hosts that were scanned."),
+        ((samples.clean(),), "<p>None.</p>"),
+    ],
+)
+def test_so_does_the_audit_report_say_it(hosts: tuple[HostResult, ...], said: str) -> None:
+    assert "".join(audit.report.render(samples.result(*hosts), Style())).count(said) == 4
 
 
 FILE = Difference(

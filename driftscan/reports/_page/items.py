@@ -12,9 +12,6 @@ from driftscan.model.result import HostResult
 from driftscan.model.waiver import Waiver, WaiverState
 from driftscan.reports import _words as words
 
-UNSCANNED = (Verdict.UNREACHABLE, Verdict.INCOMPLETE)
-NOT_SEEN = {Verdict.UNREACHABLE: "not known", Verdict.INCOMPLETE: "none seen"}
-"""What is said of findings where there are none, and a host was not, or not wholly, scanned."""
 LINES = 500
 """Lines of one difference's text that are shown."""
 UNKNOWN_IMAGE = "image not known"

@@ -12,7 +12,7 @@ from driftscan.model.waiver import Waiver
 from driftscan.reports import _words as words
 from driftscan.reports._page.answers import answers
 from driftscan.reports._page.forms import Forms
-from driftscan.reports._page.items import UNSCANNED, Accepted, Alike, Asked, Baking, Blind, Happening, Row
+from driftscan.reports._page.items import Accepted, Alike, Asked, Baking, Blind, Happening, Row
 
 BEGIN = 3
 """Hosts that the headline names."""
@@ -27,17 +27,6 @@ PART = 100
 """Rows of a table that a browser lays out together, when they come into sight."""
 _TELLING = ("role", "asg", "env", "image", "az")
 """What people group servers by, as far as it separates them."""
-_TO_DO = {
-    Action.QUARANTINE: "Quarantine {}",
-    Action.REBAKE: "Rebake the image of {}",
-    Action.REPLACE: "Replace {}",
-    Action.ROTATE: "Rotate {} in the next window",
-    Action.INVESTIGATE: "Investigate {}",
-    Action.OBSERVE: "Observe {}",
-}
-
-
-_WITH = {Verdict.FINDINGS: "with findings"}
 
 
 class View:
@@ -95,13 +84,7 @@ class View:
     @cached_property
     def headline(self) -> str:
         """What to do, in one sentence."""
-        counts = Counter(row.host.recommendation.action for row in self.rows)
-        asked = [action for action in _TO_DO if counts[action]]
-        if not asked:
-            return "Nothing to do" if self.rows else "No host was scanned"
-        first = _TO_DO[asked[0]].format(words.plural(counts[asked[0]], "host"))
-        others = [_TO_DO[action].format(f"{counts[action]:,}").lower() for action in asked[1:]]
-        return f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
+        return words.to_do([row.host for row in self.rows])
 
     @property
     def alarm(self) -> str:
@@ -124,8 +107,7 @@ class View:
     @property
     def result_words(self) -> str:
         """`2 clean, 3 with findings`."""
-        told = (f"{number:,} {_WITH.get(verdict, verdict.value)}" for verdict, number in self.verdicts)
-        return ", ".join(told) or "nothing"
+        return words.by_verdict(row.host for row in self.rows) or "nothing"
 
     @property
     def first(self) -> list[Row]:
@@ -223,6 +205,16 @@ class View:
         return [(severity, counts[severity]) for severity in reversed(Severity)]
 
     @property
+    def reached(self) -> bool:
+        """Whether any host was."""
+        return any(row.host.verdict.reached for row in self.rows)
+
+    @property
+    def no_findings(self) -> str:
+        """What it is worth that none is open."""
+        return "not known" if not self.reached else "none seen" if self.unscanned else "none"
+
+    @property
     def causes(self) -> list[tuple[str, int, int]]:
         """(cause, mutations that are open, hosts that have one of them), the most common first."""
         found: dict[str, tuple[int, set[int]]] = {}
@@ -287,7 +279,7 @@ class View:
     @property
     def unscanned(self) -> list[Row]:
         """Hosts that were not, or not wholly, looked at."""
-        return [row for row in self.rows if row.host.verdict in UNSCANNED]
+        return [row for row in self.rows if row.host.verdict in words.UNSCANNED]
 
     @cached_property
     def told(self) -> list[Row]:
