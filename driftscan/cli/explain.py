@@ -61,7 +61,9 @@ def _of_host(found: Sequence[Found], host: str | None) -> Found:
 
 def _json(found: Found) -> str:
     host = {name: value for name, value in found.host.items() if name not in {"mutations", "controls"}}
-    told = {"age": age(found), "without_it": without(found), "by_hand": by_hand(found)}
+    told: dict[str, object] = {"age": age(found), "without_it": without(found), "by_hand": by_hand(found)}
+    if found.carried:
+        told["next_image"] = "; ".join(text for _, text in found.carried)
     return json.dumps({"scan": found.scan, "host": host, "finding": found.finding, **told}, indent=2) + "\n"
 
 

@@ -138,7 +138,8 @@ def _covered(found: Joined) -> None:
 
 
 def _mounted(found: Joined) -> None:
-    """The directory that came for a mount, or the file that came as memory to swap to."""
+    """The directory that came for a mount, or the file that came as memory to swap to; what came to be mounted over
+    directories of the system (mount(8), --bind)."""
     for whole in found.of(CauseType.MOUNT_CHANGED):
         for row in [item for item in whole.differences if item.kind == "mount"]:
             path = row.key.removeprefix(_SWAP)
@@ -147,6 +148,10 @@ def _mounted(found: Joined) -> None:
             fits = "regular" if row.key.startswith(_SWAP) else "directory"
             if part is not None and item is not None and text(item, "type") == fits:
                 found.join(part, whole, f"with {path}")
+            source = text(row, "root")
+            shown = found.with_("file", source) if _SYSTEM.match(row.key) and found.came("file", source) else None
+            if shown is not None and shown.cause.type in _ADDED_FILES and shown.cause.subject == source:
+                found.join(shown, whole, f"{source} lies there now")
 
 
 def _beneath(found: Joined) -> None:

@@ -113,6 +113,12 @@ def test_what_a_mount_shows() -> None:
     assert len(folded(added(thing("mount", "/srv", type="ext4")), added(file("/srv/zz", mode="0755")))) == 2
 
 
+def test_what_came_to_be_mounted() -> None:
+    mount = added(thing("mount", "/usr/bin/last", type="overlay", root="/opt/last"))
+    found = one(mount, added(file("/opt/last", mode="0755")))
+    assert found.title == "mount changed: /usr/bin/last added; /opt/last lies there now"
+
+
 def test_a_file_to_swap_to() -> None:
     swap = added(thing("mount", "none:/swapfile", config_type="swap"))
     assert one(swap, added(file("/swapfile", mode="0600"))).cause.type is CauseType.MOUNT_CHANGED

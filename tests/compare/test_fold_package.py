@@ -288,3 +288,23 @@ def test_what_went_is_looked_at_for_its_own_package_alone(monkeypatch: pytest.Mo
         f"package-removed {key}": 4 for key in lists
     }
     assert sorted(asked) == sorted(item.key for item in gone)
+
+
+def test_what_is_not_that_image_is_said_once() -> None:
+    names = [f"p{number}" for number in range(30)]
+    baked = Evidence(baseline_files={f"{name}/amd64": (f"/usr/bin/{name}",) for name in names})
+    gone = [removed(thing("package", f"{name}/amd64", version="1")) for name in names]
+    files = [removed(file(f"/usr/bin/{name}", mode="0755")) for name in names]
+    came = [added(thing("package", f"q{number}/amd64", version="1", status="installed")) for number in range(30)]
+    alien = added(file("/usr/local/bin/x", mode="0755"))
+    system = modified("os_version", "-", platform=("debian", "alpine"))
+    found = {item.cause.type: item for item in fold([*gone, *files, *came, alien, system], baked)}
+    assert {cause: item.explains for cause, item in found.items()} == {
+        CauseType.OS_CHANGED: 61, CauseType.PACKAGE_INSTALLED: 30, CauseType.BINARY_ADDED: 1,
+    }  # fmt: skip
+    assert found[CauseType.OS_CHANGED].title == (
+        "this is not that image: 30 of its 30 packages and 30 of its files are not here;"
+        " the image is of debian, and this is alpine"
+    )
+    assert len(fold([*gone[:15], *files[:15]], baked)) == 15  # half of it is there
+    assert len(fold([*gone, *files[:7]], baked)) == 30  # only the database is gone

@@ -47,18 +47,19 @@ def steps(differences: Iterable[Difference], evidence: Evidence) -> list[Step]:
     return [_step(key, items, evidence) for key, items in groups.items()]
 
 
-def operations(found: Sequence[Step], evidence: Evidence) -> list[Operation]:
-    """Steps that one entry of apt's history names are one operation; a step that none names stands for itself."""
+def operations(found: Sequence[Step], evidence: Evidence, *, at_once: bool = False) -> list[Operation]:
+    """Steps that one entry of apt's history names are one operation; a step that none names stands for itself, or
+    (`at_once`) with all others that did the same."""
     by_entry: dict[int, list[Step]] = {}
-    alone: list[Operation] = []
+    unnamed: dict[str, list[Step]] = {}
     for step in found:
         index = _entry_of(step, evidence)
         if index is None:
-            alone.append(Operation(step.cause, (step,), (step,)))
+            unnamed.setdefault(step.cause if at_once else step.key, []).append(step)
         else:
             by_entry.setdefault(index, []).append(step)
     logged = [_operation(group, evidence.history[index]) for index, group in sorted(by_entry.items())]
-    return logged + alone
+    return logged + [Operation(group[0].cause, tuple(group), tuple(group)) for group in unnamed.values()]
 
 
 def _step(key: str, items: list[Difference], evidence: Evidence) -> Step:

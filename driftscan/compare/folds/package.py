@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
+from driftscan.compare.folds._another import another_image
 from driftscan.compare.folds._contents import Contents, follow
 from driftscan.compare.folds._generated import generated
 from driftscan.compare.folds._operations import Operation, Step, done_by, operations, steps
@@ -21,8 +22,12 @@ _VERB = {
 
 
 def _apply(pool: Pool, evidence: Evidence) -> Iterator[Mutation]:
+    another = list(another_image(pool, evidence))
+    yield from another
     found = steps(pool.of("package"), evidence)
-    done = operations([step for step in found if step.cause is not CauseType.PACKAGE_STATE], evidence)
+    done = operations(
+        [step for step in found if step.cause is not CauseType.PACKAGE_STATE], evidence, at_once=bool(another)
+    )
     for number, operation in enumerate(done):
         contents = follow(pool, operation, evidence)
         yield from _promoted(pool, contents)
