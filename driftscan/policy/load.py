@@ -1,7 +1,8 @@
 """Finds policies by name or path, reads them, and resolves what they extend."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,13 +76,25 @@ def files_of(name: str, base: Path) -> list[Path]:
     raise UsageError(f"no policy is called {quoted(name)}{did_you_mean(name, packs)}", "`driftscan policy list`.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What is changed of a policy, in the order in which it was; `owner`: who did so last."""
+
+    owner: str
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+
+
 class _Loader:
-    """Collects policies by id; the version of one that an extending policy has changed wins over the plain one."""
+    """Collects policies by id; the version of one that an extending policy has changed wins over the plain one, and
+    that of a policy which extends the one that changed it over that."""
 
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self._kinds = {**derived.KINDS, **outside.KINDS, **kinds}
         self._found: dict[str, Policy] = {}
-        self._changed_by: dict[str, str] = {}
+        self._changes: dict[str, _Changes] = {}
+        self._beneath: defaultdict[str, set[str]] = defaultdict(set)
+        """What each policy extends, directly or not."""
         self._documents: dict[Path, Document] = {}
 
     def policies(self) -> tuple[Policy, ...]:
@@ -107,16 +120,19 @@ class _Loader:
         if where in chain:
             raise UsageError(f"{show(str(path))}: extends itself, by way of {len(chain)} policies", "Break the circle.")
         document = self._document(path)
+        known = self._found.get(document.data["policy"])
+        if known is not None and Path(known.file).resolve() == where:
+            return known
         policy = compile_policy(document, self._kinds, {})
         for extension in policy.extends:
             self._extend(document, policy, extension, (*chain, where))
-        known = self._found.get(policy.id)
-        if known is not None and Path(known.file).resolve() != where:
+        if (known := self._found.get(policy.id)) is not None:
             raise UsageError(
                 f"{document.position(('policy',))}: {show(known.file)} is also called {quoted(policy.id)}",
                 "Give one of them another name.",
             )
-        return self._found.setdefault(policy.id, policy)
+        self._found[policy.id] = policy
+        return policy
 
     def _document(self, path: Path) -> Document:
         where = path.resolve()
@@ -132,41 +148,64 @@ class _Loader:
         except UsageError as error:
             raise document.error(extension.path, error.message, error.hint) from None
         bases = self.add_all(files, chain)
+        self._beneath[owner.id].update(*({base.id, *self._beneath[base.id]} for base in bases))
+        self._check_rules(document, extension, bases)
         _check_names(document, extension, bases)
         for base, path in zip(bases, files, strict=True):
             overrides = [each for each in extension.overrides if any(each.rule == rule.id for rule in base.rules)]
             settings = {name: value for name, value in extension.settings.items() if name in base.parameters}
             if overrides or settings:
-                self._change(document, owner, extension, self._changed(path, base, overrides, settings))
+                before = self._before(document, owner, extension, base)
+                changes = _Changes(owner.id, {**before.settings, **settings}, (*before.overrides, *overrides))
+                self._changes[base.id] = changes
+                self._found[base.id] = self._changed(path, changes)
 
-    def _changed(
-        self, path: Path, base: Policy, overrides: Sequence[Override], settings: Mapping[str, Value]
-    ) -> Policy:
-        policy = compile_policy(self._document(path), self._kinds, settings) if settings else base
-        by_rule = {each.rule: each for each in overrides}
-        return replace(
-            policy,
-            drift=tuple(_overridden(policy.drift, by_rule)),
-            controls=tuple(_overridden(policy.controls, by_rule)),
-        )
-
-    def _change(self, document: Document, owner: Policy, extension: Extension, policy: Policy) -> None:
-        if (other := self._changed_by.get(policy.id, owner.id)) != owner.id:
+    def _before(self, document: Document, owner: Policy, extension: Extension, base: Policy) -> "_Changes":
+        """What is changed of a policy already. UsageError if that is by one which the owner does not extend."""
+        before = self._changes.get(base.id, _Changes(owner.id))
+        if before.owner != owner.id and before.owner not in self._beneath[owner.id]:
             raise document.error(
                 extension.path,
-                f"{quoted(other)} also changes {quoted(policy.id)}; which of them holds is not clear",
-                "Let one of the two extend the other, or run them apart.",
+                f"{quoted(before.owner)} also changes {quoted(base.id)}; which of them holds is not clear",
+                "Let one of the two extend the other, as the first under its 'extends', or run them apart.",
             )
-        self._changed_by[policy.id] = owner.id
-        self._found[policy.id] = policy
+        return before
+
+    def _changed(self, path: Path, changes: "_Changes") -> Policy:
+        policy = compile_policy(self._document(path), self._kinds, changes.settings)
+        for override in changes.overrides:
+            policy = replace(
+                policy,
+                drift=tuple(_overridden(policy.drift, override)),
+                controls=tuple(_overridden(policy.controls, override)),
+            )
+        return policy
+
+    def _check_rules(self, document: Document, extension: Extension, bases: Sequence[Policy]) -> None:
+        """UsageError for an override of a rule that none of the policies has, with the one that has it, if known."""
+        rules = {rule.id for base in bases for rule in base.rules}
+        for override in extension.overrides:
+            if override.rule not in rules:
+                others = [
+                    policy for policy in self._found.values() if override.rule in {each.id for each in policy.rules}
+                ]
+                what = f"{extension.policy} has no rule {quoted(override.rule)}"
+                if others:
+                    what += f" of its own: under 'extends' name {_name_of(others[0])}, too, with this override"
+                else:
+                    what += did_you_mean(override.rule, rules, all_known=False)
+                raise document.error((*override.path, "rule"), what)
+
+
+def _name_of(policy: Policy) -> str:
+    """How a policy is named under `extends`."""
+    path = Path(policy.file)
+    return path.parent.name if path.is_relative_to(content.folder()) else show(policy.file)
 
 
 def _check_names(document: Document, extension: Extension, bases: Sequence[Policy]) -> None:
     rules = {rule.id: rule for base in bases for rule in base.rules}
     for override in extension.overrides:
-        if override.rule not in rules:
-            what = f"{extension.policy} has no rule {quoted(override.rule)}"
-            raise document.error((*override.path, "rule"), what + did_you_mean(override.rule, rules, all_known=False))
         _check_quarantine(document, override, rules[override.rule])
     parameters = {name: found for base in bases for name, found in base.parameters.items()}
     for name, value in extension.settings.items():
@@ -189,10 +228,9 @@ def _check_quarantine(document: Document, override: Override, rule: Rule) -> Non
         )
 
 
-def _overridden(rules: Sequence[RuleT], by_rule: Mapping[str, Override]) -> Iterator[RuleT]:
+def _overridden(rules: Sequence[RuleT], change: Override) -> Iterator[RuleT]:
     for rule in rules:
-        change = by_rule.get(rule.id)
-        if change is None:
+        if rule.id != change.rule:
             yield rule
         elif not change.disabled:
             severity = rule.severity if change.severity is None else change.severity

@@ -129,6 +129,45 @@ def test_two_policies_that_change_the_same_one(tmp_path: Path) -> None:
         policy.load([one, written(tmp_path, other, "other.yaml")], KINDS)
 
 
+def test_who_extends_the_one_that_changed_it_may_change_it_further(tmp_path: Path) -> None:
+    written(tmp_path, BASE, "base.yaml")
+    org = """policy: org
+version: 1
+title: O
+extends:
+  - policy: base.yaml
+    set: {tries: 5, shells: [/bin/dash]}
+    overrides:
+      - {rule: tries, severity: high, reason: attacked}
+      - {rule: shells, severity: high, recommendation: replace, reason: ours}
+"""
+    team = """extends:
+  - org.yaml
+  - policy: base.yaml
+    set: {tries: 3}
+    overrides: [{rule: tries, recommendation: replace, reason: at once}]
+"""
+    paths = [written(tmp_path, org, "org.yaml"), written(tmp_path, team)]
+    for names in ([paths[1]], paths, paths[::-1]):
+        found = policy.load(names, KINDS)
+        tries, shells = _control(found, "tries"), _control(found, "shells")
+        assert (tries.severity, tries.action, tries.overridden) == (Severity.HIGH, Action.REPLACE, "at once")
+        assert (shells.severity, shells.overridden) == (Severity.HIGH, "ours")
+        assert (_words(tries), _words(shells)) == ("at most 3", "one of /bin/dash")
+    first, *rest = team.replace("  - org.yaml\n", "").splitlines(keepends=True)
+    with pytest.raises(UsageError, match="'ours' also changes 'base'") as caught:
+        policy.load([written(tmp_path, first + "".join(rest) + "  - org.yaml\n", "late.yaml")], KINDS)
+    assert "as the first under its 'extends'" in caught.value.hint
+
+
+def test_a_rule_of_what_another_policy_extends_is_overridden_there(tmp_path: Path) -> None:
+    base = written(tmp_path, BASE, "base.yaml")
+    written(tmp_path, "policy: org\nversion: 1\ntitle: O\nextends: [base.yaml]\n", "org.yaml")
+    text = "extends: [{policy: org.yaml, overrides: [{rule: tries, severity: low, reason: r}]}]\n"
+    with pytest.raises(UsageError, match=f"no rule 'tries' of its own: under 'extends' name {base}, too"):
+        loaded(tmp_path, text)
+
+
 @pytest.mark.parametrize(
     ("extension", "says"),
     [
