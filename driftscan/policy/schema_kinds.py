@@ -42,8 +42,8 @@ def titled(title: str, properties: Schema, required: tuple[str, ...] = (), **mor
 
 
 def words_of(known: list[str]) -> Schema:
-    """One of the words, or a list of them."""
-    word = {"enum": known}
+    """One of the words, or a list of them. Of no words nothing: ajv takes no schema that has an empty enum."""
+    word: Schema = {"enum": known} if known else {"not": {}}
     return {"if": {"type": "array"}, "then": {"type": "array", "minItems": 1, "items": word}, "else": word}
 
 
