@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -96,6 +97,8 @@ _COMMANDS: dict[str, Callable[[Testbed, argparse.Namespace], int | None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    # What a shell starts in the background ignores Ctrl-C, and so does what that starts: hosts would outlive it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         machine.require()
         bed = Testbed(Settings(state_directory(), options.bed))

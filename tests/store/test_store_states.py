@@ -185,15 +185,21 @@ def test_a_foreign_file_is_told(tmp_path: Path, content: bytes) -> None:
         save(tmp_path, STATE)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a state directory in which a state is kept."""
+    directory = tmp_path_factory.mktemp("whole")
+    save(directory, STATE)
+    return (directory / "driftscan.sqlite3").read_bytes()
+
+
 @settings(max_examples=40)
 @given(data=st.data())
 def test_a_file_cut_off_or_flipped_gives_what_was_kept_or_says_so(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("states")
-    save(directory, STATE)
     path = directory / "driftscan.sqlite3"
-    whole = path.read_bytes()
     place, mask = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.integers(0, 255))
     path.write_bytes(whole[:place] + (bytes([whole[place] ^ mask]) + whole[place + 1 :] if mask else b""))
     try:

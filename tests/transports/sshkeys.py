@@ -37,6 +37,8 @@ def pem(kind: str, number: int = 0, passphrase: str = "", form: str = "OpenSSH")
     encryption: KeySerializationEncryption = NoEncryption()
     if passphrase:
         encryption = BestAvailableEncryption(passphrase.encode())
+        if form == "OpenSSH":  # few rounds make it no other file, and take no second
+            encryption = PrivateFormat.OpenSSH.encryption_builder().kdf_rounds(1).build(passphrase.encode())
     data = private(kind, number).private_bytes(Encoding.PEM, getattr(PrivateFormat, form), encryption)
     assert isinstance(data, bytes)
     return data

@@ -32,6 +32,11 @@ def keygen(*arguments: str | Path) -> None:
     subprocess.run([str(SSH_KEYGEN), "-q", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL)
 
 
+def encrypt(file: Path) -> None:
+    """With a passphrase; few rounds make it no other file, and take no second."""
+    keygen("-p", "-P", "", "-N", "open sesame", "-a", "1", "-f", file)
+
+
 @dataclass
 class Sshd:
     """A running sshd, its authorities, and a user's keys."""
@@ -87,7 +92,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     keygen("-t", "ed25519", "-N", "", "-f", server.file("authority"))
     for kind in KINDS:
         for name in (f"host_{kind}", f"user_{kind}", f"certified_{kind}"):
-            keygen("-t", kind, "-N", "", "-f", server.file(name))
+            keygen("-t", kind, *(("-b", "2048") if kind == "rsa" else ()), "-N", "", "-f", server.file(name))
         keygen("-s", server.file("authority"), "-I", "host", "-h", "-n", "127.0.0.1", server.file(f"host_{kind}.pub"))
         keygen(
             "-s", server.file("authority"), "-I", "user", "-n", getpass.getuser(), server.file(f"certified_{kind}.pub")
@@ -216,7 +221,7 @@ def test_an_encrypted_key_that_the_agent_holds(sshd: Sshd, tmp_path: Path) -> No
         copy.chmod(0o600)
         shutil.copy(sshd.file(f"certified_{kind}.pub"), f"{copy}.pub")
         add(str(copy))
-        keygen("-p", "-P", "", "-N", "open sesame", "-f", copy)
+        encrypt(copy)
         path = sshd.known_hosts(f"{name(sshd)} {sshd.public('host_ed25519')}")
         # The certificate lies beside the file alone: the agent signs for it.
         with pytest.raises(AuthenticationError, match="agent key"):
@@ -232,7 +237,7 @@ def test_encrypted_files_of_ssh_keygen(sshd: Sshd, tmp_path: Path, monkeypatch: 
         copy = tmp_path / kind
         shutil.copy(sshd.file(f"user_{kind}"), copy)
         copy.chmod(0o600)
-        keygen("-p", "-P", "", "-N", "open sesame", "-f", copy)
+        encrypt(copy)
         assert sshd.works(path, str(copy))
         monkeypatch.setenv("DRIFTSCAN_KEY_PASSPHRASE", "wrong")
         with pytest.raises(AuthenticationError, match=r"encrypted|wrong passphrase"):
