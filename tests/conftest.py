@@ -13,8 +13,8 @@ settings.load_profile("driftscan")
 
 
 def pytest_collection_finish() -> None:
-    """Ten thousand tests are many objects, none of which ever goes: to look for garbage among them took a seventh of
-    the suite's time."""
+    """Thousands of tests are many objects, none of which ever goes: to look for garbage among them took a seventh of
+    the time of tests that only compute."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)
