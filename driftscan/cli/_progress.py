@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from driftscan.cli._console import Console
-from driftscan.model.finding import Action
+from driftscan.model.finding import Action, Verdict
 from driftscan.model.names import show
 from driftscan.model.result import HostResult
 
@@ -72,5 +72,6 @@ def host_line(result: HostResult) -> str:
     """One line for logs: the verdict, what to do, and the reason."""
     action = result.recommendation.action
     todo = f", {action.word}" if action is not Action.NONE else ""
-    why = result.errors[0].message if result.errors else result.recommendation.sentence
+    found = result.verdict is Verdict.FINDINGS
+    why = result.errors[0].message if result.errors and not found else result.recommendation.sentence
     return f"{show(result.host)}: {result.verdict.value}{todo}" + (f": {show(why)}" if why else "")

@@ -64,7 +64,8 @@ def _checks(session: Session) -> tuple[Check, ...]:
             "rights",
             ok=facts.privileged and readable,
             detail="the probe runs as root" if facts.privileged else "the probe runs without root rights",
-            hint="Log in as root, or give the account sudo (docs/connecting.md); else parts of the host stay unseen.",
+            hint="Log in as root, give the account sudo (docs/connecting.md), or if its sudo asks for a password set"
+            " DRIFTSCAN_SUDO_PASSWORD; else parts of the host stay unseen.",
         ),
         Check("os-release", ok=answers[_OS].status is Status.OK, detail=_system(answers[_OS].data)),
         Check(

@@ -1,5 +1,6 @@
 """From mutations and facts to a host's result: judged by policy, with verdict and recommendation."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,8 +35,8 @@ from driftscan.scan.outside import Deriver, Patches, asks_outside, old_code
 from driftscan.scan.parsing import kinds
 from driftscan.scan.targets import Target
 
-MAX_TOLD = 20
-"""Hidden facts that a result names; the rest it counts."""
+MAX_TOLD = 5
+"""Hidden facts that a result names; the rest it counts by kind. The report's coverage has what hides them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +303,8 @@ def _incomplete(found: Assessment) -> list[HostErrorRecord]:
     ]
     if found.unknown:
         named = [f"{item.kind} {item.key}" for item in found.unknown[:MAX_TOLD]]
-        more = f" and {len(found.unknown) - MAX_TOLD} more" if len(found.unknown) > MAX_TOLD else ""
+        rest = Counter(item.kind for item in found.unknown[MAX_TOLD:]).most_common()
+        more = f", and more: {', '.join(f'{number} of {kind}' for kind, number in rest)}" if rest else ""
         why = found.unknown[0].why or "a gap hides them"
         message = f"{len(found.unknown)} facts of the manifest could not be seen ({why}): {', '.join(named)}{more}"
         hint = "Scan with root rights." if NO_ROOT in found.notes else "See coverage for the gaps."

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,12 @@ def test_logs_get_a_line_per_host_and_no_status() -> None:
     assert err.getvalue() == host_line(samples.unreachable()) + "\n"
 
 
-def test_a_host_line_is_one_line() -> None:
+def test_a_host_line_is_one_line_and_says_why_it_is_as_it_is() -> None:
     assert host_line(samples.attacked()).isprintable()
+    drifted = samples.drifted()
+    blind = replace(drifted, errors=samples.unreachable().errors)
+    assert drifted.recommendation.sentence in host_line(blind)
+    assert samples.unreachable().errors[0].message in host_line(samples.unreachable())
 
 
 @pytest.mark.parametrize(
