@@ -23,6 +23,13 @@ class ImageMatch(StrEnum):
     STAND_IN = "stand-in"
 
 
+NOT_COMPARED = (
+    "no manifest was given, and this target has no package database that could stand in for one: nothing was compared; "
+    "only controls were checked. Bake a manifest from the image."
+)
+"""The note of a host that was compared with nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostImage:
     """The image that a host was judged against."""

@@ -45,12 +45,16 @@ _ADVICE = {
     Action.REBAKE: "mend the image or its pipeline and bake again",
     Action.QUARANTINE: "isolate it, keep the evidence, then replace it",
 }
+AS_BAKED = "is as baked"
+AS_PACKAGED = "is as its own packages say"
+AS_ASKED = "was compared with no image, and fails nothing that it was asked"
+"""What can be said of a clean host that was compared with its image, with its own package database, with nothing."""
 _SEEN = {
     Verdict.GONE: "no longer exists, says its inventory",
     Verdict.UNREACHABLE: "could not be scanned",
     Verdict.SETTLING: "is still in its first boot",
     Verdict.INCOMPLETE: "could not be scanned wholly",
-    Verdict.CLEAN: "is as baked",
+    Verdict.CLEAN: AS_BAKED,
 }
 
 
@@ -86,14 +90,16 @@ def recommend(
     image: ImageRef | None = None,
     reason: str = "",
     otherwise: Verdict = Verdict.CLEAN,
+    clean: str = AS_BAKED,
 ) -> Recommendation:
     """The recommendation for a judged host. `reason`: why it could not be scanned, or not wholly; `otherwise`: what the
-    verdict would be without any finding."""
+    verdict would be without any finding; `clean`: what is said of a host that has none."""
     fixed = BY_VERDICT[verdict]
     if fixed is not None:
         reason = reason or (_undecided(controls) if verdict is Verdict.INCOMPLETE else "")
         why = f" ({show(reason)})" if reason else ""
-        sentence = f"{show(host)}: {_SEEN[verdict]}{_aside(verdict, mutations, controls)}{why}; {_ADVICE[fixed]}."
+        seen = clean if verdict is Verdict.CLEAN else _SEEN[verdict]
+        sentence = f"{show(host)}: {seen}{_aside(verdict, mutations, controls)}{why}; {_ADVICE[fixed]}."
         return Recommendation(action=fixed, sentence=sentence)
     grounds = sorted(_grounds(mutations, controls), key=_order)
     least = BY_VERDICT[otherwise] or Action.NONE

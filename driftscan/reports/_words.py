@@ -239,12 +239,15 @@ def inert(line: str) -> str:
     return _COMMAND.sub(lambda found: f"{found[1]}\\x3a" if found[1] is not None else "\\x23", line)
 
 
+_ON_FILE = ("snapshot:", "capture:")
+
+
 def following(hosts: list[HostResult]) -> str:
     """The next command, of hosts by urgency: for the worst finding, else for a host that was not reached; empty when
-    there is neither."""
+    there is neither. What is on file is kept in no store, so that nothing of it can be explained."""
     for one in hosts:
         mutations, failed = open_mutations(one), failed_controls(one)
-        if mutations or failed:
+        if (mutations or failed) and not one.target.startswith(_ON_FILE):
             return f"driftscan explain {mutations[0].mutation.id if mutations else failed[0].finding}"
     missed = next((one for one in hosts if one.verdict is Verdict.UNREACHABLE), None)
     return f"driftscan doctor {_target(missed)}" if missed else ""

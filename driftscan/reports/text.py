@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from driftscan.model.drift import Difference
 from driftscan.model.finding import Action, JudgedControl, JudgedMutation, Severity, Verdict
-from driftscan.model.result import HostResult, ImageMatch, ScanResult
+from driftscan.model.result import NOT_COMPARED, HostResult, ImageMatch, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
@@ -154,7 +154,9 @@ def _basis(host: HostResult) -> list[str]:
     image = host.image
     name = " ".join(part for part in (words.said(image.id), words.said(image.version)) if part)
     lines = []
-    if image.match is ImageMatch.STAND_IN:
+    if NOT_COMPARED in host.notes:
+        lines.append("Compared with nothing")
+    elif image.match is ImageMatch.STAND_IN:
         lines.append("Compared with its own package database")
     elif image.manifest_digest:
         lines.append(

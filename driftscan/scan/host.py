@@ -18,7 +18,7 @@ from driftscan.compare.lineage import RESOLVERS, resolvers_of
 from driftscan.compare.lineage import replaced as is_another
 from driftscan.compare.logins import logins
 from driftscan.model.drift import CauseType, Difference, Mutation
-from driftscan.model.result import HostImage, ImageMatch, PolicyUse
+from driftscan.model.result import NOT_COMPARED, HostImage, ImageMatch, PolicyUse
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.state import History, Visit
 from driftscan.model.times import nanoseconds
@@ -259,7 +259,7 @@ def _against_packages(job: Job, seen: Observation, image: HostImage, watch: Stop
             taken,
             image,
             policies=job.policies(image.match),
-            notes=(standin.NOTHING,),
+            notes=(NOT_COMPARED,),
             deriver=job.deriver,
             together=job.together,
         )
@@ -314,7 +314,7 @@ def _stored(job: Job, target: Target, watch: Stopwatch) -> Assessment:
             deriver=job.deriver,
             together=job.together,
             mutations=[unknown_image(baseline.image)] if unknown else [],
-            notes=() if unknown else (standin.NOTHING,),
+            notes=() if unknown else (NOT_COMPARED,),
         )
     zones = (*baseline.manifest.zones, *job.zones)
     found = diff(baseline.manifest, taken, zones)

@@ -14,10 +14,13 @@ from driftscan.model.cohort import Cohort
 from driftscan.model.drift import CauseType, Change, Delta, Difference, Mutation
 from driftscan.model.finding import JudgedControl, Verdict
 from driftscan.model.manifest import Manifest
-from driftscan.model.result import HostErrorRecord, HostImage, HostResult, ImageMatch, Reading
+from driftscan.model.result import NOT_COMPARED, HostErrorRecord, HostImage, HostResult, ImageMatch, Reading
 from driftscan.model.snapshot import CollectorCoverage, FileCoverage, ImageRef, Snapshot
 from driftscan.model.state import History, View
 from driftscan.policy import (
+    AS_ASKED,
+    AS_BAKED,
+    AS_PACKAGED,
     Context,
     Policy,
     Together,
@@ -214,6 +217,7 @@ def conclude(found: Assessment) -> HostResult:
             image=found.context.image,
             reason=errors[0].message if errors else "",
             otherwise=otherwise,
+            clean=_clean(found),
         ),
         image=found.image,
         labels=found.context.labels,
@@ -266,6 +270,12 @@ def gone(target: Target) -> HostResult:
         recommendation=recommend((), (), Verdict.GONE, host=target.name, labels=labels),
         labels=labels,
     )
+
+
+def _clean(found: Assessment) -> str:
+    if NOT_COMPARED in found.notes:
+        return AS_ASKED
+    return AS_PACKAGED if found.image.match is ImageMatch.STAND_IN else AS_BAKED
 
 
 def _origin(target: Target) -> str:

@@ -35,10 +35,6 @@ WEAK = (
     "no manifest was given: the host's own package database stands in for it. It says nothing of files that no "
     "package owns, and whoever is root on the host can change it; bake a manifest from the image to be sure."
 )
-NOTHING = (
-    "no manifest was given, and this target has no package database that could stand in for one: nothing was compared; "
-    "only controls were checked. Bake a manifest from the image."
-)
 _STATUS = File("/var/lib/dpkg/status", max_bytes=64 << 20)
 _SUMS = Glob(("/var/lib/dpkg/info/*.md5sums",), max_files=50_000, max_bytes=16 << 20)
 _DIVERSIONS = File("/var/lib/dpkg/diversions")

@@ -11,7 +11,7 @@ from driftscan.model.drift import Change, Delta, Difference
 from driftscan.model.finding import Action, Severity
 from driftscan.model.names import encode_name
 from driftscan.model.resource import Value
-from driftscan.model.result import HostResult, ScanResult
+from driftscan.model.result import NOT_COMPARED, HostImage, HostResult, ImageMatch, ScanResult
 from driftscan.reports import _words as words
 from driftscan.reports import text
 from driftscan.reports._base import Style
@@ -179,3 +179,15 @@ def test_where_nothing_was_found_the_next_command_is_for_who_was_not_reached() -
     assert _render(samples.result(samples.clean(), direct)).endswith("\nNext: driftscan doctor ssh://web-4:22\n")
     assert _render(samples.result(listed)).endswith("\nNext: driftscan doctor 'web 4' -i hosts.yaml\n")
     assert "Next: driftscan explain" in _render(samples.fleet())
+
+
+def test_what_no_store_keeps_is_not_to_be_explained() -> None:
+    for target in ("snapshot:a/web-1.snapshot", "capture:web-1"):
+        assert "Next:" not in _render(samples.result(replace(samples.drifted(), target=target)))
+
+
+def test_what_was_compared_with_nothing_does_not_claim_a_database() -> None:
+    host = replace(samples.clean(), image=HostImage(match=ImageMatch.STAND_IN), notes=(NOT_COMPARED,))
+    shown = _render(samples.result(host))
+    assert "Compared with nothing" in shown
+    assert "its own package database" not in shown

@@ -15,7 +15,7 @@ from driftscan.errors import IncompleteError, UsageError
 from driftscan.manifests.files import read_manifest, write_manifest
 from driftscan.model.finding import Action, Verdict
 from driftscan.model.resource import Resource
-from driftscan.model.result import HostResult, ImageMatch
+from driftscan.model.result import NOT_COMPARED, HostResult, ImageMatch
 from driftscan.model.snapshot import ImageRef
 from driftscan.model.source import Captures, Gap, Status
 from driftscan.scan import facts, fleet, parsing, torn
@@ -138,6 +138,12 @@ def test_the_image_is_found_by_os_release(server: Path, manifest: Path) -> None:
 
 
 def test_without_a_manifest_the_package_database_stands_in(server: Path) -> None:
+    for listed in (server / "var/lib/dpkg/info").glob("*.md5sums"):
+        listed.unlink()
+    options = ScanOptions(policies=("immutable-core",))
+    (bare,) = fleet.scan(target(server), options, Silent(), threading.Event()).hosts
+    assert NOT_COMPARED in bare.notes
+    assert "was compared with no image" in bare.recommendation.sentence
     digest = "9d7183f16acce70658f686ae7f1a4d20"  # printf binary | md5sum
     (server / "var/lib/dpkg/info/curl.md5sums").write_text(f"{digest}  usr/bin/curl\n")
     (clean,) = scan(server)
