@@ -47,6 +47,9 @@ LOCAL = Glob(
     max_bytes=1 << 20,
 )
 
+SHIPPED = Glob(("/usr/share/ca-certificates/**",), max_files=2000, max_bytes=64 << 10, public=True)
+"""Where packages have certificates. Not what is trusted, and asked only where that differs."""
+
 CA_CERTIFICATE = Kind(
     name="ca_certificate",
     doc="A certificate that the system trusts as an authority, or that an administrator put where it would be.",
@@ -96,6 +99,19 @@ def parse(captures: Captures) -> Iterator[Resource | Gap]:
                 **_described(trust.der),
             },
         )
+
+
+def shipped_in(captures: Captures) -> Mapping[str, frozenset[str]]:
+    """By file of SHIPPED, the keys of the certificates in it; what cannot be read holds none."""
+    return {
+        path_text(member.path): frozenset(
+            f"SHA256:{hashlib.sha256(der).hexdigest()}"
+            for match in _BLOCK.finditer(member.data)
+            if (der := _der(match[2])) is not None
+        )
+        for member in captures.members(SHIPPED)
+        if member.status is Status.OK
+    }
 
 
 def _read(found: dict[str, _Trust], member: Member, trusted_by: str) -> str:

@@ -4,7 +4,8 @@ A declared package explains what its operation brought, as far as the candidate'
 it; a declared file explains that file and what is only a row of it. Nothing explains by lying near something else.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,8 +41,11 @@ _ROOTS_ALONE = ("/usr/bin/", "/usr/lib", "/usr/sbin/", "/usr/share/")
 """Where root alone makes files: a link to nothing there stays one."""
 _CALLED = {"/var/lib/dpkg/diversions": "dpkg-divert", "/var/lib/dpkg/statoverride": "dpkg-statoverride"}
 """Files that dpkg writes for those who call this program, and for no operation by itself."""
+_BYTECODE = re.compile(r"(.+)/__pycache__/(.+?)\.[A-Za-z]+-\d+(?:\.opt-[a-z0-9]+)?\.pyc")
+"""Where Python keeps a module compiled (PEP 3147, PEP 488)."""
 _SHIPPED = frozenset({"mode", "uid", "gid"})
 """What an archive says of a file, beside its content."""
+_HOPS = 8
 _OTHERS_WRITE, _OTHERS_OR_GROUP_WRITE = 0o002, 0o022
 
 
@@ -72,6 +76,7 @@ def cover(
     work = _Work(declared, evidence, database)
     every = (item for mutation in mutations for item in _told(mutation))
     work.came = frozenset(item.key for item in every if item.kind == "file" and item.change is not Change.REMOVED)
+    work.done = tuple(work.declared_steps(mutations))
     for mutation in mutations:
         work.explain(mutation)
     work.follow(mutations)
@@ -94,6 +99,14 @@ class _Work:
         self.used: set[str] = set()
         self.came: frozenset[str] = frozenset()
         """Files that came or changed, each a difference that is judged by itself."""
+        self.done: tuple[Step, ...] = ()
+        """What happened to declared packages, whichever operation its files were folded with."""
+
+    def declared_steps(self, mutations: Iterable[Mutation]) -> Iterator[Step]:
+        for mutation in mutations:
+            if kind := _CHANGES.get(mutation.cause.type):
+                packages = [item for item in _told(mutation) if item.kind == "package"]
+                yield from (step for step in steps(packages, self.evidence) if self._entry_of(step, kind))
 
     def explain(self, mutation: Mutation) -> None:
         for item in _told(mutation):
@@ -209,7 +222,7 @@ class _Work:
         package = step.key
         ruling = self._archived(item, package)
         why = ruling.against if ruling else ""
-        if why := why or _not_vouched(item, _SHIPPED if ruling else frozenset()) or self._astray(item):
+        if why := why or _not_vouched(item, ruling) or self._astray(item):
             self.why.setdefault(item.id, f"it came with {package}, but {why}")
             return
         if ruling:
@@ -239,13 +252,45 @@ class _Work:
 
     def _written(self, item: Difference, step: Step, origin: str) -> None:
         """What the operation wrote beside the package's own files."""
-        program = _CALLED.get(item.key, "")
-        if not program or not step.new or program in self.evidence.scripts_of(step.key):
+        why = self._not_written(item, step)
+        if not why:
             self._took(item, origin, Ground.GENERATED)
         elif not self.database:
             self.unproved[item.id] = Open(item, f"of {step.key}, whose install scripts could not be read")
         else:
-            self.why.setdefault(item.id, f"no install script of {step.key} calls {program}")
+            self.why.setdefault(item.id, why)
+
+    def _not_written(self, item: Difference, step: Step) -> str:
+        """Why none of the declared packages wrote a file that packages' operations write; empty: one may have."""
+        if found := _BYTECODE.fullmatch(item.key):
+            source = f"{found[1]}/{found[2]}.py"
+            return (
+                ""
+                if any(self._has(each, source) for each in self.done)
+                else (f"no declared package has its source, {source}")
+            )
+        program = _CALLED.get(item.key, "")
+        called = not program or not step.new or any(program in self.evidence.scripts_of(each.key) for each in self.done)
+        return "" if called else f"no install script of a declared package calls {program}"
+
+    def _has(self, step: Step, path: str) -> bool:
+        """Whether a package has a path, or had it in the approved image."""
+        known = (self.evidence.files_of(step.key), self.evidence.baseline_files.get(step.key, ()))
+        return any(name in paths for paths in known for name in spellings(path))
+
+    def _switched(self, item: Difference) -> str:
+        """Why nobody who was declared made an alternative lead elsewhere; empty: somebody did, or had to, since what
+        it led to went."""
+        delta = item.attributes.get("target")
+        if not item.key.startswith(_ALTERNATIVES) or delta is None or not isinstance(delta.expected, str):
+            return ""
+        before, now = (leads_to(item.key, str(target)) for target in (delta.expected, delta.actual))
+        if all(self.evidence.resources.get("file", name) is None for name in spellings(before)):
+            return ""
+        name = re.compile(rf"(?<![\w.+-]){re.escape(item.key.removeprefix(_ALTERNATIVES))}(?![\w.+-])")
+        if any(self._has(each, now) and name.search(self.evidence.scripts_of(each.key)) for each in self.done):
+            return ""
+        return f"no install script of a declared package makes {now} an alternative of that name"
 
     def _unvouched(self, item: Difference, ground: Ground) -> bool:
         """Whether a row follows from a file that an operation wrote, and no package has what it names."""
@@ -264,12 +309,24 @@ class _Work:
         target = actual(item).get("target") if item.kind == "file" and item.change is not Change.REMOVED else None
         if not isinstance(target, str):
             return ""
-        place = leads_to(item.key, target)
+        if item.change is Change.MODIFIED and (why := self._switched(item)):
+            return why
+        place = self._behind(leads_to(item.key, target))
         listed = any(name in self._listed for name in spellings(place))
         nowhere = place.startswith(_ROOTS_ALONE) and self.evidence.resources.get("file", place) is None
         if listed or nowhere or place in self.came or place.startswith(_ALTERNATIVES):
             return ""
         return f"it leads to {place}, which no package lists"
+
+    def _behind(self, place: str) -> str:
+        """Where a link to this place ends, as far as links of the candidate that are not differences lead on."""
+        for _ in range(_HOPS):
+            found = self.evidence.resources.get("file", place)
+            target = found.attributes.get("target") if found is not None and place not in self.came else None
+            if not isinstance(target, str):
+                break
+            place = leads_to(place, target)
+        return place
 
     def _directories(self, left: Sequence[Difference]) -> None:
         """Directories that were made for something declared: those above it that came, deepest first."""
@@ -318,9 +375,10 @@ def _refused_step(entry: PackageEntry, step: Step, kind: PackageChange) -> str:
     return ""
 
 
-def _not_vouched(item: Difference, shipped: frozenset[str]) -> str:
-    """Why a package cannot answer for a difference that was folded into its operation; empty: it can. `shipped`: what
-    its archive says of it, beside the content."""
+def _not_vouched(item: Difference, ruling: Ruling | None) -> str:
+    """Why a package cannot answer for a difference that was folded into its operation; empty: it can. `ruling`: its
+    archive's, which is for it."""
+    shipped = _SHIPPED if ruling else frozenset()
     if item.kind == "service":
         return f"no package says that {moved(item)}" if _is_switched(item) else ""
     if item.kind != "file" or item.change is Change.REMOVED:
@@ -332,11 +390,9 @@ def _not_vouched(item: Difference, shipped: frozenset[str]) -> str:
         return "it has an access list"
     if privilege(now):
         return f"it has {privilege(now)}"
-    if shipped:
-        return ""
-    if now.get("type") != "symlink" and mode_of(now) & _OTHERS_WRITE:
+    if now.get("type") != "symlink" and mode_of(now) & _OTHERS_WRITE and not (ruling and ruling.whole):
         return "everyone may write it"
-    if now.get("uid") and not item.key.startswith("/var/"):
+    if not ruling and now.get("uid") and not item.key.startswith("/var/"):
         return f"it is owned by uid {now['uid']}"
     return ""
 

@@ -38,6 +38,8 @@ class Evidence:
     """Whether `package_files` speaks of all packages of the host, so that a path it lacks belongs to none."""
     package_scripts: Mapping[str, str] = field(default_factory=dict)
     """Package key -> text of its install scripts and sysusers.d files."""
+    authorities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """File of a package -> keys of the certificates in it (kind `ca_certificate`), where such differ."""
     history: tuple[Transaction, ...] = ()
     """What package managers logged; of two that name the same, the later is believed."""
     package_system: str = "dpkg"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from driftscan.capture.base import Session
 from driftscan.collectors import files, packages_dpkg
 from driftscan.collectors._deb822 import stanzas
+from driftscan.collectors.ca_certificates import CA_CERTIFICATE, SHIPPED, shipped_in
 from driftscan.compare.evidence import Evidence, dpkg_files
 from driftscan.compare.witness import Missing, Witness
 from driftscan.model.drift import Difference
@@ -51,7 +52,8 @@ def gather(
     digests = files.tree((), "md5", tuple(_changed_files(differences))[:MAX_DIGESTS]) if packages else None
     system = package_system(snapshot)
     asked = (*histories.sources(system), *logs.sources(since, time.time_ns()))
-    sources: list[Source] = [*asked, *([info] if packages else []), *([digests] if digests else [])]
+    trust = [SHIPPED] if packages and any(item.kind == CA_CERTIFICATE.name for item in told) else []
+    sources: list[Source] = [*asked, *([info] if packages else []), *([digests] if digests else []), *trust]
     begun = time.time_ns()
     answers = session.ask(sources)
     ended = time.time_ns()
@@ -67,6 +69,7 @@ def gather(
         package_files=_package_files(packages, database, captures),
         baseline_files=manifest.package_files,
         package_scripts=_scripts(packages, database),
+        authorities=shipped_in(answers) if trust else {},
         history=histories.read(answers, shown.zone),
         package_system=system,
         resources=snapshot.resources,

@@ -9,6 +9,7 @@ from driftscan.compare.covering import Covering, Parts, cover
 from driftscan.compare.diff import Diff, diff
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
+from driftscan.compare.folds._generated import loads_code
 from driftscan.compare.identities import identities, shared_identities
 from driftscan.manifests.files import read_manifest
 from driftscan.model.declared import DeclaredChanges
@@ -177,7 +178,12 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
         uncompared=seen.found.uncompared,
         gaps=tuple(dict.fromkeys(seen.taken.gaps)),
         torn=seen.taken.torn,
-        notes=(*_notes(seen, own, approved.manifest), *_without_archive(changes, approved), *patches.notes),
+        notes=(
+            *_notes(seen, own, approved.manifest),
+            *_without_archive(changes, approved),
+            *_code_on_trust(changes),
+            *patches.notes,
+        ),
         fleet=fleet,
         sources=_sources(seen, approved.manifest),
     )
@@ -325,6 +331,19 @@ def _without_archive(changes: Sequence[ImageChange], approved: Approved) -> Iter
         yield (
             f"{_counted(count, 'file')} of declared packages stand on the candidate's own package database: --packages"
             " has no archive of theirs (NAME_VERSION_ARCHITECTURE.deb)"
+        )
+
+
+def _code_on_trust(changes: Sequence[ImageChange]) -> Iterator[str]:
+    """Of what operations wrote, that from which code is loaded: a reader decides whether the build is trusted."""
+    written = (each.difference for change in changes for each in change.explained if each.ground is Ground.GENERATED)
+    paths = [item.key for item in written if item.kind == "file" and loads_code(item.key)]
+    if paths:
+        paths.sort(key=lambda path: (path.endswith(".pyc"), path))
+        more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+        yield (
+            f"{_counted(len(paths), 'file')} from which code is loaded, written by the operations on declared packages:"
+            f" {', '.join(paths[:3])}{more}. Nothing has a digest of such: they are as the build made them"
         )
 
 

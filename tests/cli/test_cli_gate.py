@@ -227,6 +227,18 @@ def test_a_script_that_was_taken_away_is_told_by_the_archive(
     assert left == {f"/{INFO}curl.prerm", f"/{INFO}curl.md5sums"}
 
 
+def test_what_code_is_loaded_from_and_nothing_vouches_for_is_noted(gate: Gate, candidate: Path) -> None:
+    install_curl(candidate, "7.2")
+    write(candidate, "boot/initrd.img-6.1", "made by update-initramfs")
+    said = gate("-o", "json", declared=DECLARED)
+    (note,) = [text for text in checked(said)["notes"] if "code is loaded" in text]
+    assert (said.code, note.partition(":")[0]) == (
+        0,
+        "1 file from which code is loaded, written by the operations on declared packages",
+    )
+    assert "/boot/initrd.img-6.1" in note
+
+
 def test_an_edited_conffile_of_a_declared_package_fails(gate: Gate, candidate: Path) -> None:
     install_curl(candidate, "7.2")
     write(candidate, "etc/curlrc", "proxy = evil\n")

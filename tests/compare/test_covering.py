@@ -176,12 +176,89 @@ def test_without_a_database_an_archive_proves() -> None:
 )
 def test_what_dpkg_writes_for_a_program_follows_where_the_scripts_call_it(path: str, program: str) -> None:
     changed, declared = [UPGRADED, modified("file", path, sha256=(A, B))], [package("curl")]
-    assert left(covering(changed, packages=declared)) == {path: f"no install script of curl/amd64 calls {program}"}
+    assert left(covering(changed, packages=declared)) == {
+        path: f"no install script of a declared package calls {program}"
+    }
     found = covering(changed, packages=declared, package_scripts={"curl/amd64": f"{program} --add x"})
     assert (grounds(found)[path], left(found)) == (Ground.GENERATED, {})
     assert unproved(covering(changed, packages=declared, database=False)) == {path}
     gone = [removed(thing("package", "curl/amd64", version="7.1")), changed[1]]
     assert left(covering(gone, packages=declared)) == {}
+
+
+INSTALLED = added(thing("package", "vim/amd64", version="9"))
+BOTH = {**FILES, "vim/amd64": {"/usr/bin/vim": MD5, "/usr/lib/python3/vim.py": MD5}}
+
+
+def both(*items: Difference, scripts: str = "", names: Sequence[str] = ("curl", "vim"), **more: Any) -> Covering:
+    """Of two declared packages, of which the second has scripts; `items` are folded with the first."""
+    known = Evidence(package_files=BOTH, package_scripts={"vim/amd64": scripts}, **more)
+    declared = DeclaredChanges(packages=(package(*names),))
+    return cover(fold([UPGRADED, INSTALLED, *items], known), declared, known)
+
+
+def test_the_scripts_of_any_declared_package_may_call_it() -> None:
+    diverted = modified("file", "/var/lib/dpkg/diversions", sha256=(A, B))
+    assert left(both(diverted, scripts="dpkg-divert --add /x")) == {}
+    assert diverted.key in left(both(diverted, scripts="dpkg-divert --add /x", names=["curl"]))
+
+
+def test_bytecode_follows_its_source() -> None:
+    cache = "/usr/lib/python3/__pycache__/"
+    found = both(*(added(file(f"{cache}{name}.cpython-311.pyc")) for name in ("vim", "vim.opt", "site")))
+    assert grounds(found)[f"{cache}vim.cpython-311.pyc"] is Ground.GENERATED
+    assert left(found) == {
+        f"{cache}vim.opt.cpython-311.pyc": "no declared package has its source, /usr/lib/python3/vim.opt.py",
+        f"{cache}site.cpython-311.pyc": "no declared package has its source, /usr/lib/python3/site.py",
+    }
+    optimized = modified("file", f"{cache}vim.cpython-311.opt-1.pyc", sha256=(A, B))
+    assert left(both(optimized)) == {}
+    gone = [removed(thing("package", "curl/amd64", version="7.1")), removed(file(f"{cache}vim.cpython-311.pyc"))]
+    assert left(covering(gone, packages=[package("curl")])) == {}, "what went runs no more"
+
+
+def test_an_alternative_is_switched_by_the_scripts_of_who_is_chosen() -> None:
+    switched = modified("file", "/etc/alternatives/editor", target=("/bin/nano", "/usr/bin/vim"))
+    nano = snapshot(file("/usr/bin/nano")).resources
+    assert left(both(switched, scripts="update-alternatives --install /x editor /y 1", resources=nano)) == {}
+    told = left(both(switched, scripts="update-alternatives --install /x vi /y 1", resources=nano))[switched.key]
+    assert told.endswith("no install script of a declared package makes /usr/bin/vim an alternative of that name")
+    assert left(both(switched)) == {}, "what was chosen before went"
+
+
+def test_links_to_the_newest_kernel_follow() -> None:
+    links = [added(link("/vmlinuz", "boot/vmlinuz-2")), added(link("/boot/initrd.img.old", "initrd.img-1"))]
+    kernel = {"curl/amd64": {"/boot/vmlinuz-2": MD5, "/boot/initrd.img-1": ""}}
+    known = Evidence(package_files=kernel)
+    declared = DeclaredChanges(packages=(package("curl"),))
+    assert left(cover(fold([UPGRADED, *links], known), declared, known)) == {}
+    astray = added(link("/vmlinuz", "tmp/vmlinuz"))
+    assert set(left(cover(fold([UPGRADED, astray], known), declared, known))) == {"/vmlinuz"}
+    own = added(file("/vmlinuz"))
+    assert set(left(cover(fold([UPGRADED, own], known), declared, known))) == {"/vmlinuz"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        modified("file", "/var/lib/dpkg/arch", sha256=(A, B)),
+        added(file("/usr/lib/modules/6.1/modules.evil")),
+        added(file("/usr/share/mime/packages/evil.xml")),
+        added(file("/var/www/html/shell.php")),
+    ],
+)
+def test_what_no_operation_writes_by_itself_is_left(item: Difference) -> None:
+    known = Evidence(package_files={"curl/amd64": {"/var/www/html": "", "/usr/share/mime/packages": ""}})
+    found = cover(fold([UPGRADED, item], known), DeclaredChanges(packages=(package("curl"),)), known)
+    assert set(left(found)) == {item.key}
+
+
+def test_an_archive_does_not_say_that_everyone_may_write_what_lies_under_var() -> None:
+    shipped = {"/var/lib/curl/x": Shipped("regular", B, "0644", 0, 0), "/var/lib/curl/y": Shipped("regular", B, "0666")}
+    archive = Shipment(rank=Rank.ARCHIVE, origin="c.deb", files=shipped, paths=shipped.keys())
+    rows = [added(file(path, mode="0666", sha256=B)) for path in shipped]
+    found = covering([UPGRADED, *rows], packages=[package("curl")], shipments={"curl/amd64": (archive,)})
+    assert left(found) == {"/var/lib/curl/x": "it came with curl/amd64, but everyone may write it"}
 
 
 def test_of_a_file_that_an_operation_wrote_a_shell_follows_if_a_package_has_it() -> None:

@@ -8,6 +8,7 @@ from driftscan.compare import fold
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.transaction import Item, Transaction
 from driftscan.model.drift import CauseType, Difference, Grade, Mutation
+from driftscan.model.resource import Resource
 from driftscan.model.times import SECOND, nanoseconds
 from tests.compare.building import A, B, added, directory, file, link, modified, removed, thing
 
@@ -308,3 +309,85 @@ def test_what_is_not_that_image_is_said_once() -> None:
     )
     assert len(fold([*gone[:15], *files[:15]], baked)) == 15  # half of it is there
     assert len(fold([*gone, *files[:7]], baked)) == 30  # only the database is gone
+
+
+def certificates(*names: str) -> dict[str, str]:
+    return {f"/usr/share/ca-certificates/mozilla/{name}.crt": GOOD for name in names}
+
+
+def trusted(name: str, by: str = "bundle") -> Resource:
+    return thing("ca_certificate", f"SHA256:{name}", subject=f"CN={name}", trusted_by=(by,))
+
+
+UPGRADED_AUTHORITIES = (
+    modified("package", "ca-certificates/all", version=("1", "2")),
+    added(file("/usr/share/ca-certificates/mozilla/new.crt", {"md5": GOOD})),
+    removed(file("/usr/share/ca-certificates/mozilla/old.crt")),
+    added(trusted("new")),
+    removed(trusted("old")),
+    modified("file", "/etc/ca-certificates.conf", sha256=(A, B)),
+    added(link("/etc/ssl/certs/new.pem", "/usr/share/ca-certificates/mozilla/new.crt")),
+    added(link("/etc/ssl/certs/0123abcd.0", "new.pem")),
+    removed(link("/etc/ssl/certs/old.pem", "/usr/share/ca-certificates/mozilla/old.crt")),
+    modified("file", "/etc/ssl/certs/ca-certificates.crt", sha256=(A, B)),
+)
+AUTHORITIES = Evidence(
+    package_files={"ca-certificates/all": certificates("new", "kept")},
+    baseline_files={"ca-certificates/all": tuple(certificates("old", "kept"))},
+    authorities={path: frozenset({f"SHA256:{name}"}) for name in ("new", "kept") for path in certificates(name)},
+)
+
+
+def test_authorities_follow_the_operation_that_brought_and_took_them() -> None:
+    found = folded(*UPGRADED_AUTHORITIES, evidence=AUTHORITIES)
+    assert set(found) == {"package-upgraded ca-certificates/all"}
+    again = folded(*UPGRADED_AUTHORITIES, added(trusted("kept")), evidence=AUTHORITIES)
+    assert set(again) == set(found), "a file that the package has, and had, may be chosen now"
+
+
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        added(trusted("evil")),
+        removed(trusted("kept")),
+        modified("ca_certificate", "SHA256:evil", trusted_by=((), ("bundle",))),
+    ],
+)
+def test_an_authority_that_no_package_has_leaves_the_bundle_open(smuggled: Difference) -> None:
+    found = folded(*UPGRADED_AUTHORITIES, smuggled, evidence=AUTHORITIES)
+    (other,) = [item for name, item in found.items() if not name.startswith("package-upgraded")]
+    left = {item.key for item in other.differences}
+    assert {smuggled.key, "/etc/ssl/certs/ca-certificates.crt"} <= left
+    assert "SHA256:new" not in left
+
+
+def test_an_authority_of_a_directory_alone_is_left_and_the_bundle_is_not() -> None:
+    found = folded(*UPGRADED_AUTHORITIES, added(trusted("snakeoil", "directory")), evidence=AUTHORITIES)
+    (other,) = [item for name, item in found.items() if not name.startswith("package-upgraded")]
+    assert {item.key for item in other.differences} == {"SHA256:snakeoil"}
+
+
+def test_an_authority_in_a_file_that_is_not_as_shipped_follows_nothing() -> None:
+    shipped, *rest = [item for item in UPGRADED_AUTHORITIES if item.key.endswith("new.crt")]
+    assert not rest
+    forged = [replace(item, observed={"md5": BAD}) if item is shipped else item for item in UPGRADED_AUTHORITIES]
+    left = {
+        item.key
+        for found in folded(*forged, evidence=AUTHORITIES).values()
+        if found.cause.type is not CauseType.PACKAGE_UPGRADED
+        for item in found.differences
+    }
+    assert {"SHA256:new", shipped.key, "/etc/ssl/certs/ca-certificates.crt"} <= left
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        added(file("/etc/ssl/certs/evil.pem")),
+        modified("file", "/etc/ssl/certs/new.pem", type=("symlink", "regular")),
+        added(link("/etc/ssl/certs/java/evil", "/tmp/x")),
+    ],
+)
+def test_of_the_certificate_directory_only_links_follow(item: Difference) -> None:
+    found = folded(*UPGRADED_AUTHORITIES[:6], item, evidence=AUTHORITIES)
+    assert any(item in each.differences for name, each in found.items() if not name.startswith("package"))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.compare.evidence import Evidence, spellings
+from driftscan.compare.folds._authorities import authorities
 from driftscan.compare.folds._generated import enabling_links, state_of
 from driftscan.compare.folds._operations import Operation, Step
 from driftscan.compare.folds._parts import account_files
@@ -100,6 +101,7 @@ def follow(pool: Pool, operation: Operation, evidence: Evidence) -> Contents:
     contents.items += _language(pool, paths)
     contents.items += _made_by_scripts(pool, keys, evidence)
     contents.items += state_of(pool, keys, evidence)
+    contents.items += authorities(pool, paths, contents.items, evidence)
     contents.items += _written(pool, contents.items, evidence)
     return contents
 

@@ -23,20 +23,25 @@ _STATE = (
 )
 _FILES = re.compile(
     r"/etc/ld\.so\.cache|/var/cache/ldconfig/aux-cache|/var/log/(?:dpkg|alternatives)\.log(?:\.\d.*)?"
-    r"|/var/lib/dpkg/(?:status|available|diversions|statoverride|lock|lock-frontend|cmethopt|arch)(?:-old|-new)?"
+    r"|/var/lib/dpkg/(?:status|available|diversions|statoverride|lock|lock-frontend|cmethopt)(?:-old|-new)?"
     r"|/boot/(?:initrd\.img|initramfs)-[^/]+|/var/lib/initramfs-tools(?:/[^/]+)?"
-    r"|/usr/share/mime/.*|/usr/share/icons/[^/]+/icon-theme\.cache|/usr/share/info/dir(?:\.old)?"
+    r"|/usr/share/mime/(?!packages/).*|/usr/share/icons/[^/]+/icon-theme\.cache|/usr/share/info/dir(?:\.old)?"
     r"|/usr/share/glib-2\.0/schemas/gschemas\.compiled|/usr/share/applications/mimeinfo\.cache"
     r"|/usr/lib/[^/]+/(?:gconv/gconv-modules\.cache|gio/modules/giomodule\.cache|gdk-pixbuf-2\.0/[^/]+/loaders\.cache)"
     r"|/usr/lib/udev/hwdb\.bin|/etc/udev/hwdb\.bin|/usr/lib/locale/locale-archive|/var/lib/systemd/catalog/database"
-    r"|/usr/lib/modules/[^/]+/modules\.[^/]+|/etc/mailcap|/etc/shells(?:-old)?|/var/lib/shells\.state"
+    r"|/usr/lib/modules/[^/]+/modules\.(?:alias|builtin(?:\.alias)?|dep|devname|softdep|symbols|weakdep)(?:\.bin)?"
+    r"|/etc/mailcap|/etc/shells(?:-old)?|/var/lib/shells\.state"
 )
+_KERNEL = re.compile(r"(?:/boot)?/(?:vmlinuz|initrd\.img)(?:\.old)?")
+"""Links to the newest kernel and the one before, which linux-update-symlinks(1) makes."""
 _LOADED = re.compile(
     r"/boot/.+|/etc/ld\.so\.cache|/usr/lib/modules/.+"
     r"|/usr/lib/[^/]+/(?:gconv/gconv-modules\.cache|gio/modules/giomodule\.cache|gdk-pixbuf-2\.0/[^/]+/loaders\.cache)"
 )
 """Of these, what a kernel, a loader or a library takes code from."""
 _ALTERNATIVES = "/etc/alternatives/"
+_OWN_STATE = ("/var/lib/", "/var/cache/", "/var/log/", "/var/spool/")
+"""Where what a package makes in its own directories is its state: what lies in /var/www is served."""
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
 """What dpkg and debconf run of a package (deb-postinst(5) and its fellows)."""
 _PACKAGED = re.compile(
@@ -57,9 +62,15 @@ def generated(pool: Pool, evidence: Evidence) -> Iterator[Difference]:
     runs = [run for entry in evidence.history if (run := entry.run)]
     for item in pool.of("file"):
         made = not _runs(item) and (_FILES.fullmatch(item.key) or _BYTECODE.fullmatch(item.key))
-        loaded = _LOADED.fullmatch(item.key) or _BYTECODE.fullmatch(item.key)
-        if (made and (not loaded or _during(item, spans))) or (_is_harmless_alternative(item) and _during(item, runs)):
+        newest = _KERNEL.fullmatch(item.key) and actual(item).get("type", "symlink") == "symlink"
+        written = (made or newest) and (not loads_code(item.key) or _during(item, spans))
+        if written or (_is_harmless_alternative(item) and _during(item, runs)):
             yield item
+
+
+def loads_code(path: str) -> bool:
+    """Whether a kernel, a loader or an interpreter takes code from such a file, if an operation wrote it."""
+    return (_LOADED.fullmatch(path) or _BYTECODE.fullmatch(path)) is not None
 
 
 def _during(item: Difference, spans: list[tuple[int, int]]) -> bool:
@@ -133,7 +144,7 @@ def _made_inside(pool: Pool, files: Mapping[str, str]) -> Iterator[Difference]:
     for path, digest in files.items():
         if digest:
             continue
-        own = path.startswith("/var/") and path.count("/") > 2
+        own = path.startswith(_OWN_STATE)
         for item in pool.beneath(path) if own or path.startswith("/etc/") else ():
             if item.change is not Change.ADDED or _runs(item):
                 continue

@@ -16,11 +16,13 @@ _STATE = "/var/"
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Who was heard, and what speaks against the file; empty: nothing does."""
+    """Who was heard, and what speaks against the file; empty: nothing does. `whole`: mode and owner, too, are as it has
+    them, and not as install scripts may have made them."""
 
     rank: Rank
     against: str = ""
     origin: str = ""
+    whole: bool = False
 
 
 def rule(item: Difference, package: str, evidence: Evidence) -> Ruling:
@@ -52,22 +54,29 @@ def _by(shipment: Shipment, path: str, now: Mapping[str, Value]) -> Ruling | Non
         return Ruling(shipment.rank, f"{shipment.origin} has no such file", shipment.origin)
     if shipped.type in {"regular", "symlink"} and (shipped.content is None or _content(now) is None):
         return None
-    return Ruling(shipment.rank, _against(shipment, shipped, path, now), shipment.origin)
+    against = _against(shipment, shipped, now)
+    moved = _moved(shipment, shipped, now)
+    given_away = path.startswith(_STATE) and not path.startswith(INFO)
+    if not against and not given_away and not _named_by(shipment.scripts, path):
+        against = moved
+    return Ruling(shipment.rank, against, shipment.origin, whole=not moved)
 
 
 def _content(now: Mapping[str, Value]) -> Value:
     return now.get("target") if now.get("type") == "symlink" else now.get("sha256")
 
 
-def _against(shipment: Shipment, shipped: Shipped, path: str, now: Mapping[str, Value]) -> str:
+def _against(shipment: Shipment, shipped: Shipped, now: Mapping[str, Value]) -> str:
     kind = now.get("type", shipped.type)
     if kind != shipped.type:
         return f"it is a {kind}, and {shipment.origin} has a {shipped.type}"
     if shipped.content is not None and shipped.content != _content(now):
         return f"{shipment.origin} has another content"
-    given_away = path.startswith(_STATE) and not path.startswith(INFO)
-    if given_away or _named_by(shipment.scripts, path):
-        return ""
+    return ""
+
+
+def _moved(shipment: Shipment, shipped: Shipped, now: Mapping[str, Value]) -> str:
+    """What of mode and owner is another than was shipped."""
     told = {"mode": shipped.mode, "uid": shipped.uid, "gid": shipped.gid}
     for name, was in told.items():
         if was is not None and now.get(name) not in {None, was}:
