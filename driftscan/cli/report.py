@@ -124,6 +124,7 @@ def _subject(given: str) -> "Subject":
             at=manifest.provenance.baked_at,
             digest=digest,
             resources=manifest.resources,
+            package_files=manifest.package_files,
             coverage=manifest.coverage,
         )
     snapshot = files.read_snapshot(path)
@@ -133,6 +134,7 @@ def _subject(given: str) -> "Subject":
         at=snapshot.taken_at,
         digest=digest,
         resources=snapshot.resources,
+        package_files=snapshot.package_files,
         coverage=snapshot.coverage,
     )
 

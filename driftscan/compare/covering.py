@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from driftscan.compare.attributes import CONTENT, NAMES, is_regular, mode_of, privilege
-from driftscan.compare.evidence import Evidence, spellings
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.folds._generated import leads_to
 from driftscan.compare.folds._operations import Step, steps
 from driftscan.compare.folds._parts import moved
@@ -21,6 +21,7 @@ from driftscan.compare.written import KINDS, written_in
 from driftscan.model.declared import ANY, DeclaredChanges, Entry, FactEntry, FileEntry, PackageChange, PackageEntry
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
 from driftscan.model.gate import UNDECLARED, Explained, Ground, Open
+from driftscan.model.names import spellings
 from driftscan.model.patterns import compile_key_glob, matches
 from driftscan.model.proof import Rank
 from driftscan.model.resource import ResourceId, Value

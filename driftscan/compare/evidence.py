@@ -12,12 +12,11 @@ from functools import cached_property
 
 from driftscan.compare.transaction import Item, Transaction
 from driftscan.compare.witness import Witness
+from driftscan.model.names import spellings
 from driftscan.model.proof import Rank, Shipment
 from driftscan.model.snapshot import Resources
 from driftscan.model.times import SECOND, nanoseconds
 
-MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
-"""Directories that a merged /usr makes links: package databases still name files through them."""
 _MAKES_ACCOUNTS = re.compile(r"adduser|addgroup|useradd|groupadd|sysusers")
 _MAX_FILES = 500_000
 _AT_ONCE = 100
@@ -139,15 +138,6 @@ class Evidence:
         """Whether a package's install scripts make accounts and name this one."""
         text = self.scripts_of(package)
         return bool(_MAKES_ACCOUNTS.search(text)) and name in _words(text)
-
-
-def spellings(path: str) -> tuple[str, ...]:
-    """A path as a package database may write it: on a merged /usr, `/usr/bin/x` also as `/bin/x`."""
-    if path.startswith("/usr/") and path[4:].startswith(MERGED):
-        return path, path[4:]
-    if path.startswith(MERGED):
-        return path, "/usr" + path
-    return (path,)
 
 
 def dpkg_files(listing: str, md5sums: str, conffiles: Mapping[str, str]) -> dict[str, str]:

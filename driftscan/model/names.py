@@ -8,8 +8,10 @@ import re
 
 from driftscan.model.columns import encode_name
 
-__all__ = ["decode_name", "encode_name", "encode_text", "show"]
+__all__ = ["decode_name", "encode_name", "encode_text", "show", "spellings"]
 
+_MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
+"""Directories that a merged /usr makes links: package databases still name files through them."""
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 _BYTE = re.compile(r"\\x[0-9a-f]{2}")
 # Controls (C0, DEL, C1), line and paragraph separators, bidirectional overrides, zero-width and BOM:
@@ -59,3 +61,12 @@ def _written(match: re.Match[str]) -> str:
         code -= 0xDC00
         return f"\\x{code:02x}"
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """A path as a package database may write it: on a merged /usr, `/usr/bin/x` also as `/bin/x`."""
+    if path.startswith("/usr/") and path[4:].startswith(_MERGED):
+        return path, path[4:]
+    if path.startswith(_MERGED):
+        return path, "/usr" + path
+    return (path,)

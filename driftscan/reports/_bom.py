@@ -4,11 +4,12 @@ Packages have package URLs with distribution, architecture and source, by which 
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from driftscan import __version__
+from driftscan.model.names import spellings
 from driftscan.model.resource import Resource, Value
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, Resources
 from driftscan.reports._build import plain
@@ -31,13 +32,14 @@ _TRIVY = "aquasecurity:trivy:Src"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whose bill it is. `digest`: of the file that it is made from."""
+    """Whose bill it is. `digest`: of the file that it is made from; `package_files`: package key -> its paths."""
 
     name: str
     version: str
     at: str
     digest: str
     resources: Resources
+    package_files: Mapping[str, Sequence[str]]
     coverage: tuple[CollectorCoverage, ...]
 
 
@@ -57,7 +59,7 @@ def bom(subject: Subject) -> Iterator[str]:
     yield f'{json.dumps(head)[:-1]},\n"components": ['
     before = "\n"
     parts: dict[str, list[str]] = {_SUBJECT: [], _SYSTEM: []} if attributes else {_SUBJECT: []}
-    for component in _components(subject.resources, attributes):
+    for component in _components(subject, attributes):
         yield before + json.dumps(component)
         before = ",\n"
         name = component["bom-ref"]
@@ -86,7 +88,7 @@ def _aggregate(subject: Subject) -> str:
     return "complete" if of_packages and all(one.status in whole for one in of_packages) else "incomplete"
 
 
-def _components(resources: Resources, system: Mapping[str, Value]) -> Iterator[dict[str, Any]]:
+def _components(subject: Subject, system: Mapping[str, Value]) -> Iterator[dict[str, Any]]:
     if system:
         yield {
             "type": "operating-system",
@@ -97,9 +99,26 @@ def _components(resources: Resources, system: Mapping[str, Value]) -> Iterator[d
             **({"cpe": cpe} if _CPE.fullmatch(cpe := _text(system, "cpe_name")) else {}),
         }
     for kind in KINDS:
-        for resource in resources.of(kind):
-            if resource.attributes.get("status") not in _GONE:
-                yield _component(resource, system)
+        for resource in subject.resources.of(kind):
+            if resource.attributes.get("status") in _GONE:
+                continue
+            component = _component(resource, system)
+            if files := list(_files(resource, subject)):
+                component["components"] = files
+            yield component
+
+
+def _files(package: Resource, subject: Subject) -> Iterator[dict[str, Any]]:
+    """A package's regular files with their digests as they are in the image. Beneath the package, and not beside it: so
+    they belong to it, and Trivy, which reads no components beneath others, passes them by."""
+    if package.kind != "package":
+        return
+    names = {name for path in subject.package_files.get(package.key, ()) for name in spellings(path)}
+    for name in sorted(names):
+        found = subject.resources.get("file", name)
+        digest = found.attributes.get("sha256") if found is not None else None
+        if isinstance(digest, str):
+            yield {"type": "file", "name": plain(name), "hashes": [{"alg": "SHA-256", "content": digest}]}
 
 
 def _component(resource: Resource, system: Mapping[str, Value]) -> dict[str, Any]:
@@ -115,6 +134,7 @@ def _component(resource: Resource, system: Mapping[str, Value]) -> dict[str, Any
         **({"publisher": _text(given, "maintainer")} if given.get("maintainer") else {}),
         **({"licenses": [{"license": {"name": _text(given, "license")}}]} if given.get("license") else {}),
         **({"purl": purl} if purl else {}),
+        **({"evidence": {"occurrences": [{"location": place}]}} if (place := _text(given, "directory")) else {}),
         "properties": [{"name": name, "value": value} for name, value in kept.items() if value],
     }
 

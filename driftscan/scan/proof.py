@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driftscan.compare.evidence import spellings
 from driftscan.model.drift import Change, Difference
 from driftscan.model.manifest import Manifest
+from driftscan.model.names import spellings
 from driftscan.model.proof import Rank, Shipment, Shipped
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import Resources

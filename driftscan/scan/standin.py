@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from driftscan.capture.base import Session
 from driftscan.collectors import files
-from driftscan.compare.evidence import spellings
 from driftscan.model.codec import encode_resource
 from driftscan.model.manifest import Manifest, Provenance
-from driftscan.model.names import encode_name
+from driftscan.model.names import encode_name, spellings
 from driftscan.model.records import Records
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus, ImageRef, Resources, Snapshot

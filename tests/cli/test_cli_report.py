@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.model.bom import Bom
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -127,7 +128,16 @@ DEBIAN = (
     _resource("python_package", "Foo_Bar@/opt", name="Foo_Bar", version="1.0", directory="/opt", installer="pip"),
     _resource("python_package", "two@/opt", name="two", version="1,2", directory="/opt"),
     _resource("npm_package", "@a/b@/usr", name="@a/b", version="2.0.0", directory="/usr", license="MIT"),
+    _resource("file", "/usr/bin/login", type="regular", sha256="a" * 64),
+    _resource("file", "/usr/bin/a\\x0a", type="regular", sha256="b" * 64),
+    _resource("file", "/usr/bin", type="directory"),
+    _resource("file", "/etc/login.secret", type="regular"),
+    _resource("file", "/usr/bin/own", type="regular", sha256="c" * 64),
 )
+LISTED = {
+    "gone/all": ("/usr/bin/own",),
+    "login/amd64": ("/", "/bin", "/bin/login", "/bin/a\\x0a", "/bin/l", "/etc/login.secret"),
+}
 RPM = (
     _resource("os_version", "-", platform="rocky", version_id="9.4", pretty_name="Rocky"),
     _package("rpm", "bash", "1:5.1-9.el9", "x86_64", source="bash-5.1-9.el9.src.rpm"),
@@ -145,6 +155,7 @@ def _bom(tmp_path: Path, capsys: Capture, found: tuple[Resource, ...], status: C
         image=ImageRef("web", "2026.11.20"),
         provenance=Provenance(baked_at="2026-11-20T10:00:00Z", tool="driftscan 0.1.0"),
         resources=resources,
+        package_files=LISTED,
         coverage=coverage,
     )
     files.write_manifest(manifest, tmp_path / "web.manifest")
@@ -222,6 +233,21 @@ def test_trivy_is_told_the_source_package(
     prefix = "aquasecurity:trivy:Src"
     told = {one["name"]: one["value"] for one in found["properties"] if one["name"].startswith(prefix)}
     assert told == {prefix + name: value for name, value in source.items()}
+
+
+def test_files_of_packages_have_the_digest_that_they_have_in_the_image(tmp_path: Path, capsys: Capture) -> None:
+    bom = _bom(tmp_path, capsys, DEBIAN, CollectorStatus.COMPLETE)
+    of = {one["name"]: one.get("components") for one in bom["components"]}
+    assert of["login"] == [
+        {"type": "file", "name": name, "hashes": [{"alg": "SHA-256", "content": digest}]}
+        for name, digest in (("/usr/bin/a\\x0a", "b" * 64), ("/usr/bin/login", "a" * 64))
+    ]
+    assert [name for name, files in of.items() if files] == ["login"]
+    again = Bom.from_json(bom)  # type: ignore[attr-defined]
+    assert [len(one.components) for one in again.components if one.name == "login"] == [2]
+    assert next(one for one in bom["components"] if one["name"] == "@a/b")["evidence"] == {
+        "occurrences": [{"location": "/usr"}]
+    }
 
 
 def _components(bom: dict[str, Any]) -> list[dict[str, Any]]:

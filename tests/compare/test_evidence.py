@@ -4,8 +4,9 @@ from datetime import timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from driftscan.compare.apt_history import parse
-from driftscan.compare.evidence import Evidence, dpkg_files, spellings
+from driftscan.compare.evidence import Evidence, dpkg_files
 from driftscan.compare.transaction import Item
+from driftscan.model.names import spellings
 
 # The first entry is what apt 2.6 of Debian 12 wrote for `apt-get install nginx` (without Requested-By, which it adds
 # under sudo); the others are in its form.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from driftscan.compare.evidence import Evidence, spellings
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.folds._authorities import authorities
 from driftscan.compare.folds._generated import enabling_links, state_of
 from driftscan.compare.folds._operations import Operation, Step
@@ -17,6 +17,7 @@ from driftscan.compare.loaded import LIBRARY, PROCESS, began_before, is_gone, un
 from driftscan.compare.pool import Pool, actual, text, value
 from driftscan.compare.written import KINDS, written_in
 from driftscan.model.drift import CauseType, Change, Difference
+from driftscan.model.names import spellings
 from driftscan.model.proof import OUTSIDE, STRENGTH, Claim, Proof, Rank
 from driftscan.model.times import nanoseconds
 

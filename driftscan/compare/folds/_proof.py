@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from driftscan.compare.attributes import is_executable
-from driftscan.compare.evidence import Evidence, spellings
+from driftscan.compare.evidence import Evidence
 from driftscan.model.drift import Difference
+from driftscan.model.names import spellings
 from driftscan.model.proof import INFO, OUTSIDE, Rank, Shipment, Shipped
 from driftscan.model.resource import Value
 

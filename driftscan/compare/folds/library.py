@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from driftscan.compare.evidence import Evidence, spellings
+from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import Fold
 from driftscan.compare.folds._operations import done_by
 from driftscan.compare.folds._parts import and_more, said
@@ -10,6 +10,7 @@ from driftscan.compare.loaded import LIBRARY, began_before
 from driftscan.compare.pool import Pool, value
 from driftscan.compare.transaction import Transaction
 from driftscan.model.drift import CauseType, Change, Difference, Mutation
+from driftscan.model.names import spellings
 
 _STATES = {
     "memory": ", which never was a file,",
