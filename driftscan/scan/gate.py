@@ -11,6 +11,7 @@ from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.folds._generated import loads_code
 from driftscan.compare.identities import identities, shared_identities
+from driftscan.errors import UsageError
 from driftscan.manifests.files import read_manifest
 from driftscan.model.declared import DeclaredChanges
 from driftscan.model.drift import Change, Mutation
@@ -58,6 +59,7 @@ WITHOUT_ROOT = (
     "the directory was read without root rights: read it as root, or gate the image as oci: or docker-archive:, which"
     " need none"
 )
+_TOP = ("/etc", "/usr")
 NOT_SETTLED = "first boot of the candidate has not finished; give it more with --timeout"
 
 
@@ -130,6 +132,7 @@ def look(
         phase("walk")
         zones = approved.zones(booted=seen.session.facts.live)
         taken = seen.snapshot(approved.zones(booted=True).zones)  # identities are read, whatever may differ in them
+        _refuse_no_root(candidate, taken, manifest)
         phase("compare")
         found = diff(manifest, taken, zones)
         changed = (item.key for item in found.differences if item.kind == "file" and not item.allowed)
@@ -187,6 +190,16 @@ def judge(candidate: Target, seen: Seen, approved: Approved, fleet: Fleet, start
         fleet=fleet,
         sources=_sources(seen, approved.manifest),
     )
+
+
+def _refuse_no_root(candidate: Target, taken: Snapshot, manifest: Manifest) -> None:
+    """UsageError for a directory that is none: that it lacks whatever the approved image has is no news of an image."""
+    has = [any(each.resources.get("file", path) for path in _TOP) for each in (taken, manifest)]
+    if not taken.live and has == [False, True]:
+        raise UsageError(
+            f"{candidate.name}: holds neither {_TOP[0]} nor {_TOP[1]}, which the approved image has",
+            "Name the root of an unpacked image (of a bundle, its rootfs).",
+        )
 
 
 def _sources(seen: Seen, manifest: Manifest) -> dict[str, str]:

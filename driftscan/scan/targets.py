@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ _IMAGES = {
     "docker-archive": "Write docker-archive:FILE or docker-archive:FILE:NAME, FILE being what `docker save` wrote.",
 }
 """Those that may hold several images, and how they are written."""
+_REFERENCE = re.compile(r"[a-z0-9-]+(?:[.:][a-z0-9.-]+)+/[a-z0-9._/-]+(?:[:@]\S+)?")
+"""An image's name that begins with a registry's; without one it looks like a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ def resolve(
     if patterns and not inventories:
         raise UsageError(
             f"unknown target {patterns[0]!r}",
-            "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, oci:DIR,"
+            _fetched(patterns[0])
+            or "Name hosts of an inventory with -i FILE, or use local, ssh://host, rootfs:DIR, oci:DIR,"
             " docker-archive:FILE, snapshot:FILE.",
         )
     chosen = select(hosts, patterns, limit) if patterns or (inventories and not direct) else ()
@@ -86,6 +90,17 @@ def resolve(
 
 def _is_direct(word: str) -> bool:
     return word == "local" or word.startswith("ssh://") or (word.partition(":")[0] in FILE_SCHEMES and ":" in word)
+
+
+def _fetched(word: str) -> str:
+    """What to do with a reference to a registry, if this looks like one and not like a path."""
+    name = word.removeprefix("docker://").removeprefix("docker-daemon:")
+    if name == word and not _REFERENCE.fullmatch(word):
+        return ""
+    transport = "docker-daemon:" if word.startswith("docker-daemon:") else "docker://"
+    return (
+        f"No registry is read. Fetch the image first: skopeo copy {transport}{name} oci:DIR:TAG; then name oci:DIR:TAG."
+    )
 
 
 def split_layout(text: str) -> tuple[str, str]:
@@ -124,7 +139,7 @@ def _single(word: str, overrides: ConnectOverrides) -> Target:
     if scheme in _IMAGES:
         found, tag = split_layout(path)
         if not found:
-            raise UsageError(f"{word}: no such file or directory", _IMAGES[scheme])
+            raise UsageError(f"{word}: no such file or directory", _fetched(path) or _IMAGES[scheme])
         if scheme == "docker-archive" and Path(found).is_dir():
             raise UsageError(f"{word}: a directory, not a file", _IMAGES[scheme])
         return Target(scheme, word, word, path=found, tag=tag)

@@ -371,6 +371,12 @@ def test_an_image_that_has_not_booted_may_lack_what_first_boot_makes_and_not_hol
         (["gate"], "CANDIDATE is missing"),
         (["gate", "local", "--against", "no.manifest"], "no.manifest"),
         (["gate", "rootfs:/no/such", "--against", "MANIFEST"], "no such file or directory"),
+        (
+            ["gate", "oci:registry.example/web:8", "--against", "MANIFEST"],
+            "skopeo copy docker://registry.example/web:8",
+        ),
+        (["gate", "docker://web:8", "--against", "MANIFEST"], "skopeo copy docker://web:8 oci:DIR:TAG"),
+        (["gate", "registry.example/web@sha256:1", "--against", "MANIFEST"], "No registry is read"),
         (["gate", "local", "--against", "MANIFEST", "--declared", "no.yaml"], "no.yaml"),
         (["gate", "local", "--against", "MANIFEST", "-p", "no-such-policy"], "no-such-policy"),
         (["gate", "local", "--against", "MANIFEST", "-o", "xml"], "not one of text, json, markdown"),
@@ -382,6 +388,13 @@ def test_wrong_input_is_told_before_anything_is_looked_at(
     said = run(capsys, *(str(manifest) if word == "MANIFEST" else word for word in words))
     assert (said.code, said.out) == (2, "")
     assert says in said.err
+
+
+def test_a_directory_that_is_no_root_is_no_candidate(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "bundle/rootfs").mkdir(parents=True)
+    said = gate(target=f"rootfs:{tmp_path / 'bundle'}")
+    assert (said.code, said.out) == (2, "")
+    assert "bundle: holds neither /etc nor /usr, which the approved image has" in said.err
 
 
 def fixed(number: int, *items: Difference, action: Action = Action.REPLACE, **more: object) -> JudgedMutation:
