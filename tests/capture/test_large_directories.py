@@ -1,4 +1,4 @@
-"""Directories with very many entries: what they cost the probe, and what is said of those that it cannot hold."""
+"""What has no end, or nearly none: directories with very many entries, a file that grows while it is read."""
 
 import os
 import tracemalloc
@@ -74,3 +74,18 @@ def test_a_directory_that_memory_does_not_hold_is_a_gap_there(tmp_path: Path, mo
         output.close()
     assert b"".join(told) == b"X failed\0/spool\0\0\0"
     assert len(job.groups) == 1
+
+
+def test_a_file_that_grows_faster_than_it_is_read_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log").write_bytes(b"x" * (walk.BUFFER + 1))
+    walker = Walker(str(tmp_path), Rules([]), "sha256", {}, Pace(0, 0))
+    reads: list[int] = []
+
+    def read(handle: int, device: int, offset: int) -> int:
+        reads.append(offset)
+        assert offset <= 2 * walk.GROWTH, "read without end"
+        return walk.BUFFER
+
+    monkeypatch.setattr(walker.reader, "read", read)
+    assert [entry[3] for entry in walker.directory("") if entry[0] == "/log"] == ["!raced"]
+    assert len(reads) < 3 * walk.GROWTH // walk.BUFFER

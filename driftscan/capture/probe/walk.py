@@ -45,6 +45,8 @@ BUFFER = 1 << 18
 ZEROS = bytes(BUFFER)
 SPARSE_LIMIT = 1 << 36
 XATTR_LIMIT = 4096
+GROWTH = 1 << 24
+"""Bytes that a file may grow by while it is read: one that is written faster than it is read has no end."""
 PATH_MAX = 4096
 LONG = 512
 
@@ -288,6 +290,8 @@ class Walker:
                 head = partial.hexdigest()
             total.update(data[:length])
             done += length
+            if done > status.st_size + GROWTH:
+                return "!raced", "-"
         return total.hexdigest(), ("!short" if prefix and head == "-" else head)
 
     def pieces(self, handle: int, status: os.stat_result, sparse: bool) -> "Iterator[tuple[int, memoryview]]":
