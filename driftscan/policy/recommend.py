@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from driftscan.model.cohort import UNPLACED
+from driftscan.model.cohort import UNPLACED, CohortClass
 from driftscan.model.finding import (
     Action,
     Cure,
@@ -68,6 +68,8 @@ class _Ground:
     fact: str
     cause: CureCause
     urgency: int = UNPLACED
+    alone: bool = False
+    """Whether this host is the only one of its image that has it."""
     where: str = ""
     """How common it is, and whether it came back."""
     incident: bool = False
@@ -147,6 +149,7 @@ def _grounds(mutations: Sequence[JudgedMutation], controls: Sequence[JudgedContr
             judged.mutation.title,
             origin(judged),
             judged.urgency,
+            judged.cohort is not None and judged.cohort.kind is CohortClass.ONE,
             _where(judged),
             is_incident(judged),
         )
@@ -192,13 +195,20 @@ def _sentence(
     *,
     unseen: str = "",
 ) -> str:
-    strongest = (because or grounds)[:MAX_NAMED]
+    strongest = _told_first(because or grounds)
     named = [ground.told() for ground in strongest]
     rest = len(grounds) - len(named)
     more = f"; and {rest} more finding{'s' if rest > 1 else ''}" if rest else ""
     version = " ".join(part for part in (image.id, image.version) if part) if image else ""
     against = f" differs from image {show(version)}" if version else ""
     return f"{show(host)}{against}: {'; '.join(named)}{more}{unseen}: {_ADVICE[action]}{_caveat(action, because)}."
+
+
+def _told_first(grounds: Sequence[_Ground]) -> Sequence[_Ground]:
+    """The strongest; one of what this host alone has among them, however much befell all hosts."""
+    first, rest = grounds[:MAX_NAMED], grounds[MAX_NAMED:]
+    own = next((ground for ground in rest if ground.alone), None)
+    return [*first[:-1], own] if own is not None and not any(ground.alone for ground in first) else first
 
 
 def _caveat(action: Action, because: Sequence[_Ground]) -> str:

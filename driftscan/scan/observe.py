@@ -25,7 +25,7 @@ from driftscan.scan.packages import package_files
 from driftscan.scan.parsing import Parsed, parse
 from driftscan.scan.snapshot import assemble, image_of
 from driftscan.scan.targets import Target
-from driftscan.zones import in_force, packs, walk_rules
+from driftscan.zones import before_walk, packs, walk_rules
 from driftscan.zones.declared import declarations, sources
 
 Phase = Callable[[str], None]
@@ -68,7 +68,7 @@ class Observation:
 
     def pack_zones(self) -> tuple[Zone, ...]:
         """The shipped zones whose conditions hold for this target, as far as is known before its files are."""
-        return in_force(packs(), Resources(self.parsed.resources))
+        return before_walk(packs(), Resources(self.parsed.resources))
 
     def snapshot(self, zones: Sequence[Zone], digest: str = "sha256", more: tuple[WalkRule, ...] = ()) -> Snapshot:
         """A snapshot for which the target tells all of its files. `more` rules come after those of the zones."""

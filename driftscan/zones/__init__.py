@@ -1,7 +1,7 @@
 """Zones: what may differ from the reference. Declared in YAML, shipped in packs, learned from boots."""
 
 from driftscan.model.matching import Matcher
-from driftscan.zones.conditions import in_force
+from driftscan.zones.conditions import before_walk, in_force
 from driftscan.zones.held_out import HeldOut, hold_out
 from driftscan.zones.learned import Boots, Learned, Question, merge
 from driftscan.zones.loader import load, load_pack, packs
@@ -17,6 +17,7 @@ __all__ = [
     "Pack",
     "Question",
     "When",
+    "before_walk",
     "hold_out",
     "in_force",
     "load",

@@ -36,6 +36,14 @@ def test_the_reference_itself_is_no_impostor() -> None:
     assert not is_reference(host(A, B), no_keys)
 
 
+def test_the_reference_is_known_by_what_may_be_read_without_root() -> None:
+    whole = host(A, B) | {"file:/etc/ssh/ssh_host_ed25519_key.pub": C}
+    golden = Reference(host="golden", taken_at="", identities=whole)
+    read = {name: digest for name, digest in whole.items() if not name.endswith("_key")}
+    assert shared_identities(read, [golden], {}) == ()
+    assert shared_identities({f"file:{ID}": A}, [golden], {})  # no key was read: it may be a clone
+
+
 def test_a_key_left_in_the_image_is_told() -> None:
     (found,) = shared_identities(host(A, B), [reference(C, B)], {})
     assert found.cause.type is CauseType.IDENTITY_SHARED

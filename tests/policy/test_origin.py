@@ -138,6 +138,14 @@ def test_of_what_is_equally_bad_the_rarer_and_the_incident_come_first() -> None:
     assert told.because == tuple(each.mutation.id for each in found)
 
 
+def test_what_a_host_alone_has_is_named_however_much_befell_all_hosts() -> None:
+    fleet = [judged(cohort=KINDS[CohortClass.ALL_LATER], name=f"F-{number}") for number in range(1, 6)]
+    own = judged(cohort=KINDS[CohortClass.ONE], name="F-9")
+    told = recommend([*fleet, own], [], Verdict.FINDINGS, host="h").sentence
+    assert told.count("on this host alone") == 1
+    assert "and 3 more findings" in told
+
+
 def test_severity_and_action_come_before_prevalence() -> None:
     common = judged(Action.QUARANTINE, KINDS[CohortClass.ALL], name="F-9")
     rare = judged(Action.REPLACE, KINDS[CohortClass.ONE], name="F-1")

@@ -7,7 +7,7 @@ import pytest
 
 from driftscan.errors import UsageError
 from driftscan.model.zone import Provenance, ZoneClass
-from driftscan.zones import in_force, load, load_pack, packs
+from driftscan.zones import before_walk, in_force, load, load_pack, packs, walk_rules
 from tests.compare.building import file, resources, thing
 
 
@@ -105,6 +105,21 @@ def test_conditions_are_decided_by_the_image(tmp_path: Path) -> None:
     assert in_force([pack], resources(image)) == ()
     assert [zone.pattern for zone in in_force([pack], resources([ubuntu]))] == ["/always"]
     assert {zone.provenance for zone in in_force([pack], resources([ubuntu]))} == {Provenance.PACK}
+
+
+def test_what_is_secret_is_not_read_for_want_of_knowledge(tmp_path: Path) -> None:
+    text = """
+when: {path: /usr/lib/systemd/systemd}
+zones:
+  - {pattern: /key, zone: secret, reason: x}
+  - {pattern: /state, zone: free, reason: x}
+  - {pattern: /other, zone: secret, reason: x, when: {package: other}}
+"""
+    pack = load_pack(write(tmp_path, text))
+    assert [zone.pattern for zone in before_walk([pack], resources([]))] == ["/key"]
+    assert in_force([pack], resources([])) == ()
+    [systemd] = [rule for rule in walk_rules(before_walk(packs(), resources([]))) if "credential" in rule.pattern]
+    assert systemd.action == "stat"
 
 
 def test_conditions_of_a_file_by_hand(tmp_path: Path) -> None:
