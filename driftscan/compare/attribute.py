@@ -168,9 +168,17 @@ def _told(mutation: Mutation, acts: Sequence[Act], thing: _Thing) -> list[Act]:
     """Acts that may have done what has no time of its own. An address is named for many reasons, an account for few."""
     kinds = {item.kind for item in mutation.differences}
     named = [act for act in acts if _names(act, thing)]
+    if kinds <= _ACCOUNTS:  # who is named by a tool of accounts, is named for that; by another, for any reason
+        named = [
+            act for act in named if act.deed is Deed.ACCOUNT or not TOOLS.isdisjoint(_programs(act.command))
+        ] or named
     if kinds <= {"host_entry", "dns"}:
         return _writers(kinds, acts) or named
     return named or _writers(kinds, acts) or _by_tools(kinds, acts)
+
+
+def _is_of_accounts(act: Act) -> bool:
+    return act.deed is Deed.ACCOUNT or not TOOLS.isdisjoint(_programs(act.command))
 
 
 def _writers(kinds: Iterable[str], acts: Sequence[Act]) -> list[Act]:

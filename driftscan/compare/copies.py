@@ -24,10 +24,10 @@ _GUARDED = re.compile(r"/etc/sudoers\.d/.*|.*/\.ssh/.*|/etc/ssh/authorized_keys.
 
 
 def one_file(found: Joined, evidence: Evidence) -> None:
-    """Names of one file that changed alike."""
+    """Names of one file that changed alike, or came."""
     seen: dict[tuple[CauseType, int, str, str], Mutation] = {}
     for part in found:
-        item = single(part, Change.MODIFIED)
+        item = single(part, Change.MODIFIED) or _of_many_names(single(part, Change.ADDED))
         inode = item.observed.get("inode") if item is not None else None
         content = _content(item, evidence) if item is not None else ""
         if item is None or not isinstance(inode, int) or not content or set(item.attributes) <= NAMES:
@@ -36,6 +36,12 @@ def one_file(found: Joined, evidence: Evidence) -> None:
         whole = seen.setdefault((part.cause.type, inode, content, deltas), part)
         if whole is not part:
             found.join(part, whole, f"{item.key} is another name of it")
+
+
+def _of_many_names(item: Difference | None) -> Difference | None:
+    """What came, if it has more names than this."""
+    links = value(item, "nlink") if item is not None else None
+    return item if isinstance(links, int) and links > 1 else None
 
 
 def other_names(found: Joined, evidence: Evidence) -> None:

@@ -316,7 +316,8 @@ def _incomplete(found: Assessment) -> list[HostErrorRecord]:
         rest = Counter(item.kind for item in found.unknown[MAX_TOLD:]).most_common()
         more = f", and more: {', '.join(f'{number} of {kind}' for kind, number in rest)}" if rest else ""
         why = found.unknown[0].why or "a gap hides them"
-        message = f"{len(found.unknown)} facts of the manifest could not be seen ({why}): {', '.join(named)}{more}"
+        facts = "1 fact" if len(found.unknown) == 1 else f"{len(found.unknown)} facts"
+        message = f"{facts} of the manifest could not be seen ({why}): {', '.join(named)}{more}"
         hint = "Scan with root rights." if NO_ROOT in found.notes else "See coverage for the gaps."
         records.append(HostErrorRecord(kind="incomplete", message=message, hint=hint))
     return records

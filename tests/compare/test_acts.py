@@ -190,6 +190,13 @@ def test_an_edited_file_with_two_names() -> None:
     assert len(apart) == 2
 
 
+def test_a_file_that_came_with_two_names() -> None:
+    names = ("/usr/bin/bash-static", "/var/tmp/.b")
+    found = one(*(added(file(name, {"inode": 7}, mode="4755", nlink=2)) for name in names))
+    assert (found.cause.type, found.explains) == (CauseType.PRIVILEGE_BITS, 2)
+    assert len(folded(*(added(file(name, {"inode": 7}, mode="4755", nlink=1)) for name in names))) == 2
+
+
 HAVE = (file("/usr/bin/perl", sha256=A), file("/usr/bin/perl5.36.0", sha256=A), file("/usr/bin/perlbug", sha256=B))
 FEWER = modified("file", "/usr/bin/perl5.36.0", nlink=(2, 1))
 

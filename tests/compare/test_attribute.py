@@ -441,3 +441,13 @@ def test_a_word_of_another_program_is_no_tool() -> None:
     route = fold([added(thing("route", "ipv4/192.0.2.0/24/eth0/0"))])
     [found] = attribute(route, Evidence(witness=Witness(acts)))
     assert (found.attribution.actor, found.attribution.command) == ("alice", acts[0].command)
+
+
+def test_a_password_is_the_act_of_a_tool_of_accounts() -> None:
+    acts = (
+        act("/usr/bin/sh -c 'echo deploy:<redacted> | chpasswd'"),
+        act("/usr/bin/chown -R deploy /srv", actor="bob"),
+    )
+    changed_password = modified("password", "deploy", password_status=("disabled", "set"))
+    [found] = attribute(fold([changed_password]), Evidence(witness=Witness(acts)))
+    assert found.attribution.actor == "alice"
