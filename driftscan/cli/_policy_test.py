@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from driftscan.model.names import show
+from driftscan.reports._words import plural
 
 if TYPE_CHECKING:
     from driftscan.policy.cases import CaseResult
@@ -22,7 +23,7 @@ def summary(found: "Sequence[Trial]") -> str:
         return "no rules of its own: nothing was tried"
     failed = sum(not trial.passed for trial in found)
     read = sum(trial.readings for trial in found)
-    counts = f"{len(found)} rules, {sum(len(trial.cases) for trial in found)} cases"
+    counts = f"{plural(len(found), 'rule')}, {plural(sum(len(trial.cases) for trial in found), 'case')}"
     counts += f", {read} facts flipped" if read else ""
     return f"{counts}: {f'{failed} failed' if failed else 'all good'}"
 

@@ -8,6 +8,7 @@ from driftscan.cli._command import Argument, Call, Command
 from driftscan.errors import DriftscanError
 from driftscan.model.names import show
 from driftscan.reports._terminal import Painter, table
+from driftscan.reports._words import plural
 
 if TYPE_CHECKING:
     from driftscan.model.resource import Kind
@@ -40,7 +41,7 @@ def _lint(call: Call) -> int:
             bad = True
         else:
             rules = sum(len(policy.rules) for policy in loaded)
-            call.console.note(f"{show(name)}: good, {rules} rules")
+            call.console.note(f"{show(name)}: good, {plural(rules, 'rule')}")
     if not bad and len(call.settings.policy) > 1:
         _load(call.settings.policy)
     return BAD_INPUT if bad else 0

@@ -46,7 +46,7 @@ FILE = Kind(
         "flags": Attribute(str, "inode flags as chattr(1) letters: i immutable, a append-only, ..."),
         "xattrs": Attribute(dict, "other extended attributes: name to value in hexadecimal, or its digest"),
     },
-    shape=r"/|(?:/[^/]+)+",
+    shape=r"/|(?:/(?!\.{1,2}(?:/|\Z))[^/]+)+",
 )
 
 _HEAD = re.compile(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from posixpath import normpath
 
 from driftscan.model.patterns import is_literal
 from driftscan.model.resource import Kind
@@ -158,6 +159,7 @@ _MEANT: tuple[Callable[[str], str], ...] = (
     str.lower,
     lambda key: key.replace("-", "_"),
     lambda key: key.rstrip("/"),
+    normpath,
     lambda key: f"/{key}",
     lambda key: f"{key}/*",
     lambda key: key.replace("/", "."),

@@ -174,7 +174,7 @@ rules:
 def test_policy_test(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = home / "ours.yaml"
     path.write_text(POLICY.replace("AT_FAULT", ""))
-    assert run(capsys, "policy", "test", "ours.yaml").out == "1 rules, 2 cases: all good\n"
+    assert run(capsys, "policy", "test", "ours.yaml").out == "1 rule, 2 cases: all good\n"
     said = run(capsys, "policy", "test", "ours.yaml", "--mutate")
     assert said.code == 1
     assert "  no case notices: key a\n  no case notices: key b\n" in said.out
@@ -194,7 +194,7 @@ def test_policy_test_tells_what_failed_and_where(home: Path, capsys: pytest.Capt
         'given user a: {"uid": 2}',
         "missing finding: c is not at fault",
         "unexpected finding: b is at fault",
-        "1 rules, 2 cases: 1 failed",
+        "1 rule, 2 cases: 1 failed",
     ):
         assert line in said.out
     told = json.loads(run(capsys, "policy", "test", "ours.yaml", "--json").out)
