@@ -275,7 +275,7 @@ def _append(call: Call, waivers: Sequence[Waiver], of: Sequence[_Sighting]) -> N
 
     path = call.settings.output
     target = os.path.realpath(path)  # a link stays one
-    notes = {each.subject.finding: f"{each.subject.severity.word}: {each.title}" for each in of}
+    notes = {each.subject.finding: f"{each.subject.severity.word}: {_found(each)}" for each in of}
     with atomic.alone(target):
         more = added(_text(path), waivers, notes)
         parse(more, path)
@@ -284,6 +284,11 @@ def _append(call: Call, waivers: Sequence[Waiver], of: Sequence[_Sighting]) -> N
         call.console.write(f"{show(waiver.what)} {_where(waiver)}: waived until {waiver.expires}\n")
     said = f"driftscan: {plural(len(waivers), 'waiver')} added to {show(path)}"
     call.console.note(f"{said}; review and commit it, and scan with --waivers {show(path)}")
+
+
+def _found(each: _Sighting) -> str:
+    """What was found: the title of a control says how it should be."""
+    return each.title if each.subject.finding.startswith("F-") else f'fails "{each.title}"'
 
 
 def _sightings(call: Call) -> Iterator[_Sighting]:

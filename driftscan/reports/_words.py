@@ -106,10 +106,20 @@ def findings_of(host: HostResult) -> str:
     return finding_counts(host) or _NOT_SEEN.get(host.verdict, "none")
 
 
-def set_aside(host: HostResult) -> str:
-    """`2 waived, 1 allowed`; empty when there is none."""
+def waived(host: HostResult) -> int:
+    """How many findings waivers accept."""
+    return _states(host)[State.WAIVED]
+
+
+def _states(host: HostResult) -> Counter[State]:
     states = Counter([judged.state for judged in host.mutations])
     states.update(judged.state for judged in host.controls if judged.result is Result.FAIL)
+    return states
+
+
+def set_aside(host: HostResult) -> str:
+    """`2 waived, 1 allowed`; empty when there is none."""
+    states = _states(host)
     return ", ".join(f"{states[state]} {state.value}" for state in (State.WAIVED, State.ALLOWED) if states[state])
 
 

@@ -122,7 +122,9 @@ def _where(place: Place) -> dict[str, str]:
 def _summary(result: ScanResult) -> str:
     open_findings = sum(len(host.open_severities()) for host in result.hosts)
     state = ", interrupted" if result.interrupted else ""
-    return f"{words.reached(result.hosts)} scanned{state}, {words.plural(open_findings, 'open finding')}."
+    waived = sum(map(words.waived, result.hosts))
+    aside = f", {waived:,} waived" if waived else ""
+    return f"{words.reached(result.hosts)} scanned{state}, {words.plural(open_findings, 'open finding')}{aside}."
 
 
 report = Report(

@@ -78,7 +78,8 @@ def _table(hosts: Sequence[HostResult]) -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
     for one in hosts:
         action = one.recommendation.action.word
-        yield f"| {code(one.host)} | {one.verdict.value} | {action} | {words.findings_of(one)} |"
+        found = words.findings_of(one) + (f" ({count} waived)" if (count := words.waived(one)) else "")
+        yield f"| {code(one.host)} | {one.verdict.value} | {action} | {found} |"
 
 
 def _crowd(many: Crowd) -> Iterator[str]:

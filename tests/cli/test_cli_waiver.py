@@ -248,7 +248,7 @@ def test_what_a_control_finds_is_accepted_and_more_of_it_is_not(driftscan: Run, 
     assert found()["state"] == "open"
     assert driftscan("waiver", "adopt", *SAID, "--days", "60").code == 0
     text = (tmp_path / "waivers.yaml").read_text()
-    assert "  # medium: No file can be written by all\n  - finding: C-" in text
+    assert '  # medium: fails "No file can be written by all"\n  - finding: C-' in text
     assert '    resources: ["/srv/a", "/srv/b?"]\n' in text
     assert found("--waivers", "waivers.yaml")["state"] == "waived"
     (image / "srv/a").chmod(0o644)
