@@ -59,7 +59,12 @@ def _from_file(path: str) -> ScanResult:
     from driftscan.reports._back import scan_result
     from driftscan.reports._read import read_report
 
-    return scan_result(read_report(path))
+    try:
+        return scan_result(read_report(path))
+    except ValueError as error:  # a date that there is none
+        raise UsageError(
+            f"{path}: {show(str(error))}", "The file was edited or damaged: write the report again."
+        ) from None
 
 
 def _from_store(call: Call, wanted: str) -> ScanResult:

@@ -4,6 +4,7 @@ import re
 import textwrap
 
 from driftscan.model.finding import Action, Severity, Verdict
+from driftscan.model.names import show
 from driftscan.reports._base import Style
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
@@ -31,6 +32,17 @@ _ACTIONS = {
     Action.REBAKE: "red",
     Action.QUARANTINE: "bold red",
 }
+
+
+_PAINTED = re.compile(r"(\x1b\[(?:0|[12]|3[1-6]|1;31)m)")
+"""The codes that `Painter` writes."""
+
+
+def shown(line: str) -> str:
+    """A line with nothing in it that steers a terminal but colours: where a value was written as it came, too."""
+    if line.isprintable():
+        return line
+    return "".join(part if _PAINTED.fullmatch(part) else show(part) for part in _PAINTED.split(line))
 
 
 class Painter:

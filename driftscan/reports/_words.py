@@ -258,7 +258,8 @@ def following(hosts: list[HostResult]) -> str:
     for one in hosts:
         mutations, failed = open_mutations(one), failed_controls(one)
         if (mutations or failed) and not one.target.startswith(_ON_FILE):
-            return f"driftscan explain {mutations[0].mutation.id if mutations else failed[0].finding}"
+            finding = mutations[0].mutation.id if mutations else failed[0].finding
+            return f"driftscan explain {said(shlex.quote(finding))}"
     missed = next((one for one in hosts if one.verdict is Verdict.UNREACHABLE), None)
     return f"driftscan doctor {_target(missed)}" if missed else ""
 

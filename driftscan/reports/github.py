@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from driftscan.model.finding import Severity
+from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _findings as finding
 from driftscan.reports import _words as words
@@ -46,6 +47,11 @@ class _Group:
 
 
 def _render(result: ScanResult, _style: Style) -> Iterator[str]:
+    for line in _lines(result):
+        yield show(line.removesuffix("\n")) + "\n"
+
+
+def _lines(result: ScanResult) -> Iterator[str]:
     missed, groups = _grouped(result)
     lines = {"error": [_missed(missed)] if missed else [], "warning": [], "notice": []}
     for rule, group in sorted(groups.items(), key=lambda item: (-item[1].severity, -item[1].hosts, item[0])):

@@ -5,6 +5,7 @@ import html
 from collections.abc import Iterator
 
 from driftscan.model.finding import Result, State
+from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _findings as finding
 from driftscan.reports import _words as words
@@ -25,7 +26,7 @@ def _render(result: ScanResult, _style: Style) -> Iterator[str]:
 
 def _text(text: str) -> str:
     """Text of ours, which may hold newlines, as content or between quotes."""
-    return html.escape(text.translate(_FORBIDDEN))
+    return html.escape("\n".join(map(show, text.split("\n"))).translate(_FORBIDDEN))
 
 
 def _shown(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from driftscan.model.drift import Difference
 from driftscan.model.finding import JudgedControl, JudgedMutation, Verdict
+from driftscan.model.names import show
 from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
@@ -22,7 +23,7 @@ _CODE_UNSAFE = {"`": "\\x60", "<": "\\x3c", "|": "\\x7c"}
 
 def _render(result: ScanResult, _style: Style) -> Iterator[str]:
     for line in _lines(result):
-        yield words.inert(line) + "\n"
+        yield words.inert(show(line)) + "\n"
 
 
 def code(text: str) -> str:
@@ -97,6 +98,11 @@ def _crowd(many: Crowd) -> Iterator[str]:
         yield f"- … and {len(many.shared) - SHARED:,} more findings"
 
 
+def _word(text: str) -> str:
+    """A word of ours; one that is none, in a report by somebody else, as code."""
+    return text if re.fullmatch("[a-z][a-z_-]*", text) else code(text)
+
+
 def _patching(result: ScanResult) -> Iterator[str]:
     if result.patching:
         yield from ("", "## Patching")
@@ -124,7 +130,7 @@ def _host(host: HostResult, known: frozenset[str]) -> Iterator[str]:
     if reading := words.reading_line(host):
         yield from ("", f"{reading}.")
     for error in host.errors:
-        yield from ("", f"- **{error.kind}**: {prose(error.message)}")
+        yield from ("", f"- **{_word(error.kind)}**: {prose(error.message)}")
         if error.hint:
             yield f"  - {prose(error.hint)}"
     for judged in words.open_mutations(host):
@@ -165,7 +171,7 @@ def _mutation(judged: JudgedMutation, *, brief: bool) -> Iterator[str]:
 def _difference(item: Difference) -> Iterator[str]:
     told = words.summary_of(item) if not item.text else ""
     why = f", {prose(item.why)}" if item.why else ""
-    yield f"- {item.change.value} {item.kind} {key(item.key)}{f': {code(told)}' if told else ''}{why}"
+    yield f"- {item.change.value} {_word(item.kind)} {key(item.key)}{f': {code(told)}' if told else ''}{why}"
     if item.text:
         yield from ("", *(f"  {line}" for line in diff(item.text)), "")
 

@@ -9,7 +9,7 @@ from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
 from driftscan.reports._crowd import SHARED, Crowd, crowd
-from driftscan.reports._terminal import Painter, columns, table
+from driftscan.reports._terminal import Painter, columns, shown, table
 
 SHOWN = 8
 """Differences of one mutation that are listed; `-v` lists all."""
@@ -21,7 +21,7 @@ DEEP = " " * 12
 
 def _render(result: ScanResult, style: Style) -> Iterator[str]:
     for line in _lines(result, style):
-        yield words.inert(line.rstrip()) + "\n"
+        yield words.inert(shown(line.rstrip())) + "\n"
 
 
 def _lines(result: ScanResult, style: Style) -> Iterator[str]:

@@ -59,6 +59,15 @@ def test_without_a_format_it_is_text_and_an_earlier_scan_is_named(kept: str, cap
     assert ran.out.startswith("# driftscan\n\n1 host,")
 
 
+def test_a_date_in_a_file_that_there_is_none_is_an_error_for_people(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(_render("json", samples.fleet()).replace('"2027-01-31"', '"2027-02-31"'))
+    ran = run(capsys, "report", "text", "--from", str(path))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{path}: " in ran.err
+    assert "write the report again" in ran.err
+
+
 def test_from_a_file(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "drift.json"
     path.write_text("".join(json_report.report.render(samples.fleet(), Style())))

@@ -1,7 +1,11 @@
 """Results of scans in which hosts lie: one hostile text at every place that a host can fill."""
 
+import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from driftscan.model.drift import Attribution, Cause, CauseType, Change, Delta, Difference, Grade
 from driftscan.model.names import encode_name
@@ -9,6 +13,8 @@ from driftscan.model.proof import Proof, Rank
 from driftscan.model.result import HostErrorRecord, HostResult, ScanResult
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
 from driftscan.model.source import Gap, Status
+from driftscan.reports._back import scan_result
+from driftscan.reports._build import report
 from tests.reports import samples
 
 TEXTS = (
@@ -92,3 +98,50 @@ def flood() -> ScanResult:
 
 def _is_bytes(text: str) -> bool:
     return not re.search("[\ud800-\udc7f\udd00-\udfff]", text)
+
+
+PAYLOAD = (
+    "\"'`></title></style></bdi></code><img src=x onerror=pwned=1><svg onload=pwned=1></svg><script>pwned=1</script>"
+    "<style>main{display:none}</style><iframe srcdoc=x></iframe><!--]]>{{7*7}}{%raw%}${7*7}\x1b]0;x\x07\u202e\u200b"
+)
+"""What would become an element, a style or a program in a page that writes it as it is."""
+_FREE = {"labels", "refs", "attributes", "timings", "observed"}
+"""Objects whose names are a host's or a policy's."""
+_TOLD = {"schema", "mode", "started_at", "finished_at", "since", "until"}
+"""What the schema has a form for, and reading back takes as it is."""
+
+
+@cache
+def everywhere(text: str) -> dict[str, Any]:
+    """The fleet's report, in which this is the value of each field, and the name in each object, that may have any
+    text: one that is read back is by anyone. New fields are in it by themselves."""
+    data: dict[str, Any] = json.loads(json.dumps(report(samples.fleet())))
+    shapes: dict[tuple[str, ...], list[tuple[Any, Any]]] = {}
+    for holder, name, shape in _places(data, (), text):
+        shapes.setdefault(shape, []).append((holder, name))
+    for shape, places in shapes.items():
+        before = [holder[name] for holder, name in places]
+        if shape[-1] in _TOLD:
+            continue
+        for holder, name in places:
+            holder[name] = text
+        try:
+            scan_result(data)
+        except (ValueError, KeyError):  # a word of a closed list, or a date
+            for (holder, name), value in zip(places, before, strict=True):
+                holder[name] = value
+    return data
+
+
+def _places(data: Any, shape: tuple[str, ...], text: str) -> Iterator[tuple[Any, Any, tuple[str, ...]]]:
+    """(what holds it, its name there, where that is) of every text."""
+    if isinstance(data, dict) and shape and shape[-1] in _FREE:
+        for name in list(data):
+            data[text + name] = data.pop(name)
+    items: Iterable[tuple[Any, Any]] = data.items() if isinstance(data, dict) else enumerate(data)
+    for name, value in items:
+        place = (*shape, name if isinstance(data, dict) else "*")
+        if isinstance(value, str):
+            yield data, name, place
+        elif isinstance(value, (dict, list)):
+            yield from _places(value, place, text)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from xml.etree import ElementTree as ET
 
@@ -14,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftscan.plugins import discover
 from driftscan.reports import _crowd
 from driftscan.reports import _words as words
+from driftscan.reports._back import scan_result
 from driftscan.reports._base import Report, Style
-from tests.reports import sieges
+from tests.reports import samples, sieges
 
 FORMATS: Mapping[str, Report] = discover("driftscan.reports", "report", Report)
 FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20\t\r]")
@@ -26,6 +28,11 @@ def _rendered(name: str, _many: int = 40) -> str:
     return "".join(FORMATS[name].render(sieges.siege(), Style()))
 
 
+@cache
+def _everywhere(name: str) -> str:
+    return "".join(FORMATS[name].render(scan_result(sieges.everywhere(sieges.PAYLOAD)), Style(verbose=1)))
+
+
 @pytest.mark.parametrize(("name", "many"), [*((name, 40) for name in FORMATS), ("text", 10), ("markdown", 10)])
 def test_it_is_text_that_any_reader_takes(name: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """UTF-8, without control characters, marks of direction, or lone surrogates; also where hosts are many."""
@@ -34,6 +41,30 @@ def test_it_is_text_that_any_reader_takes(name: str, many: int, monkeypatch: pyt
     shown.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u202a-\u202e\u2066-\u2069\ufeff]", shown)
     assert "\r" not in shown.replace("\r\n", "")
+
+
+def test_a_report_by_anyone_says_it_in_most_of_its_fields() -> None:
+    assert json.dumps(sieges.everywhere(sieges.PAYLOAD)).count("<script>pwned=1") > 400
+
+
+def test_the_next_command_is_one_whatever_a_finding_is_called() -> None:
+    host = samples.drifted()
+    judged = replace(host.mutations[0], mutation=replace(host.mutations[0].mutation, id="F-1; reboot\n#"))
+    assert words.following([replace(host, mutations=(judged,), controls=())]) == "driftscan explain 'F-1; reboot\\x0a#'"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_so_it_is_whatever_field_of_a_report_says_it(name: str) -> None:
+    shown = _everywhere(name)
+    shown.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u202a-\u202e\u2066-\u2069\ufeff]", shown)
+
+
+@pytest.mark.parametrize("name", ["html", "audit", "markdown"])
+def test_no_field_of_a_report_is_markup(name: str) -> None:
+    shown = _everywhere(name)
+    assert len(shown) > 10_000
+    assert not re.search(r"<(img|iframe|svg onload|script>p|style>m|!--)", shown)
 
 
 def test_json_and_jsonl_have_every_text_whole() -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from driftscan.reports import _trend_page, audit, html
+from driftscan.reports._back import scan_result
 from driftscan.reports._base import Report, Style
-from tests.reports import fleets, samples
+from tests.reports import fleets, samples, sieges
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
@@ -44,7 +45,8 @@ def browser() -> "Iterator[Browser]":
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages: `hostile` has all that a host can say, `fleet` many hosts, `audit` the same for an auditor."""
+    """The pages: `hostile` has all that a host can say, `fleet` many hosts, `audit` the same for an auditor; in `siege`
+    every field says one thing."""
     made = tmp_path_factory.mktemp("pages")
     _write(made / "hostile.html", html.report, samples.fleet())
     _write(made / "fleet.html", html.report, fleets.fleet(HOSTS))
@@ -52,6 +54,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trends = samples.fleet().trends
     assert trends
     (made / "trend.html").write_text("".join(_trend_page.page(trends)), "utf-8")
+    every = scan_result(sieges.everywhere(sieges.PAYLOAD))
+    _write(made / "siege.html", html.report, every)
+    _write(made / "siege-audit.html", audit.report, every)
+    assert every.trends
+    (made / "siege-trend.html").write_text("".join(_trend_page.page(every.trends)), "utf-8")
+    _write(made / "unreached.html", html.report, samples.result(samples.unreachable()))
     text = (made / "hostile.html").read_text("utf-8")
     attack = "<script>document.title = 'executed'</script><p id=attack style='position: fixed'>x</p>"
     (made / "attacked.html").write_text(text.replace("</main>", f"{attack}</main>"), "utf-8")
@@ -117,6 +125,24 @@ def test_it_opens_quietly_and_asks_for_nothing(browser: "Browser", folder: Path,
         assert not opened.said
         assert len(opened.asked) == 1
         assert opened.page.locator("main script, main img, main style, main iframe").count() == 0
+
+
+@pytest.mark.parametrize(("name", "sections"), [("siege", 9), ("siege-audit", 8), ("siege-trend", 1)])
+def test_whatever_any_field_says_is_text(browser: "Browser", folder: Path, name: str, sections: int) -> None:
+    """No element and no style comes of it, the policy of the page has nothing to refuse, and the script works."""
+    with Opened(browser, folder / f"{name}.html") as opened:
+        page = opened.page
+        page.evaluate(OPEN_ALL)
+        if name == "siege":
+            opened.search("onerror")
+            assert page.locator("#rows > details:not([hidden])").count() == 3  # the fourth host is clean
+        assert page.locator("img, iframe, [onerror], [onload], [srcdoc], main style, main script").count() == 0
+        assert page.evaluate("typeof pwned") == "undefined"
+        assert page.locator("main section").count() >= sections
+        assert page.locator("main").is_visible()
+        assert "<script>pwned=1</script>" in page.inner_text("main")
+        assert not opened.said
+        assert len(opened.asked) == 1
 
 
 def test_what_is_smuggled_in_does_not_run(browser: "Browser", folder: Path) -> None:
@@ -249,7 +275,15 @@ def test_it_fits_and_is_looked_at(browser: "Browser", folder: Path, shots: Path,
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme"), [("hostile", "light"), ("hostile", "dark"), ("audit", "light"), ("trend", "light")]
+    ("name", "scheme"),
+    [
+        ("hostile", "light"),
+        ("hostile", "dark"),
+        ("audit", "light"),
+        ("trend", "light"),
+        ("trend", "dark"),
+        ("unreached", "light"),
+    ],
 )
 def test_accessible(browser: "Browser", folder: Path, name: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - as above
