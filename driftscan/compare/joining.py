@@ -71,7 +71,8 @@ def _with(whole: Mutation, parts: Sequence[tuple[Mutation, str]]) -> Mutation:
         return whole
     words = [each for _, each in parts if each]
     more = [f"and {len(words) - _MOST_TOLD} more"] if len(words) > _MOST_TOLD else []
-    title = "; ".join([whole.title, *map(show, words[:_MOST_TOLD]), *more])
+    along = "; ".join([*map(show, words[:_MOST_TOLD]), *more])
+    title = f"{whole.title} ({along})" if along else whole.title
     items = [*whole.differences, *(item for part, _ in parts for item in part.differences)]
     return replace(whole, title=title, differences=tuple(sorted(items, key=lambda item: item.id)))
 

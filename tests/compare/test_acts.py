@@ -36,7 +36,7 @@ def test_a_unit_with_its_program_and_its_port() -> None:
         added(link("/etc/systemd/system/multi-user.target.wants/agent.service", "/etc/systemd/system/agent.service")),
     )
     assert (found.cause.type, found.explains) == (CauseType.SERVICE_ADDED, 5)
-    assert found.title == "agent.service added; with /usr/local/bin/agent; it listens on tcp/0.0.0.0:9999"
+    assert found.title == "agent.service added (with /usr/local/bin/agent; it listens on tcp/0.0.0.0:9999)"
 
 
 def test_a_unit_with_the_tree_that_it_runs_from() -> None:
@@ -63,7 +63,7 @@ def test_a_unit_takes_no_more_than_it_names() -> None:
 
 def test_a_program_with_its_port() -> None:
     found = one(AGENT, LISTENS)
-    assert found.title == "program /usr/local/bin/agent added (mode 0755, uid 0); it listens on tcp/0.0.0.0:9999"
+    assert found.title == "program /usr/local/bin/agent added (mode 0755, uid 0) (it listens on tcp/0.0.0.0:9999)"
     assert found.id == one(AGENT).id  # the same finding whether it runs or not
 
 
@@ -80,7 +80,7 @@ def test_a_port_of_a_program_of_the_image_is_its_own_matter() -> None:
 def test_a_socket_with_its_template_and_its_port() -> None:
     rows = [added(thing("service", "diag.socket")), added(thing("service", "diag@.service", exec_start=("-/bin/sh",)))]
     port = added(thing("listen", "tcp/[::]:7777", process=MANAGER, unit="init.scope"))
-    assert one(*rows, port).title == "diag.socket and diag@.service added; it listens on tcp/[::]:7777"
+    assert one(*rows, port).title == "diag.socket and diag@.service added (it listens on tcp/[::]:7777)"
     other = added(thing("service", "other.socket"))
     assert f"listener-opened {MANAGER}" in folded(*rows, other, port)  # nobody knows whose it is
 
@@ -98,7 +98,7 @@ def test_a_mount_over_a_process_hides_who_listens() -> None:
     ]
     found = one(added(thing("mount", "/proc/1", type="ext4")), *hidden)
     assert (found.explains, found.title) == (
-        5, "mount changed: /proc/1 added; it hides who holds unix//run/a, unix//run/b, unix//run/c and 1 more",
+        5, "mount changed: /proc/1 added (it hides who holds unix//run/a, unix//run/b, unix//run/c and 1 more)",
     )  # fmt: skip
     elsewhere = folded(added(thing("mount", "/mnt", type="ext4")), *hidden)
     assert len(elsewhere) == 5
@@ -116,7 +116,7 @@ def test_what_a_mount_shows() -> None:
 def test_what_came_to_be_mounted() -> None:
     mount = added(thing("mount", "/usr/bin/last", type="overlay", root="/opt/last"))
     found = one(mount, added(file("/opt/last", mode="0755")))
-    assert found.title == "mount changed: /usr/bin/last added; /opt/last lies there now"
+    assert found.title == "mount changed: /usr/bin/last added (/opt/last lies there now)"
 
 
 def test_a_file_to_swap_to() -> None:
@@ -138,7 +138,7 @@ def test_a_command_of_a_package_of_npm() -> None:
         added(thing("npm_package", f"left-pad@{root}", version="1.3.0", directory=root)),
         added(link("/usr/local/bin/lp", "../lib/node_modules/left-pad/i.js")),
     )
-    assert found.title == "npm package left-pad added (1.3.0); /usr/local/bin/lp leads to it"
+    assert found.title == "npm package left-pad added (1.3.0) (/usr/local/bin/lp leads to it)"
 
 
 def test_bytecode_of_a_python_module() -> None:
@@ -164,7 +164,7 @@ def test_bytecode_of_a_python_module() -> None:
 def test_what_was_kept_goes_with_what_it_was_kept_of(name: str, digest: str, words: str) -> None:
     mount = added(thing("mount", "/mnt", config_type="ext4"))
     found = one(mount, modified("file", "/etc/fstab", sha256=(A, B)), added(file(name, sha256=digest)))
-    assert (found.cause.type, found.title) == (CauseType.MOUNT_CHANGED, f"mount changed: /mnt added; {words}")
+    assert (found.cause.type, found.title) == (CauseType.MOUNT_CHANGED, f"mount changed: /mnt added ({words})")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_what_is_no_copy_stays_by_itself(old: str, new: Resource) -> None:
 def test_an_edited_file_with_two_names() -> None:
     names = ("/usr/bin/perl", "/usr/bin/perl5.36.0")
     found = one(*(modified("file", name, {"inode": 7}, sha256=(A, B)) for name in names))
-    assert found.title == "/usr/bin/perl changed: content; /usr/bin/perl5.36.0 is another name of it"
+    assert found.title == "/usr/bin/perl changed: content (/usr/bin/perl5.36.0 is another name of it)"
     apart = folded(*(modified("file", name, {"inode": len(name)}, sha256=(A, B)) for name in names))
     assert len(apart) == 2
 

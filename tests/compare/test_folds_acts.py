@@ -229,7 +229,7 @@ def test_a_second_name_of_a_set_id_program() -> None:
 def test_a_program_that_another_took_the_place_of() -> None:
     found = one(modified("file", "/usr/bin/who", sha256=(B, C)), added(file("/usr/bin/who.real", sha256=B)))
     assert (found.cause.type, found.title) == (
-        CauseType.BINARY_CHANGED, "/usr/bin/who changed: content; the old one is /usr/bin/who.real now",
+        CauseType.BINARY_CHANGED, "/usr/bin/who changed: content (the old one is /usr/bin/who.real now)",
     )  # fmt: skip
     kept = one(modified("file", "/etc/a.conf", sha256=(B, C)), added(file("/etc/a.conf~", sha256=B)))
     assert kept.cause.type is CauseType.CONFIGURATION_CHANGED
