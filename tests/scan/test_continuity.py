@@ -211,7 +211,8 @@ def test_files_that_can_no_longer_be_read_are_a_finding(host: Host, monkeypatch:
     hole("always")
     first, quick = host.scan(), host.scan()
     assert fallen(first) == fallen(quick) == []
-    assert (quick.files.hashed, quick.files.stat_only) == (0, first.files.hashed)
+    assert quick.files.hashed + quick.files.stat_only == first.files.hashed, "some are read by chance (scan/audit.py)"
+    assert quick.files.stat_only
     assert quick.files.over_limit == first.files.over_limit == 1
     hole("more")
     assert fallen(host.scan()) == ["files", "files read"]
