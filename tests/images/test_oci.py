@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from driftscan.capture.image import headers
 from driftscan.capture.image.layers import Unpacker
 from driftscan.capture.image.layout import layers_of
 from driftscan.capture.image.tree import Tree
@@ -185,11 +186,27 @@ def test_no_name_and_no_link_leads_out(tmp_path: Path) -> None:
 
 
 CUT = tar([member("a", data=b"1" * 600), member("é" * 60, data=b"2")])
+FIRST, LAST = 512 + 600, len(CUT.rstrip(b"\0"))
+"""Where the content of each member ends."""
 
 
-@pytest.mark.parametrize("size", sorted({*range(0, len(CUT.rstrip(b"\0")) + 511, 256), 1, 511, 513}))
-def test_a_layer_cut_short_anywhere_is_refused(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, FIRST - 1, *range(FIRST + 512, LAST, 256), LAST - 1, LAST + 512])
+def test_a_layer_cut_short_within_a_member_is_refused(tmp_path: Path, size: int) -> None:
     assert "cut short" in refused(tmp_path, CUT[:size])
+
+
+@pytest.mark.parametrize(("size", "there"), [(FIRST, 1), (1536, 1), (LAST, 2), (LAST + 511, 2)])
+def test_a_layer_that_has_its_digest_needs_no_mark_of_an_end(tmp_path: Path, size: int, there: int) -> None:
+    """`umoci insert` writes none, and not even the rest of the last block."""
+    layout = Layout(tmp_path / "image")
+    layout.add(layout.image([CUT[:size]], ""))
+    assert names(Unpacker().tree(layers_of(str(layout.path), ""))) == ["/a", "/" + "é" * 60][:there]
+
+
+@pytest.mark.parametrize("size", [FIRST, 1536, LAST])
+def test_an_archive_without_a_digest_needs_one(size: int) -> None:
+    with pytest.raises(headers.TarError, match="cut short"):
+        list(headers.members(Held("archive", CUT[:size])))
 
 
 def test_damage_anywhere_is_refused_or_changes_what_is_told(tmp_path: Path) -> None:

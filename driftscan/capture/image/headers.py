@@ -47,11 +47,15 @@ class Member:
     """Extended attributes."""
 
 
-def members(archive: Buffer) -> Iterator[Member]:
-    """All members in order. TarError where the archive is not whole."""
+def members(archive: Buffer, *, sealed: bool = False) -> Iterator[Member]:
+    """All members in order. TarError where the archive is not whole. `sealed`: its digest was held against what the
+    builder says of it, so that nothing can be missing; then it may end behind the content of a member, as umoci's
+    `insert` writes it and runtimes read it."""
     at = 0
     more: dict[bytes, bytes] = {}
     while True:
+        if sealed and not more and 0 < archive.size <= at:
+            return
         header = _piece(archive, at, BLOCK)
         if header == bytes(BLOCK):
             if more:
@@ -73,9 +77,10 @@ def members(archive: Buffer) -> Iterator[Member]:
         more = {}
         if member.kind != "f":
             member.size = 0
-        at = member.start + (member.size + BLOCK - 1) // BLOCK * BLOCK
-        if at > archive.size:
-            raise TarError(f"cut short: {named(member.name)} needs {at:,} bytes of {archive.size:,}")
+        end = member.start + member.size
+        at = (end + BLOCK - 1) // BLOCK * BLOCK
+        if (end if sealed else at) > archive.size:
+            raise TarError(f"cut short: {named(member.name)} needs {end:,} bytes of {archive.size:,}")
         yield member
 
 

@@ -95,9 +95,10 @@ class Tree(Root):
         self._name = b""
 
     def add(self, archive: Buffer, digest: str) -> None:
-        """Put a layer on top. TarError where it is damaged, or means different trees to different programs."""
+        """Put a layer on top, of which it is known that it has this digest. TarError where it is damaged, or means
+        different trees to different programs."""
         self._name = hashlib.sha256(digest.encode()).digest()
-        for member in members(archive):
+        for member in members(archive, sealed=True):
             self.entries += 1
             if self.entries > MAX_ENTRIES:
                 raise TarError(f"more than {MAX_ENTRIES:,} names in all")
