@@ -129,14 +129,14 @@ def compose(events: Sequence[Event], expired: int = 0) -> Message:
     ordered = sorted(groups.values(), key=_urgency)
     lines = tuple(map(_line, ordered))
     bad = [event.severity for event in events if event.kind not in GOOD]
-    worst = max(bad, default=Severity.INFO).word
+    worst = max(bad, default=Severity.INFO)
     return Message(
-        title=f"driftscan: {_told(lines)}" + (f" (worst: {worst})" if bad else ""),
+        title=f"driftscan: {_told(lines)}" + (f" (worst: {worst.word})" if worst > Severity.INFO else ""),
         cohorts=tuple(_cohorts(lines)),
         lines=lines,
         events=tuple(events),
         next=_next(ordered[0][0]),
-        worst=worst,
+        worst=worst.word,
         expired=expired,
     )
 

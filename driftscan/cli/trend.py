@@ -1,6 +1,7 @@
 """`driftscan trend`."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -73,6 +74,14 @@ def _lines(found: Trend, by: str, painter: "Painter", blocks: str) -> Iterator[s
         yield f"what they came from: {_ranking(found.causes)}"
     if found.actors:
         yield f"who made them, as logs tell: {_ranking(found.actors)}"
+    yield from ("", f"Next: {_next(found, by)}")
+
+
+def _next(found: Trend, by: str) -> str:
+    """What tells more: which hosts drift, or what became of the findings of the one that does most."""
+    if by == "host" and found.lines:
+        return f"driftscan history {show(shlex.quote(found.lines[0].name))}"
+    return "driftscan trend --by host"
 
 
 def _cells(line: Line, blocks: str) -> list[str]:

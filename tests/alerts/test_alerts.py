@@ -152,7 +152,7 @@ def test_the_same_on_many_hosts_is_one_line_and_the_worst_is_first() -> None:
         "driftscan history db-1",
     )
     begun = Event(kind=EventKind.ADOPTED, at=AT, title="first scan: 3 hosts, 0 findings", severity=Severity.INFO)
-    assert compose([begun]).title == "driftscan: first scan: 3 hosts, 0 findings (worst: info)"
+    assert compose([begun]).title == "driftscan: first scan: 3 hosts, 0 findings"
     assert changes(events).startswith(f"{message.title}\nweb-1:\n  [critical] new F-3")
 
 

@@ -107,7 +107,7 @@ def test_quiet_says_at_once_and_once_who_was_not_scanned(scans: Scans) -> None:
     assert [said.out.partition("\n")[0] for said in told] == [
         "driftscan: 1 coverage-lost on web-4 (worst: medium)",
         "",
-        "driftscan: 1 adopted, 1 coverage-restored on web-4 (worst: info)",
+        "driftscan: 1 adopted, 1 coverage-restored on web-4",
         "driftscan: 1 coverage-lost on web-4 (worst: medium)",
         "",
         "driftscan: 1 coverage-lost on web-4 (worst: medium)",

@@ -130,6 +130,8 @@ def test_trend(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the oldest that is there has been for 6 days" in out
     assert "what they came from: file-added 3" in out
     assert "who made them, as logs tell: alice 3" in out
+    assert out.splitlines()[-1].startswith("Next: driftscan history web-")
+    assert run(capsys, "trend").out.endswith("\nNext: driftscan trend --by host\n")
     told = json.loads(run(capsys, "trend", "--by", "group", "-o", "json").out)
     assert [line["name"] for line in told["lines"]] == ["role=web"]
     assert told["since"] == "2026-11-20T10:00:00Z"  # the first scan; what it found did not come since
