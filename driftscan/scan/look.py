@@ -13,10 +13,12 @@ from driftscan.scan.options import ScanOptions
 from driftscan.scan.targets import Target
 from driftscan.transports import local
 
+_IMAGE_SECONDS = 3600
+
 
 def seconds_for(target: Target) -> int:
     """The time that a target has in all."""
-    return target.host.options.timeout if target.host else 3600
+    return target.host.options.timeout if target.host else target.timeout or _IMAGE_SECONDS
 
 
 def open_session(target: Target, options: ScanOptions, recorder: Recorder | None = None) -> Session:

@@ -34,6 +34,8 @@ class Target:
     tag: str = ""
     """Of `oci:` and `docker-archive:`: which image; empty: the only one."""
     host: Host | None = None
+    timeout: int | None = None
+    """Of what is no host: seconds to read it in; None: as long as images may take."""
     past: bool = False
     """One of several recordings, which bears the name of the host that it is of: it tells no news of that host."""
 
@@ -142,13 +144,13 @@ def _single(word: str, overrides: ConnectOverrides) -> Target:
             raise UsageError(f"{word}: no such file or directory", _fetched(path) or _IMAGES[scheme])
         if scheme == "docker-archive" and Path(found).is_dir():
             raise UsageError(f"{word}: a directory, not a file", _IMAGES[scheme])
-        return Target(scheme, word, word, path=found, tag=tag)
+        return Target(scheme, word, word, path=found, tag=tag, timeout=overrides.timeout)
     if scheme in FILE_SCHEMES:
         if not path or not Path(path).exists():
             raise UsageError(f"{word}: no such file or directory")
         if (scheme == "rootfs") is not Path(path).is_dir():
             raise UsageError(f"{word}: {'not a directory' if scheme == 'rootfs' else 'a directory, not a file'}")
-        return Target(scheme, word, word, path=path)
+        return Target(scheme, word, word, path=path, timeout=overrides.timeout)
     try:
         address = parse_address(word.removeprefix("ssh://").removesuffix("/"))
     except ValueError as error:

@@ -24,9 +24,10 @@ from driftscan.scan.difference import diff
 from driftscan.scan.host import Job, scan_host
 from driftscan.scan.host import snapshot as take
 from driftscan.scan.judgement import Assessment
+from driftscan.scan.look import seconds_for
 from driftscan.scan.options import ScanOptions
 from driftscan.scan.progress import Silent
-from driftscan.scan.targets import Target, resolve
+from driftscan.scan.targets import ConnectOverrides, Target, resolve
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nwww:x:33:33::/var/www:/usr/sbin/nologin\n"
 STATUS = "Package: curl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 7.88.1-10\n\n"
@@ -233,3 +234,10 @@ def test_diff_without_zones_tells_everything(image: Path, server: Path) -> None:
 def test_targets_that_are_none(words: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         resolve(words, ())
+
+
+def test_an_image_has_the_time_that_was_asked_for(image: Path) -> None:
+    (asked,) = resolve([f"rootfs:{image}"], (), options=ConnectOverrides(timeout=9))
+    assert seconds_for(asked) == 9
+    (usual,) = target(image)
+    assert seconds_for(usual) == 3600
