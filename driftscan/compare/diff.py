@@ -1,5 +1,6 @@
 """Manifest against snapshot: what differs, with zones applied, and what cannot be judged."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from driftscan.model.matching import Matcher
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import Resources, Snapshot
 from driftscan.model.zone import Zone, ZoneClass
+
+_MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Diff:
     def unknown(self) -> tuple[Difference, ...]:
         """What a gap hides and no zone excuses: a host that has any is not wholly scanned."""
         return tuple(item for item in self.differences if item.change is Change.UNKNOWN and not item.allowed)
+
+
+def reasons(unknown: Sequence[Difference]) -> str:
+    """Why unknowns are that, for people: what most of them share first, and how many more reasons there are."""
+    found = [why for why, _ in Counter(item.why or "a gap hides it" for item in unknown).most_common()]
+    left = len(found) - _MOST_REASONS
+    more = [f"{left} more reason{'s' if left > 1 else ''}"] if left > 0 else []
+    return "; ".join([*found[:_MOST_REASONS], *more])
 
 
 def diff(

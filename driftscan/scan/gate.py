@@ -6,7 +6,7 @@ from pathlib import Path
 
 from driftscan.changes import load as load_declared
 from driftscan.compare.covering import Covering, Parts, cover
-from driftscan.compare.diff import Diff, diff
+from driftscan.compare.diff import Diff, diff, reasons
 from driftscan.compare.evidence import Evidence
 from driftscan.compare.fold import fold
 from driftscan.compare.folds._generated import loads_code
@@ -306,8 +306,8 @@ def _unseen(seen: Seen, changes: Sequence[ImageChange], controls: Sequence[Judge
     if not seen.taken.settled:
         told.append(NOT_SETTLED)
     if seen.found.unknown:
-        why = seen.found.unknown[0].why or "a gap hides them"
-        told.append(f"{_counted(len(seen.found.unknown), 'fact')} of the approved image could not be seen ({why})")
+        facts = _counted(len(seen.found.unknown), "fact")
+        told.append(f"{facts} of the approved image could not be seen ({reasons(seen.found.unknown)})")
     if unproved := sum(len(change.unproved) for change in changes):
         told.append(
             f"{_counted(unproved, 'file')} of declared packages could not be compared with the package database:"

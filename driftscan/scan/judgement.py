@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from driftscan.compare.accounting import accounting
-from driftscan.compare.diff import Diff
+from driftscan.compare.diff import Diff, reasons
 from driftscan.compare.lineage import came_back, first, machine_of, view_of
 from driftscan.compare.mutation import make
 from driftscan.errors import DriftscanError, HostError, HostKeyChangedError
@@ -315,9 +315,8 @@ def _incomplete(found: Assessment) -> list[HostErrorRecord]:
         named = [f"{item.kind} {item.key}" for item in found.unknown[:MAX_TOLD]]
         rest = Counter(item.kind for item in found.unknown[MAX_TOLD:]).most_common()
         more = f", and more: {', '.join(f'{number} of {kind}' for kind, number in rest)}" if rest else ""
-        why = found.unknown[0].why or "a gap hides them"
         facts = "1 fact" if len(found.unknown) == 1 else f"{len(found.unknown)} facts"
-        message = f"{facts} of the manifest could not be seen ({why}): {', '.join(named)}{more}"
+        message = f"{facts} of the manifest could not be seen ({reasons(found.unknown)}): {', '.join(named)}{more}"
         hint = "Scan with root rights." if NO_ROOT in found.notes else "See coverage for the gaps."
         records.append(HostErrorRecord(kind="incomplete", message=message, hint=hint))
     return records

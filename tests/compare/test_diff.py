@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.compare import diff
-from driftscan.compare.diff import Diff
+from driftscan.compare.diff import Diff, reasons
 from driftscan.model.drift import Change, Delta, Difference, Uncompared
 from driftscan.model.resource import Resource
 from driftscan.model.snapshot import CollectorCoverage, CollectorStatus
@@ -185,6 +185,15 @@ def test_what_collectors_did_not_tell_yet_is_not_added(then: int, expected: list
     found = diff(image, snapshot(thing("setting", "apt:x"), thing("setting", "login:y"), covered=(now,)))
     assert told(found) == expected
     assert bool(found.not_baselined) is not bool(expected)
+
+
+def test_the_reason_of_most_unknowns_is_told_first() -> None:
+    whys = ["a", "b", "b", "c", "c", "c", "d", "e", ""]
+    unknown = [
+        Difference(kind="file", key=f"/{index}", change=Change.UNKNOWN, why=why) for index, why in enumerate(whys)
+    ]
+    assert reasons(unknown) == "c; b; a; 3 more reasons"
+    assert reasons(unknown[-1:]) == "a gap hides it"
 
 
 def test_a_new_mount_hides_what_lies_beneath() -> None:

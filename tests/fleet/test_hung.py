@@ -73,6 +73,6 @@ def test_nobody_waits(driftscan: Driftscan, silent: Host, options: tuple[str, ..
     for kind, key in (("file", f"{POINT}*"), ("authorized_key", "deploy/*")):
         assert matching(host, kind, key, "removed") == [], outcome.explain()
     unseen = str(host["errors"])
-    assert f"file {POINT}/deploy/.profile" in unseen, unseen
+    assert f"file {POINT}/deploy" in unseen, unseen
     assert "authorized_key deploy/SHA256:" in unseen
     assert any("authorized_key" in gap["hides"] for gap in gaps(outcome, "authorized_keys"))
