@@ -59,7 +59,7 @@ def root_paths(resources: Resources, table: Table) -> Iterator[Resource]:
         named[resolved(part, table)].add(file)
     for path in _OF_ALL:
         if table.get(found := resolved(path, table)) is not None:
-            named[found].update()
+            named.setdefault(found, set())
     for path, files in sorted(named.items()):
         there = table.get(path)
         columns: dict[str, Value] = {"files": tuple(sorted(files))}
