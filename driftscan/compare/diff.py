@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from driftscan.compare import texts
+from driftscan.compare.folds._parts import counted
 from driftscan.compare.pairing import replaced_identities
 from driftscan.compare.sight import Sight
 from driftscan.compare.zoning import Judge, Pair, freed, unmissed
@@ -45,7 +46,7 @@ def reasons(unknown: Sequence[Difference]) -> str:
     """Why unknowns are that, for people: what most of them share first, and how many more reasons there are."""
     found = [why for why, _ in Counter(item.why or "a gap hides it" for item in unknown).most_common()]
     left = len(found) - _MOST_REASONS
-    more = [f"{left} more reason{'s' if left > 1 else ''}"] if left > 0 else []
+    more = [counted(left, "more reason")] if left > 0 else []
     return "; ".join([*found[:_MOST_REASONS], *more])
 
 

@@ -11,7 +11,7 @@ from driftscan.model.result import HostResult, ScanResult
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
-from driftscan.reports._crowd import SHARED, Crowd, crowd
+from driftscan.reports._crowd import Crowd, crowd
 
 SHOWN = 20
 """Differences of one mutation that are listed; the JSON report has all."""
@@ -59,7 +59,7 @@ def _lines(result: ScanResult) -> Iterator[str]:
     if audited := words.audit_line(hosts):
         yield from ("", prose(audited))
     yield from _patching(result)
-    known = frozenset(each.finding for each in many.shared[:SHARED]) if many else frozenset()
+    known = many.known if many else frozenset()
     for one in many.full if many else hosts:
         if one.verdict is not Verdict.CLEAN:
             yield ""
@@ -92,10 +92,10 @@ def _crowd(many: Crowd) -> Iterator[str]:
         yield from ("", missed)
     if many.shared:
         yield from ("", "## On several hosts", "")
-    for each in many.shared[:SHARED]:
+    for each in many.common:
         yield f"- **{each.severity.word}**: {prose(each.title)} (finding {code(each.finding)}) {each.where(code)}"
-    if len(many.shared) > SHARED:
-        yield f"- … and {len(many.shared) - SHARED:,} more findings"
+    if many.unlisted:
+        yield f"- … and {many.unlisted:,} more findings"
 
 
 def _word(text: str) -> str:

@@ -8,7 +8,7 @@ from driftscan.model.result import NOT_COMPARED, HostResult, ImageMatch, ScanRes
 from driftscan.reports import _patching_words as patching
 from driftscan.reports import _words as words
 from driftscan.reports._base import Report, Style
-from driftscan.reports._crowd import SHARED, Crowd, crowd
+from driftscan.reports._crowd import Crowd, crowd
 from driftscan.reports._terminal import Painter, columns, shown, table
 
 SHOWN = 8
@@ -34,7 +34,7 @@ def _lines(result: ScanResult, style: Style) -> Iterator[str]:
         yield from _fleet(result, many.listed if many else hosts, painter)
         yield from _crowd(many, painter) if many else ()
         yield from _patching(result, painter)
-    known = frozenset(each.finding for each in many.shared[:SHARED]) if many else frozenset()
+    known = many.known if many else frozenset()
     for one in many.full if many else hosts:
         if compared or _has_section(one) or style.verbose:
             if not compared:
@@ -65,11 +65,11 @@ def _crowd(many: Crowd, painter: Painter) -> Iterator[str]:
         yield from painter.wrap(missed, "", INDENT)
     if many.shared:
         yield from ("", painter.paint("On several hosts", "bold"))
-    for each in many.shared[:SHARED]:
+    for each in many.common:
         yield from _titled(each.severity, f"{words.said(each.title)}  [{each.finding}]", painter)
         yield from painter.wrap(each.where(words.said), DEEP, DEEP + INDENT)
-    if len(many.shared) > SHARED:
-        yield painter.paint(f"{DEEP}… and {len(many.shared) - SHARED:,} more findings", "dim")
+    if many.unlisted:
+        yield painter.paint(f"{DEEP}… and {many.unlisted:,} more findings", "dim")
 
 
 def _fleet(result: ScanResult, hosts: Sequence[HostResult], painter: Painter) -> list[str]:
